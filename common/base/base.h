@@ -1,18 +1,19 @@
 /* base: the types and small helpers that every other library starts from.
  *
  * Nothing here does I/O, allocates, or depends on another library of ours.  What must not be mixed is a
- * structure with one member (it costs nothing): be16, be32, port_id, pkt_index.  Units are in the type (nanos_t)
- * or in the name.
+ * structure with one member (it costs nothing): be16, be32, port_id, pkt_index.  Units are in the type
+ * (nanos_t) or in the name.
  *
- * Errors are of four kinds (see README.md, "How the code reads"): a bug of ours is an assert; the system or the
- * configuration gives 0 or a negative errno; the wire gives a verdict with a drop reason; a neighbour over shared
- * memory is never trusted: what it wrote is copied once, checked, counted.
+ * Errors are of four kinds (see README.md, "How the code reads"): a bug of ours is an assert; the system or
+ * the configuration gives 0 or a negative errno; the wire gives a verdict with a drop reason; a neighbour
+ * over shared memory is never trusted: what it wrote is copied once, checked, counted.
  */
 #ifndef SLUICE_COMMON_BASE_BASE_H
 #define SLUICE_COMMON_BASE_BASE_H
 
 #include <assert.h>
 #include <errno.h>
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,18 +21,28 @@
 
 #define CACHE_LINE 64u
 
-#define ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)    (((x) + ((a) - 1)) & ~((typeof(x))(a) - 1))
-#define MIN(a, b)         ({ typeof(a) min_a_ = (a); typeof(b) min_b_ = (b); min_a_ < min_b_ ? min_a_ : min_b_; })
-#define MAX(a, b)         ({ typeof(a) max_a_ = (a); typeof(b) max_b_ = (b); max_a_ > max_b_ ? max_a_ : max_b_; })
-#define likely(x)         __builtin_expect(!!(x), 1)
-#define unlikely(x)       __builtin_expect(!!(x), 0)
-#define always_inline     inline __attribute__((always_inline))
-#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a) (((x) + ((a)-1)) & ~((typeof(x))(a)-1))
+#define MIN(a, b)                                                                                            \
+	({                                                                                                   \
+		typeof(a) min_a_ = (a);                                                                      \
+		typeof(b) min_b_ = (b);                                                                      \
+		min_a_ < min_b_ ? min_a_ : min_b_;                                                           \
+	})
+#define MAX(a, b)                                                                                            \
+	({                                                                                                   \
+		typeof(a) max_a_ = (a);                                                                      \
+		typeof(b) max_b_ = (b);                                                                      \
+		max_a_ > max_b_ ? max_a_ : max_b_;                                                           \
+	})
+#define likely(x)                     __builtin_expect(!!(x), 1)
+#define unlikely(x)                   __builtin_expect(!!(x), 0)
+#define always_inline                 inline __attribute__((always_inline))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
-/* A compiler fence: stores before it are emitted before stores after it.  Enough against the death of the process
- * itself (the hardware retires stores in order as far as the memory that survives is concerned on x86; elsewhere a
- * release fence is taken). */
+/* A compiler fence: stores before it are emitted before stores after it.  Enough against the death of the
+ * process itself (the hardware retires stores in order as far as the memory that survives is concerned on
+ * x86; elsewhere a release fence is taken). */
 #if defined(__x86_64__) || defined(__i386__)
 #define order_stores() __asm__ volatile("" ::: "memory")
 #else
@@ -46,7 +57,8 @@ typedef uint64_t nanos_t;
 #define NANOS_PER_SEC UINT64_C(1000000000)
 #define NANOS_NEVER   UINT64_MAX
 
-/* Big-endian integers as they stand on the wire.  Alignment 1, so that a header may be overlaid on any byte. */
+/* Big-endian integers as they stand on the wire.  Alignment 1, so that a header may be overlaid on any byte.
+ */
 struct be16 {
 	uint16_t raw;
 } __attribute__((packed, may_alias));
@@ -82,8 +94,8 @@ struct mac_addr {
 	uint8_t b[6];
 };
 
-/* An IPv6 address in network order.  An IPv4 address is a struct be32; where a field holds either, it is a struct
- * ip6_addr with IPv4 mapped (::ffff:a.b.c.d). */
+/* An IPv6 address in network order.  An IPv4 address is a struct be32; where a field holds either, it is a
+ * struct ip6_addr with IPv4 mapped (::ffff:a.b.c.d). */
 struct ip6_addr {
 	union {
 		uint8_t b[16];
@@ -114,8 +126,8 @@ static always_inline bool ip6_addr_is_mapped(const struct ip6_addr *a)
 	return memcmp(a, prefix, sizeof prefix) == 0;
 }
 
-/* A port is an interface: a physical one, or a VLAN sub-port of one.  The index into the epoch's table of ports;
- * PORT_NONE where there is none.  A port of TCP or UDP is an l4_port. */
+/* A port is an interface: a physical one, or a VLAN sub-port of one.  The index into the epoch's table of
+ * ports; PORT_NONE where there is none.  A port of TCP or UDP is an l4_port. */
 struct port_id {
 	uint16_t v;
 };
@@ -162,11 +174,12 @@ static always_inline uint32_t pow2_at_least(uint32_t x)
 	return x <= 1 ? 1 : 1u << (32 - __builtin_clz(x - 1));
 }
 
-/* A mixing function for hash tables whose keys an attacker chooses: keyed, two multiplications.  Not a cryptographic
- * one: the key is random for each start and never leaves the process. */
+/* A mixing function for hash tables whose keys an attacker chooses: keyed, two multiplications.  Not a
+ * cryptographic one: the key is random for each start and never leaves the process. */
 static always_inline uint64_t hash_mix(uint64_t a, uint64_t b)
 {
-	unsigned __int128 m = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xd6e8feb86659fd93));
+	unsigned __int128 m = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
+	                      (b ^ UINT64_C(0xd6e8feb86659fd93));
 
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }

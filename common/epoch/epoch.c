@@ -1,0 +1,134 @@
+#include "common/epoch/epoch.h"
+
+static bool span_in(const struct epoch_header *h, struct epoch_span s, uint64_t size, uint64_t align)
+{
+	return s.count == 0 ||
+	       (s.off >= sizeof *h && s.off % align == 0 && s.off + s.count * size <= h->bytes);
+}
+
+static bool header_ok(const struct epoch_header *h)
+{
+	if (h->ports.count > EPOCH_PORTS_MAX || h->inner.count % 4096)
+		return false;
+	if (h->text.count && ((const char *)h)[h->text.off + h->text.count - 1])
+		return false;
+	return true;
+}
+
+static bool spans_ok(const struct epoch_header *h)
+{
+	return span_in(h, h->ports, sizeof(struct epoch_port), 8) &&
+	       span_in(h, h->inner, sizeof(uint16_t), 2) &&
+	       span_in(h, h->addresses, sizeof(struct epoch_address), 8) &&
+	       span_in(h, h->neighbors, sizeof(struct epoch_neighbor), 8) &&
+	       span_in(h, h->sockets, sizeof(struct epoch_socket), 8) &&
+	       span_in(h, h->ingress, 1, CACHE_LINE) && span_in(h, h->egress, 1, CACHE_LINE) &&
+	       span_in(h, h->text, 1, 1);
+}
+
+/* Whether every entry of a table by VLAN id names a port, or (where allowed) an inner table. */
+static bool vlan_table_ok(const struct epoch *e, const uint16_t *table, bool inner_allowed)
+{
+	for (uint32_t vid = 0; vid < 4096; vid++) {
+		uint16_t v = table[vid], id = v & EPOCH_VLAN_MASK;
+
+		if (v & EPOCH_VLAN_PORT && id >= e->n_ports)
+			return false;
+		if (v & EPOCH_VLAN_INNER && (!inner_allowed || v & EPOCH_VLAN_PORT || id >= e->n_inner))
+			return false;
+	}
+	return true;
+}
+
+static bool text_in(const struct epoch_header *h, uint32_t off)
+{
+	return off == 0 || (off >= h->text.off && off < h->text.off + h->text.count);
+}
+
+static bool port_ok(const struct epoch *e, uint32_t id)
+{
+	const struct epoch_header *h = e->header;
+	const struct epoch_port *p = &e->ports[id];
+
+	if (p->kind > EPOCH_PORT_LOOPBACK || p->name[EPOCH_NAME_LEN - 1] || !text_in(h, p->driver_text))
+		return false;
+	if (p->kind == EPOCH_PORT_NONE)
+		return true;
+	if (p->kind != EPOCH_PORT_LOOPBACK && (p->phys.v >= EPOCH_PHYS_MAX || p->phys.v >= e->n_ports))
+		return false;
+	if (!span_in(h, p->addresses, sizeof(struct epoch_address), 8) ||
+	        !span_in(h, p->groups, sizeof(struct ip6_addr), 1) ||
+	        !span_in(h, p->vlans, sizeof(uint16_t), 2))
+		return false;
+	if (p->n_tags > 2 || (p->vlans.count && p->vlans.count != 4096))
+		return false;
+	return !p->vlans.count || vlan_table_ok(e, (const uint16_t *)((const char *)h + p->vlans.off), true);
+}
+
+static bool tables_ok(const struct epoch *e)
+{
+	for (uint32_t id = 0; id < e->n_ports; id++)
+		if (!port_ok(e, id))
+			return false;
+	for (uint32_t t = 0; t < e->n_inner; t++)
+		if (!vlan_table_ok(e, e->inner + t * 4096, false))
+			return false;
+	for (uint32_t i = 0; i < e->n_addresses; i++)
+		if (e->addresses[i].port.v >= e->n_ports || e->addresses[i].prefix_len > 128)
+			return false;
+	for (uint32_t i = 0; i < e->n_neighbors; i++)
+		if (e->neighbors[i].port.v >= e->n_ports)
+			return false;
+	return true;
+}
+
+int epoch_attach(const void *region, uint64_t bytes, struct epoch *epoch)
+{
+	const struct epoch_header *h = region;
+	const char *base = region;
+
+	if (bytes < sizeof *h || h->magic != EPOCH_MAGIC || h->version != EPOCH_VERSION || h->bytes > bytes ||
+	        h->bytes < sizeof *h || h->number == 0)
+		return -EINVAL;
+	if (!spans_ok(h) || !header_ok(h))
+		return -EINVAL;
+	*epoch = (struct epoch){
+	        .header = h,
+	        .ports = (const void *)(base + h->ports.off),
+	        .addresses = (const void *)(base + h->addresses.off),
+	        .neighbors = (const void *)(base + h->neighbors.off),
+	        .sockets = (const void *)(base + h->sockets.off),
+	        .inner = (const void *)(base + h->inner.off),
+	        .n_ports = h->ports.count,
+	        .n_addresses = h->addresses.count,
+	        .n_neighbors = h->neighbors.count,
+	        .n_sockets = h->sockets.count,
+	        .n_inner = h->inner.count / 4096,
+	        .number = h->number,
+	};
+	return tables_ok(epoch) ? 0 : -EINVAL;
+}
+
+struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const uint16_t *vid, uint32_t n)
+{
+	const struct epoch_port *p = epoch_port(e, phys);
+	uint16_t v;
+
+	if (!p || n > 2)
+		return PORT_NONE;
+	while (n && (vid[0] & 0xfff) == 0) {
+		vid++;
+		n--;
+	}
+	if (n == 0)
+		return phys;
+	if (!p->vlans.count)
+		return PORT_NONE;
+	v = ((const uint16_t *)((const char *)e->header + p->vlans.off))[vid[0] & 0xfff];
+	if (n == 1)
+		return v & EPOCH_VLAN_PORT ? (struct port_id){v & EPOCH_VLAN_MASK} : PORT_NONE;
+	if (!(v & EPOCH_VLAN_INNER))
+		return PORT_NONE;
+	v = e->inner[(uint32_t)(v & EPOCH_VLAN_MASK) * 4096 + (vid[1] & 0xfff)];
+	return v & EPOCH_VLAN_PORT ? (struct port_id){v & EPOCH_VLAN_MASK} : PORT_NONE;
+}

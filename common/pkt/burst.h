@@ -1,0 +1,221 @@
+/* burst: the packets that a stage has in hand, and what it decided about each.
+ *
+ * A stage is a function over a burst:
+ *
+ *     void router_burst(struct router *router, const struct epoch *epoch, nanos_t now, struct burst *burst);
+ *
+ * The frame (common/stage) fills `pkt`, `frame` and `index` of `n` packets, all from one kind of input and
+ * all of one configuration epoch, each checked (pkt_check); the stage gives each exactly one verdict with
+ * burst_pass and its fellows; the frame writes them into the rings, keeps the account, and commits. In a
+ * burst of timers or calls n is 0. The stage does no I/O, reads no clock, allocates nothing; changes of state
+ * are announced with journal_touch(burst->journal, ...).
+ *
+ * Packets that are not among the n go to the outbox: burst_make (a new packet, in a spare buffer),
+ * burst_release (one that the stage had held), each placed behind packet `at` of the burst, so that order is
+ * kept.
+ *
+ * A packet of several buffers (only behind reassembly) is several entries in a row, all but the last with
+ * DESC_MORE in `more`; the verdict of the first counts for all.
+ *
+ * Private to the worker's thread.
+ */
+#ifndef SLUICE_COMMON_PKT_BURST_H
+#define SLUICE_COMMON_PKT_BURST_H
+
+#include "common/pkt/drop.h"
+#include "common/pkt/pkt.h"
+
+#define BURST_MAX  256u
+#define OUTBOX_MAX 1024u
+#define LANES_MAX  8u
+
+struct journal;
+struct trace_log;
+struct stat_block;
+
+/* Where a burst came from. */
+enum input_kind {
+	INPUT_RX,    /* from the stage before: towards the applications */
+	INPUT_TX,    /* from the stage behind: towards the wire */
+	INPUT_PUNT,  /* from another lane of this stage: work that lane 0 owns */
+	INPUT_FREE,  /* buffers coming home (ingest) */
+	INPUT_PORT,  /* from a driver (ingest) */
+	INPUT_TIMER, /* something is due; n = 0 */
+	INPUT_CALL,  /* an application's calls; n = 0 */
+	INPUT_KINDS
+};
+
+/* Where a packet goes on: a direction and a lane. */
+enum out_kind { OUT_RX, OUT_TX, OUT_PUNT, OUT_KINDS };
+
+struct out_id {
+	uint8_t v;
+};
+
+static always_inline struct out_id out_id(enum out_kind kind, uint32_t lane)
+{
+	return (struct out_id){(uint8_t)((uint32_t)kind * LANES_MAX + lane)};
+}
+
+enum verdict_kind {
+	VERDICT_NONE,      /* none yet: a bug where the frame finds it */
+	VERDICT_PASS,      /* goes on to `out` */
+	VERDICT_DROP,      /* ends, with a reason */
+	VERDICT_DELIVERED, /* consumed by a protocol of ours; the buffer is free */
+	VERDICT_QUEUED, /* delivered to a socket; the stage keeps the buffer until it is read (burst_discard)
+	                 */
+	VERDICT_HELD,   /* the stage keeps packet and buffer (burst_release or burst_drop_held ends it) */
+	VERDICT_CONSUMED, /* became the packets in the outbox; the buffer is free */
+	VERDICT_SENT,     /* the driver has sent it; the buffer is free (ingest) */
+	VERDICT_DRIVER,   /* the driver has it until it completes (ingest) */
+};
+
+struct verdict {
+	uint8_t kind;
+	struct out_id out;
+	uint16_t reason; /* enum drop_reason */
+};
+
+/* How an outbox packet came to be; the account's terms. */
+enum born {
+	BORN_GENERATED, /* no parent */
+	BORN_CLONED,    /* a copy of a packet that goes on by itself */
+	BORN_PIECE,     /* a piece of a packet with verdict CONSUMED: k pieces split k - 1 */
+	BORN_HELD,      /* was held, goes on (or ends) now */
+	BORN_MERGED, /* was held, goes on now as part of the packet before it in the outbox (DESC_MORE chain)
+	                or is used up by it */
+};
+
+struct outbox_entry {
+	struct pkt pkt;
+	uint8_t *frame;
+	struct pkt_index index;
+	struct verdict verdict; /* PASS, DROP or (buffer only) DELIVERED */
+	uint16_t at;            /* goes out before packet `at` of the burst; n: behind all */
+	uint8_t more;           /* DESC_MORE: the next entry belongs to the same packet */
+	uint8_t born;           /* enum born */
+};
+
+/* Spare buffers that the burst may take from, in order.  Filled by the frame. */
+struct spare {
+	struct pkt_index index[OUTBOX_MAX];
+	uint32_t n;    /* there are */
+	uint32_t used; /* of them taken by this burst */
+};
+
+struct burst {
+	uint32_t n;
+	enum input_kind input;
+	uint8_t lane;       /* of this worker */
+	uint8_t lanes;      /* of the appliance */
+	uint8_t input_lane; /* of the worker at the other end of the input */
+	uint16_t epoch;
+	const struct pool *pool;
+	struct journal *journal;
+	struct trace_log *trace;
+	struct stat_block *stats; /* counted with burst_count (common/stage) */
+	struct spare *spare;
+	uint32_t n_out;
+	uint32_t split;     /* packets that became BORN_PIECE ones */
+	uint64_t merged;    /* packets used up in making another (ACCOUNT.md: k into one counts k - 1) */
+	uint64_t no_buffer; /* packets not made for want of a buffer: shown beside the account */
+	struct pkt pkt[BURST_MAX];
+	uint8_t *frame[BURST_MAX]; /* first byte of the frame; pkt.len bytes */
+	struct pkt_index index[BURST_MAX];
+	uint8_t more[BURST_MAX];
+	struct verdict verdict[BURST_MAX];
+	struct outbox_entry out[OUTBOX_MAX];
+};
+
+/* The one verdict of packet i. */
+static always_inline void burst_pass(struct burst *b, uint32_t i, struct out_id out)
+{
+	b->verdict[i] = (struct verdict){VERDICT_PASS, out, DROP_NONE};
+}
+
+static always_inline void burst_drop(struct burst *b, uint32_t i, enum drop_reason reason)
+{
+	b->verdict[i] = (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason};
+}
+
+static always_inline void burst_deliver(struct burst *b, uint32_t i)
+{
+	b->verdict[i] = (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE};
+}
+
+static always_inline void burst_queue(struct burst *b, uint32_t i)
+{
+	b->verdict[i] = (struct verdict){VERDICT_QUEUED, {0}, DROP_NONE};
+}
+
+static always_inline void burst_hold(struct burst *b, uint32_t i)
+{
+	b->verdict[i] = (struct verdict){VERDICT_HELD, {0}, DROP_NONE};
+}
+
+static always_inline void burst_consume(struct burst *b, uint32_t i)
+{
+	b->verdict[i] = (struct verdict){VERDICT_CONSUMED, {0}, DROP_NONE};
+}
+
+static always_inline bool burst_decided(const struct burst *b, uint32_t i)
+{
+	return b->verdict[i].kind != VERDICT_NONE;
+}
+
+/* A new packet behind what the outbox has, to leave before packet `at`: its frame starts PKT_FRAME_OFF bytes
+ * into a spare buffer, pkt is zero but for data_off, type PKT_OUTGOING, ports PORT_NONE, and what it takes
+ * from its cause `parent` (may be NULL): trace and mark; timestamp is now (of b->trace).  The caller fills
+ * frame, len and total_len, and the verdict with outbox_pass. NULL where there is no spare buffer or no room:
+ * counted (no_buffer); the caller does without. */
+[[nodiscard]] struct outbox_entry *burst_make(
+        struct burst *b, uint32_t at, enum born born, const struct pkt *parent);
+
+/* A packet that the stage had held (VERDICT_HELD in an earlier burst, or earlier in this one) goes on: its
+ * metadata is read from the buffer and checked.  The caller gives the verdict; its own entry for it is to be
+ * forgotten in the same burst. NULL where the outbox is full: it stays held.  If the metadata was spoilt by a
+ * neighbour the entry is returned with verdict DROP (BAD_DESC) already given; outbox_decided() tells. */
+[[nodiscard]] struct outbox_entry *burst_release(struct burst *b, uint32_t at, struct pkt_index index);
+
+/* A held packet ends, with a reason.  false where the outbox is full: it stays held. */
+[[nodiscard]] bool burst_drop_held(
+        struct burst *b, uint32_t at, struct pkt_index index, enum drop_reason reason);
+
+/* The buffer of a delivered packet (VERDICT_QUEUED) is free again.  false where the outbox is full. */
+[[nodiscard]] bool burst_discard(struct burst *b, struct pkt_index index);
+
+/* The metadata of packet i, as the stage now has it, into its buffer: to be called for what is held or queued
+ * and will be looked at in a later burst. */
+static always_inline void burst_save(struct burst *b, uint32_t i)
+{
+	pkt_store(b->pool, b->index[i], &b->pkt[i]);
+}
+
+static always_inline void outbox_pass(struct outbox_entry *e, struct out_id out)
+{
+	e->verdict = (struct verdict){VERDICT_PASS, out, DROP_NONE};
+}
+
+static always_inline void outbox_drop(struct outbox_entry *e, enum drop_reason reason)
+{
+	e->verdict = (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason};
+}
+
+static always_inline bool outbox_decided(const struct outbox_entry *e)
+{
+	return e->verdict.kind != VERDICT_NONE;
+}
+
+/* Readies a burst for n packets: no verdict, an empty outbox. */
+static inline void burst_reset(struct burst *b, enum input_kind input, uint32_t n)
+{
+	b->n = n;
+	b->input = input;
+	b->n_out = 0;
+	b->split = 0;
+	b->merged = 0;
+	b->no_buffer = 0;
+	memset(b->verdict, 0, n * sizeof b->verdict[0]);
+}
+
+#endif

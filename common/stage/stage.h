@@ -1,0 +1,100 @@
+/* stage: what a stage is to the frame that runs it.
+ *
+ * A stage is a set of functions over its state; the frame (common/stage/worker.h) does everything around
+ * them: rings, the journal, the account, epochs, timers, sleeping, death and recovery.  A service offers one
+ * `const struct stage_ops NAME_stage` in its public header services/NAME/NAME.h.
+ *
+ * A worker of a stage is one lane of it.  Its state lies in memory that outlives it and that no other process
+ * may write; a new process finds it as the last committed burst left it.  State holds no pointers; every
+ * change in a burst is announced with journal_touch before it is made.  `worker` (attach) is the private
+ * side: pointers into the state, scratch; it dies with the process, and nothing in it may matter.
+ *
+ * Order of calls: state_bytes; once in the life of the state init (memory is zero; not journaled); in each
+ * process attach; then adopt for the epoch in force, and after that burst, timer and next_timer in any order,
+ * adopt again when a new epoch is published; detach.  All on one thread for one worker.
+ */
+#ifndef SLUICE_COMMON_STAGE_STAGE_H
+#define SLUICE_COMMON_STAGE_STAGE_H
+
+#include "common/epoch/epoch.h"
+#include "common/journal/journal.h"
+#include "common/pkt/burst.h"
+#include "common/stat/stat.h"
+
+enum stage_id { STAGE_INGEST, STAGE_FILTER, STAGE_ROUTER, STAGE_SESSION, STAGE_COUNT };
+
+/* Fixed while the appliance runs. */
+struct stage_params {
+	uint32_t lanes;
+	uint32_t buffers;    /* of the pool, over all lanes */
+	uint32_t stride;     /* of the pool, bytes */
+	uint32_t ring_slots; /* of each rx and tx ring */
+	uint64_t hash_key; /* for hash tables that hold what strangers choose; random, but fixed in replay */
+	struct epoch_limits
+	        limits; /* what state is sized by; an epoch's own limits may be lower, never higher */
+};
+
+/* What a worker is given at attach.  All of it outlives the worker. */
+struct stage_env {
+	const struct stage_params *params;
+	uint32_t lane;
+	void *state;             /* this worker's, journaled, state_bytes long, aligned to a cache line */
+	const void *state_lane0; /* that of lane 0 (itself there): neighbors, path MTU; read-only, changed by
+	                            another thread meanwhile */
+	const struct pool *pool;
+	struct journal *journal;
+};
+
+struct stage_ops {
+	const char *name;
+
+	/* Bytes of a worker's state. */
+	uint64_t (*state_bytes)(const struct stage_params *params);
+
+	/* Makes zeroed memory a valid, empty state. */
+	void (*init)(void *state, const struct stage_params *params, uint32_t lane);
+
+	/* Makes the private side; may allocate.  0 or a negative errno. */
+	int (*attach)(const struct stage_env *env, void **worker);
+	void (*detach)(void *worker);
+
+	/* Takes up an epoch: brings state in line with it (permanent neighbors, addresses to be announced,
+	 * sockets).  A burst with n = 0 (packets may be made in its outbox).  Returns true when done, false
+	 * to be called again in a further burst: at most `lines_a_burst` lines are touched each time.  Called
+	 * at each start too, and must then change nothing that already is in line. */
+	bool (*adopt)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+	/* Decides about the packets of a burst (INPUT_RX, INPUT_TX, INPUT_PUNT; ingest: INPUT_PORT,
+	 * INPUT_TX). */
+	void (*burst)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+	/* Does what is due at `now`, a bounded part of it (lines_a_burst).  n = 0. `epoch` is the newest. */
+	void (*timer)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+	/* When timer is to be called next; NANOS_NEVER: nothing is due.  0: at once. */
+	nanos_t (*next_timer)(const void *worker);
+
+	/* The oldest epoch number that something held still needs; UINT32_MAX: none.  NULL: never any. */
+	uint32_t (*oldest_epoch)(const void *worker);
+
+	/* The buffers in the worker's state, each once, into `index` (room for params->buffers); returns how
+	 * many, in packets where held (VERDICT_HELD) into *packets.  For the account of buffers and for
+	 * tests; not on the packet path. */
+	uint32_t (*held)(const void *worker, struct pkt_index *index, uint32_t *packets);
+
+	/* Whether the state is consistent (chains, counts, timers), for tests: NULL, or a sentence about what
+	 * is not. */
+	const char *(*check)(const void *worker);
+
+	/* Undo lines that one packet of a burst may need at the most, and those of a timer, adopt or call
+	 * burst. */
+	uint32_t lines_a_packet;
+	uint32_t lines_a_burst;
+};
+
+static always_inline void burst_count(struct burst *b, enum stat stat, uint64_t n)
+{
+	stat_add(b->journal, b->stats, stat, n);
+}
+
+#endif
