@@ -90,7 +90,7 @@ struct outbox_entry {
 	struct pkt pkt;
 	uint8_t *frame;
 	struct pkt_index index;
-	struct verdict verdict; /* PASS, DROP or (buffer only) DELIVERED */
+	struct verdict verdict; /* as in the burst; a made packet may be HELD too */
 	uint16_t at;            /* goes out before packet `at` of the burst; n: behind all */
 	uint8_t more;           /* DESC_MORE: the next entry belongs to the same packet */
 	uint8_t born;           /* enum born */
@@ -161,6 +161,65 @@ static always_inline void burst_consume(struct burst *b, uint32_t i)
 static always_inline bool burst_decided(const struct burst *b, uint32_t i)
 {
 	return b->verdict[i].kind != VERDICT_NONE;
+}
+
+/* A packet in hand, wherever it stands: in the burst or in its outbox.  For code that serves both. */
+struct pkt_ref {
+	struct pkt *pkt;
+	uint8_t **frame; /* changes with pkt->data_off */
+	struct verdict *verdict;
+	struct pkt_index index;
+	uint16_t at; /* where a packet made because of it belongs */
+};
+
+static always_inline struct pkt_ref burst_ref(struct burst *b, uint32_t i)
+{
+	return (struct pkt_ref){&b->pkt[i], &b->frame[i], &b->verdict[i], b->index[i], (uint16_t)i};
+}
+
+static always_inline struct pkt_ref outbox_ref(struct outbox_entry *e)
+{
+	return (struct pkt_ref){&e->pkt, &e->frame, &e->verdict, e->index, e->at};
+}
+
+static always_inline void ref_pass(struct pkt_ref r, struct out_id out)
+{
+	*r.verdict = (struct verdict){VERDICT_PASS, out, DROP_NONE};
+}
+
+static always_inline void ref_drop(struct pkt_ref r, enum drop_reason reason)
+{
+	*r.verdict = (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason};
+}
+
+static always_inline void ref_deliver(struct pkt_ref r)
+{
+	*r.verdict = (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE};
+}
+
+/* The stage keeps it; its metadata, as it now is, goes into the buffer for burst_release to find. */
+static always_inline void ref_hold(const struct burst *b, struct pkt_ref r)
+{
+	pkt_store(b->pool, r.index, r.pkt);
+	*r.verdict = (struct verdict){VERDICT_HELD, {0}, DROP_NONE};
+}
+
+/* Moves the frame's first byte by `bytes` (negative: towards the headroom), offsets following.  false where
+ * there is no room: nothing is changed. */
+static inline bool ref_move_start(const struct pool *pool, struct pkt_ref r, int bytes)
+{
+	struct pkt *p = r.pkt;
+	int start = p->data_off + bytes;
+
+	if (start < (int)PKT_META_BYTES || bytes > p->len || start + p->len - bytes > (int)pool->stride)
+		return false;
+	p->data_off = (uint16_t)start;
+	p->len = (uint16_t)(p->len - bytes);
+	p->total_len = (uint32_t)((int)p->total_len - bytes);
+	p->l3_off = (uint16_t)MAX(p->l3_off - bytes, 0);
+	p->l4_off = p->l4_off ? (uint16_t)MAX(p->l4_off - bytes, 0) : 0;
+	*r.frame += bytes;
+	return true;
 }
 
 /* A new packet behind what the outbox has, to leave before packet `at`: its frame starts PKT_FRAME_OFF bytes
