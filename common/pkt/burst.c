@@ -67,7 +67,7 @@ bool burst_drop_held(struct burst *b, uint32_t at, struct pkt_index index, enum 
 
 bool burst_discard(struct burst *b, struct pkt_index index)
 {
-	struct outbox_entry *e = outbox_add(b, b->n, BORN_HELD, index);
+	struct outbox_entry *e = outbox_add(b, b->n, BORN_DELIVERED, index);
 
 	if (e)
 		e->verdict = (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE};

@@ -80,10 +80,13 @@ struct verdict {
 enum born {
 	BORN_GENERATED, /* no parent */
 	BORN_CLONED,    /* a copy of a packet that goes on by itself */
-	BORN_PIECE,     /* a piece of a packet with verdict CONSUMED: k pieces split k - 1 */
-	BORN_HELD,      /* was held, goes on (or ends) now */
-	BORN_MERGED, /* was held, goes on now as part of the packet before it in the outbox (DESC_MORE chain)
-	                or is used up by it */
+	BORN_PIECE,  /* a piece of a packet whose verdict is CONSUMED: k pieces of one count k - 1 in `split`
+	              */
+	BORN_HELD,   /* was held, goes on (or ends) now */
+	BORN_MERGED, /* was held, and is now part of the packet before it in the outbox (a DESC_MORE chain),
+	                or used up by it (verdict DELIVERED): counts one in `merged` */
+	BORN_DELIVERED, /* only the buffer of a packet that was delivered before (VERDICT_QUEUED); no packet
+	                   any more */
 };
 
 struct outbox_entry {
@@ -116,8 +119,6 @@ struct burst {
 	struct stat_block *stats; /* counted with burst_count (common/stage) */
 	struct spare *spare;
 	uint32_t n_out;
-	uint32_t split;     /* packets that became BORN_PIECE ones */
-	uint64_t merged;    /* packets used up in making another (ACCOUNT.md: k into one counts k - 1) */
 	uint64_t no_buffer; /* packets not made for want of a buffer: shown beside the account */
 	struct pkt pkt[BURST_MAX];
 	uint8_t *frame[BURST_MAX]; /* first byte of the frame; pkt.len bytes */
@@ -236,6 +237,15 @@ static inline bool ref_move_start(const struct pool *pool, struct pkt_ref r, int
  * neighbour the entry is returned with verdict DROP (BAD_DESC) already given; outbox_decided() tells. */
 [[nodiscard]] struct outbox_entry *burst_release(struct burst *b, uint32_t at, struct pkt_index index);
 
+/* Reassembly: the last fragment gets VERDICT_HELD like those before it (ref_hold); then all are released in
+ * order, the first as it is, the others turned into BORN_MERGED with burst_merge, `more` set on all but the
+ * last. */
+static inline void burst_merge(struct outbox_entry *e)
+{
+	assert(e->born == BORN_HELD);
+	e->born = BORN_MERGED;
+}
+
 /* A held packet ends, with a reason.  false where the outbox is full: it stays held. */
 [[nodiscard]] bool burst_drop_held(
         struct burst *b, uint32_t at, struct pkt_index index, enum drop_reason reason);
@@ -271,8 +281,6 @@ static inline void burst_reset(struct burst *b, enum input_kind input, uint32_t 
 	b->n = n;
 	b->input = input;
 	b->n_out = 0;
-	b->split = 0;
-	b->merged = 0;
 	b->no_buffer = 0;
 	memset(b->verdict, 0, n * sizeof b->verdict[0]);
 }
