@@ -217,9 +217,9 @@ static always_inline bool neighbor_usable(const struct neighbor_entry *e, struct
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	memcpy(&link, &word, sizeof link);
 	*mac = link.mac;
-	return same & !(seq & 1) & nud_in(link.state, NUD_USABLE) & !(link.flags & NEIGHBOR_WAITING) &
-	       (__atomic_load_n(&e->link, __ATOMIC_RELAXED) == word) &
-	       (__atomic_load_n(&e->seq, __ATOMIC_RELAXED) == seq);
+	return same && !(seq & 1) && nud_in(link.state, NUD_USABLE) && !(link.flags & NEIGHBOR_WAITING) &&
+	       __atomic_load_n(&e->link, __ATOMIC_RELAXED) == word &&
+	       __atomic_load_n(&e->seq, __ATOMIC_RELAXED) == seq;
 }
 
 /* Puts an Ethernet header before the packet's network header, which becomes l3_off = 14; what was before it
