@@ -219,6 +219,7 @@ static inline bool ref_move_start(const struct pool *pool, struct pkt_ref r, int
 	p->total_len = (uint32_t)((int)p->total_len - bytes);
 	p->l3_off = (uint16_t)MAX(p->l3_off - bytes, 0);
 	p->l4_off = p->l4_off ? (uint16_t)MAX(p->l4_off - bytes, 0) : 0;
+	p->csum_start = p->csum_start ? (uint16_t)MAX(p->csum_start - bytes, 0) : 0;
 	*r.frame += bytes;
 	return true;
 }
