@@ -21,19 +21,25 @@
 
 #define CACHE_LINE 64u
 
-#define ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a) (((x) + ((a)-1)) & ~((typeof(x))(a)-1))
-#define MIN(a, b)                                                                                            \
+#define ARRAY_LEN(a)        (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)      (((x) + ((a)-1)) & ~((typeof(x))(a)-1))
+#define MIN(a, b)           MIN_NAMED(a, b, __COUNTER__)
+#define MAX(a, b)           MAX_NAMED(a, b, __COUNTER__)
+#define NAME_PASTE(a, b)    a##b
+#define NAME_JOIN(a, b)     NAME_PASTE(a, b)
+#define MIN_NAMED(a, b, id) MIN_VARS(a, b, NAME_JOIN(min_a_, id), NAME_JOIN(min_b_, id))
+#define MAX_NAMED(a, b, id) MAX_VARS(a, b, NAME_JOIN(max_a_, id), NAME_JOIN(max_b_, id))
+#define MIN_VARS(a, b, x, y)                                                                                 \
 	({                                                                                                   \
-		typeof(a) min_a_ = (a);                                                                      \
-		typeof(b) min_b_ = (b);                                                                      \
-		min_a_ < min_b_ ? min_a_ : min_b_;                                                           \
+		typeof(a) x = (a);                                                                           \
+		typeof(b) y = (b);                                                                           \
+		x < y ? x : y;                                                                               \
 	})
-#define MAX(a, b)                                                                                            \
+#define MAX_VARS(a, b, x, y)                                                                                 \
 	({                                                                                                   \
-		typeof(a) max_a_ = (a);                                                                      \
-		typeof(b) max_b_ = (b);                                                                      \
-		max_a_ > max_b_ ? max_a_ : max_b_;                                                           \
+		typeof(a) x = (a);                                                                           \
+		typeof(b) y = (b);                                                                           \
+		x > y ? x : y;                                                                               \
 	})
 #define likely(x)                     __builtin_expect(!!(x), 1)
 #define unlikely(x)                   __builtin_expect(!!(x), 0)

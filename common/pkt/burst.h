@@ -119,6 +119,7 @@ struct burst {
 	struct stat_block *stats; /* counted with burst_count (common/stage) */
 	struct spare *spare;
 	uint32_t n_out;
+	bool spoilt;        /* the frame's own: some metadata did not pass pkt_check */
 	uint64_t no_buffer; /* packets not made for want of a buffer: shown beside the account */
 	struct pkt pkt[BURST_MAX];
 	uint8_t *frame[BURST_MAX]; /* first byte of the frame; pkt.len bytes */
@@ -282,6 +283,7 @@ static inline void burst_reset(struct burst *b, enum input_kind input, uint32_t 
 	b->n = n;
 	b->input = input;
 	b->n_out = 0;
+	b->spoilt = false;
 	b->no_buffer = 0;
 	memset(b->verdict, 0, n * sizeof b->verdict[0]);
 }

@@ -86,13 +86,21 @@ struct stage_ops {
 	 * is not. */
 	const char *(*check)(const void *worker);
 
+	/* Of ingest alone, else NULL.  port_ready: the next port to be polled and how many of its frames may
+	 * be taken now (at most max; 0: none on any port).  port_rx: fills the burst's n packets from it;
+	 * index and frame hold free buffers. */
+	uint32_t (*port_ready)(
+	        void *worker, const struct epoch *epoch, nanos_t now, uint32_t max, struct port_id *port);
+	void (*port_rx)(void *worker, const struct epoch *epoch, nanos_t now, struct port_id port,
+	        struct burst *burst);
+
 	/* Undo lines that one packet of a burst may need at the most, and those of a timer, adopt or call
 	 * burst. */
 	uint32_t lines_a_packet;
 	uint32_t lines_a_burst;
 };
 
-static always_inline void burst_count(struct burst *b, enum stat stat, uint64_t n)
+static always_inline void burst_count(struct burst *b, enum stat_id stat, uint64_t n)
 {
 	stat_add(b->journal, b->stats, stat, n);
 }

@@ -12,12 +12,12 @@ static const char *const names[] = {
 #undef X
 };
 
-const char *stat_group(enum stat stat)
+const char *stat_group(enum stat_id stat)
 {
 	return (unsigned)stat < STAT_COUNT ? groups[stat] : "Unknown";
 }
 
-const char *stat_name(enum stat stat)
+const char *stat_name(enum stat_id stat)
 {
 	return (unsigned)stat < STAT_COUNT ? names[stat] : "Unknown";
 }

@@ -152,7 +152,7 @@
 	X(RX_BYTES, "Port", "RxBytes")                                                                       \
 	X(TX_BYTES, "Port", "TxBytes")
 
-enum stat {
+enum stat_id {
 #define X(name, group, linux_name) STAT_##name,
 	STATS(X)
 #undef X
@@ -163,7 +163,7 @@ struct stat_block {
 	_Alignas(CACHE_LINE) uint64_t v[ALIGN_UP((uint32_t)STAT_COUNT, 8u)];
 };
 
-static always_inline void stat_add(struct journal *j, struct stat_block *block, enum stat stat, uint64_t n)
+static always_inline void stat_add(struct journal *j, struct stat_block *block, enum stat_id stat, uint64_t n)
 {
 	uint64_t *v = journal_touch(j, &block->v[stat]);
 
@@ -171,7 +171,7 @@ static always_inline void stat_add(struct journal *j, struct stat_block *block, 
 }
 
 /* "Ip" and "InReceives". */
-const char *stat_group(enum stat stat);
-const char *stat_name(enum stat stat);
+const char *stat_group(enum stat_id stat);
+const char *stat_name(enum stat_id stat);
 
 #endif

@@ -1,0 +1,101 @@
+/* adopt: which configuration epochs a worker knows, and when an old one is through. */
+#include "common/stage/worker_internal.h"
+
+static bool adopt_attach(struct worker *w, uint32_t number)
+{
+	const struct appliance *a = w->appliance;
+	struct epoch *view = &w->epochs[number & 1];
+	uint32_t region = REGION_EPOCH0 + (number & 1), fib;
+
+	if (view->header && view->number == number)
+		return true;
+	if (epoch_attach(a->map[region], a->bytes[region], view) || view->number != number) {
+		view->header = NULL;
+		return false;
+	}
+	fib = REGION_FIB0 + (view->header->fib_slot & 1);
+	view->fib = a->map[fib];
+	view->fib_bytes = a->bytes[fib];
+	return true;
+}
+
+const struct epoch *adopt_view(struct worker *w, uint16_t epoch)
+{
+	struct epoch *view = &w->epochs[epoch & 1];
+	uint32_t newest;
+
+	if (likely(view->header && (uint16_t)view->number == epoch))
+		return view;
+	/* At a start, and where a packet brings an epoch that was published since the last look. */
+	newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
+	for (uint32_t number = newest; number && number + 2 > newest; number--)
+		if ((uint16_t)number == epoch)
+			return adopt_attach(w, number) ? &w->epochs[number & 1] : NULL;
+	return NULL;
+}
+
+bool adopt_newest(struct worker *w, nanos_t now)
+{
+	uint32_t number = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
+	bool done = false;
+
+	if (likely(number == w->newest) || !number || !adopt_attach(w, number))
+		return false;
+	while (!done) {
+		worker_begin(w, INPUT_CALL, w->plan->lane, 0, now);
+		w->burst.epoch = (uint16_t)number;
+		commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+		done = w->ops->adopt(w->stage, &w->epochs[number & 1], now, &w->burst);
+		emit_burst(w);
+		commit_burst(w, NULL, 0, now);
+	}
+	w->newest = number;
+	for (uint32_t k = 0; k < w->n_in; k++)
+		w->in[k].marked[LEG_RX] = w->in[k].marked[LEG_TX] = false;
+	__atomic_store_n(&w->status->adopted, number, __ATOMIC_RELEASE);
+	return true;
+}
+
+/* Whether this input belongs to that leg. */
+static bool leg_has(const struct worker_in *in, enum leg leg)
+{
+	return in->kind == INPUT_PUNT || in->kind == (leg == LEG_RX ? INPUT_RX : INPUT_TX);
+}
+
+/* Whether nothing older than the newest epoch comes from the input any more: its producer has confirmed, and
+ * what stood in the ring then has been taken.  Rings are first in, first out. */
+static bool input_through(struct worker *w, struct worker_in *in, enum leg leg)
+{
+	const struct worker_status *peer = appliance_status(w->appliance, in->peer);
+
+	if (!in->marked[leg]) {
+		if (__atomic_load_n(&peer->confirmed[leg], __ATOMIC_ACQUIRE) < w->newest)
+			return false;
+		in->mark[leg] = __atomic_load_n(&in->end.peer->prod, __ATOMIC_ACQUIRE);
+		in->marked[leg] = true;
+	}
+	return (int32_t)(w->journal.work->index[in->link] - in->mark[leg]) >= 0;
+}
+
+static bool leg_through(struct worker *w, enum leg leg)
+{
+	if (leg == LEG_TX && w->status->confirmed[LEG_RX] < w->newest)
+		return false;
+	for (uint32_t k = 0; k < w->n_in; k++)
+		if (leg_has(&w->in[k], leg) && !input_through(w, &w->in[k], leg))
+			return false;
+	return !w->ops->oldest_epoch || w->ops->oldest_epoch(w->stage) >= w->newest;
+}
+
+bool adopt_confirm(struct worker *w)
+{
+	bool did = false;
+
+	for (uint32_t leg = LEG_RX; leg <= LEG_TX; leg++) {
+		if (likely(w->status->confirmed[leg] >= w->newest) || !leg_through(w, (enum leg)leg))
+			continue;
+		__atomic_store_n(&w->status->confirmed[leg], w->newest, __ATOMIC_RELEASE);
+		did = true;
+	}
+	return did;
+}

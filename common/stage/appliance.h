@@ -1,0 +1,95 @@
+/* appliance: the memory of a whole appliance, and a process's mapping of it.
+ *
+ *     appliance_create(&a, &params, ops)           makes the regions (memfds, sealed against resizing)
+ *     appliance_map(&a, 1u << STAGE_ROUTER, ...)   maps them with the rights of a process that runs these
+ * stages a.bell[worker], worker_start(&w, &a, id)     (common/stage/worker.h) appliance_unmap,
+ * appliance_destroy
+ *
+ * Who creates holds every descriptor; a process that has mapped closes those it was not to have
+ * (appliance_close_fds).  One thread.
+ */
+#ifndef SLUICE_COMMON_STAGE_APPLIANCE_H
+#define SLUICE_COMMON_STAGE_APPLIANCE_H
+
+#include "common/ring/bell.h"
+#include "common/stage/plan.h"
+
+enum region {
+	REGION_POOL,
+	REGION_CONTROL,
+	REGION_EPOCH0,
+	REGION_EPOCH1,
+	REGION_FIB0,
+	REGION_FIB1,
+	REGION_PUBLIC, /* one a stage */
+	REGION_STATE = REGION_PUBLIC + STAGE_COUNT,
+	REGION_COUNT = REGION_STATE + STAGE_COUNT
+};
+
+/* Rights of a process, in appliance_map's mask beside 1 << stage: writes control, epochs and FIBs; reads all.
+ */
+#define APPLIANCE_CONTROL (1u << 31)
+
+struct appliance {
+	struct plan plan;
+	const struct stage_ops *ops[STAGE_COUNT];
+	int fd[REGION_COUNT];
+	uint64_t bytes[REGION_COUNT];
+	void *map[REGION_COUNT]; /* NULL: not mapped */
+	struct bell bell[WORKERS_MAX];
+	struct pool pool;
+};
+
+/* Makes the regions: `epoch_bytes` for each of the two epochs and `fib_bytes` for each of the two FIBs
+ * (address space; memory is taken as it is written).  With bells each worker gets an eventfd; without (all in
+ * one thread) none.  0 or a negative errno. */
+[[nodiscard]] int appliance_create(struct appliance *a, const struct stage_params *params,
+        const struct stage_ops *const ops[STAGE_COUNT], uint64_t epoch_bytes, uint64_t fib_bytes, bool bells);
+
+/* Maps all regions: writable are the pool, the public and state regions of the stages in the mask, and with
+ * APPLIANCE_CONTROL what control writes; state regions of others only with APPLIANCE_CONTROL, read-only.  0
+ * or a negative errno: nothing stays mapped. */
+[[nodiscard]] int appliance_map(struct appliance *a, uint32_t mask);
+void appliance_unmap(struct appliance *a);
+
+/* Closes the descriptors of the regions (mappings stay). */
+void appliance_close_fds(struct appliance *a);
+void appliance_destroy(struct appliance *a);
+
+static inline void *appliance_public(const struct appliance *a, uint32_t worker, uint64_t off)
+{
+	return (uint8_t *)a->map[REGION_PUBLIC + a->plan.worker[worker].stage] + off;
+}
+
+static inline struct journal_shared *appliance_journal(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].journal_off);
+}
+
+static inline struct worker_status *appliance_status(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].status_off);
+}
+
+static inline struct trace_ring *appliance_trace(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].trace_off);
+}
+
+static inline struct control_block *appliance_control(const struct appliance *a)
+{
+	return a->map[REGION_CONTROL];
+}
+
+static inline struct stat_block *appliance_stats(const struct appliance *a, uint32_t worker)
+{
+	const struct worker_plan *w = &a->plan.worker[worker];
+
+	return (void *)((uint8_t *)a->map[REGION_STATE + w->stage] + w->stats_off);
+}
+
+/* Whether epoch `number` (and so every older one) is retired: no worker has a packet of it any more, and none
+ * will. */
+bool appliance_epoch_retired(const struct appliance *a, uint32_t number);
+
+#endif

@@ -1,0 +1,199 @@
+/* home: ingest's free buffers, and its ports.
+ *
+ * Each ingest worker is home to a share of the pool.  Its free buffers stand on a stack whose height is in
+ * the record.  A burst writes above the committed height freely; below it, only through the undo log. */
+#include "common/stage/worker_internal.h"
+
+#include <stdlib.h>
+
+static uint32_t home_count(const struct worker *w)
+{
+	return w->appliance->plan.params.buffers / w->appliance->plan.params.lanes;
+}
+
+static uint32_t home_first(const struct worker *w)
+{
+	return home_count(w) * w->plan->lane;
+}
+
+static bool free_bit(const struct worker *w, uint32_t buffer)
+{
+	return w->is_free[buffer / 64] >> buffer % 64 & 1;
+}
+
+static void free_bit_flip(struct worker *w, uint32_t buffer)
+{
+	w->is_free[buffer / 64] ^= UINT64_C(1) << buffer % 64;
+}
+
+void home_init(struct worker *w)
+{
+	uint32_t n = home_count(w);
+
+	for (uint32_t i = 0; i < n; i++) /* the first buffers are handed out first */
+		w->stack[i] = home_first(w) + n - 1 - i;
+	record_set_index(&w->journal, LINK_STACK(w->plan), n);
+}
+
+void home_attach(struct worker *w)
+{
+	uint32_t height = w->journal.work->index[LINK_STACK(w->plan)];
+
+	assert(height <= home_count(w));
+	memset(w->is_free, 0, (w->appliance->plan.params.buffers + 63) / 64 * sizeof *w->is_free);
+	for (uint32_t i = 0; i < height; i++)
+		free_bit_flip(w, w->stack[i]);
+}
+
+void home_push(struct worker *w, struct pkt_index index)
+{
+	uint32_t at = w->journal.work->index[LINK_STACK(w->plan)];
+
+	assert(at < home_count(w));
+	if (at < w->stack_committed)
+		journal_touch(&w->journal, &w->stack[at]);
+	w->stack[at] = index.v;
+	free_bit_flip(w, index.v);
+	record_set_index(&w->journal, LINK_STACK(w->plan), at + 1);
+}
+
+static struct pkt_index home_pop(struct worker *w)
+{
+	uint32_t at = w->journal.work->index[LINK_STACK(w->plan)] - 1;
+
+	record_set_index(&w->journal, LINK_STACK(w->plan), at);
+	free_bit_flip(w, w->stack[at]);
+	return (struct pkt_index){w->stack[at]};
+}
+
+static uint32_t home_height(const struct worker *w)
+{
+	return w->journal.work->index[LINK_STACK(w->plan)];
+}
+
+/* Takes buffers back from a ring.  One that is free already, or not ours, shows that the neighbour is broken:
+ * its ring is closed. */
+bool home_collect(struct worker *w, struct worker_in *in, nanos_t now)
+{
+	uint32_t at = w->journal.work->index[in->link], n = MIN(ring_used(&in->end, at), BURST_MAX), k = 0;
+
+	if (!n)
+		return false;
+	worker_begin(w, INPUT_FREE, in->lane, 0, now);
+	commit_open(w, in->link, 0, n);
+	for (; k < n; k++) {
+		struct pkt_index i = desc_unpack(ring_get(&in->end, at + k)).index;
+
+		if (unlikely(i.v - home_first(w) >= home_count(w) || free_bit(w, i.v))) {
+			in->end.quarantined = true;
+			w->status->quarantines++;
+			break;
+		}
+		home_push(w, i);
+	}
+	commit_burst(w, in, k, now);
+	return true;
+}
+
+bool home_top_up(struct worker *w, nanos_t now)
+{
+	bool did = false;
+
+	for (uint32_t k = 0; k < w->n_out; k++) {
+		struct worker_out *o = &w->out[k];
+		uint32_t slots = o->end.mask + 1, n;
+
+		if (o->role != RING_SPARE || ring_room(&o->end, o->at, slots / 2) < slots / 2)
+			continue;
+		n = MIN(MIN(ring_room(&o->end, o->at, slots), BURST_MAX), home_height(w));
+		if (!n)
+			continue;
+		worker_begin(w, INPUT_FREE, o->lane, 0, now);
+		commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+		while (n--)
+			if (!emit_word(w, k, home_pop(w), 0, 0))
+				assert(!"room was made sure of");
+		commit_burst(w, NULL, 0, now);
+		did = true;
+	}
+	return did;
+}
+
+void home_take(struct worker *w, uint32_t n)
+{
+	struct burst *b = &w->burst;
+
+	assert(n <= home_height(w));
+	for (uint32_t i = 0; i < n; i++) {
+		b->index[i] = home_pop(w);
+		b->frame[i] = pool_buffer(b->pool, b->index[i]) + PKT_FRAME_OFF;
+		b->more[i] = 0;
+		b->pkt[i] = (struct pkt){
+		        .timestamp = w->log.now, .data_off = PKT_FRAME_OFF, .out = PORT_NONE};
+		__builtin_prefetch(pool_buffer(b->pool, b->index[i]), 1);
+		__builtin_prefetch(b->frame[i], 1);
+	}
+}
+
+bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool crashed)
+{
+	struct burst *b = &w->burst;
+	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
+	uint8_t link = (uint8_t)LINK_PORT_RX(w->plan, port.v);
+
+	if (!epoch || port.v >= EPOCH_PHYS_MAX)
+		return false;
+	n = MIN(n, MIN(BURST_MAX, home_height(w)));
+	if (!n)
+		return false;
+	worker_begin(w, INPUT_PORT, w->plan->lane, n, now);
+	b->epoch = (uint16_t)epoch->number;
+	commit_open(w, link, crashed, n);
+	home_take(w, n);
+	w->ops->port_rx(w->stage, epoch, now, port, b);
+	if (crashed)
+		for (uint32_t i = 0; i < b->n; i++)
+			burst_drop(b, i, DROP_STAGE_CRASHED);
+	else
+		w->ops->burst(w->stage, epoch, now, b);
+	emit_burst(w);
+	record_set_index(&w->journal, link, w->journal.work->index[link] + n);
+	record_add_packets(&w->journal, link, n);
+	commit_burst(w, NULL, 0, now);
+	return true;
+}
+
+/* What every ring of frames can still take: overload is shed in the NIC's own ring. */
+static uint32_t rx_room(struct worker *w)
+{
+	uint32_t room = UINT32_MAX;
+
+	for (uint32_t k = 0; k < w->n_out; k++)
+		if (w->out[k].role == RING_RX)
+			room = MIN(room, ring_room(&w->out[k].end, w->out[k].at, BURST_MAX));
+	return room;
+}
+
+bool home_ports(struct worker *w, nanos_t now)
+{
+	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
+	uint32_t allowance, n;
+	struct port_id port;
+	bool did = false;
+
+	if (!epoch || __atomic_load_n(&w->control->hold, __ATOMIC_RELAXED))
+		return false;
+	pace_round_start(&w->round, &w->pace, now);
+	while ((allowance = pace_allowance(&w->round, &w->pace, now))) {
+		allowance = MIN(MIN(allowance, w->burst_max), MIN(rx_room(w), home_height(w)));
+		if (!allowance)
+			return did;
+		n = w->ops->port_ready(w->stage, epoch, now, allowance, &port);
+		if (!n || !home_port_burst(w, port, n, now, false))
+			return did;
+		w->round.left -= MIN(n, w->round.left);
+		did = true;
+	}
+	pace_squeeze(&w->round);
+	return did;
+}

@@ -1,0 +1,176 @@
+/* load: from an input ring into the burst.  Nothing that a neighbour wrote is believed: an index outside the
+ * pool, a dead epoch, metadata that points outside its buffer, a chain without an end are each counted and
+ * dropped here. */
+#include "common/stage/worker_internal.h"
+
+static void reject(struct worker *w, struct pkt_index index, enum drop_reason reason)
+{
+	w->rejected[w->n_rejected] = index;
+	w->rejected_reason[w->n_rejected++] = (uint16_t)reason;
+}
+
+/* Takes the entries from `first` on back out of the burst: they are dropped. */
+static void reject_from(struct worker *w, uint32_t first, enum drop_reason reason)
+{
+	struct burst *b = &w->burst;
+
+	for (uint32_t i = first; i < b->n; i++)
+		reject(w, b->index[i], reason);
+	b->n = first;
+}
+
+/* The metadata of what was loaded, copied and checked; the frames' first lines on their way into the cache.
+ */
+static void load_metadata(struct worker *w)
+{
+	struct burst *b = &w->burst;
+	const struct pool *pool = b->pool;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct pkt *p = &b->pkt[i];
+		uint8_t *buffer = pool_buffer(pool, b->index[i]);
+
+		memcpy(p, buffer, sizeof *p);
+		if (unlikely(!pkt_check(pool, p))) {
+			*p = (struct pkt){.data_off = PKT_FRAME_OFF, .port = PORT_NONE, .out = PORT_NONE};
+			b->spoilt = true;
+			burst_drop(b, i, DROP_BAD_DESC);
+		}
+		b->frame[i] = buffer + p->data_off;
+		__builtin_prefetch(b->frame[i]);
+		__builtin_prefetch(b->frame[i] + p->l3_off + 20);
+	}
+}
+
+/* A packet whose metadata was spoilt cannot be given to the stage, which looks at every packet: out with it.
+ */
+static void reject_spoilt(struct worker *w)
+{
+	struct burst *b = &w->burst;
+	uint32_t to = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (burst_decided(b, i)) {
+			b->verdict[i].kind = VERDICT_NONE;
+			reject(w, b->index[i], DROP_BAD_DESC);
+			continue;
+		}
+		b->pkt[to] = b->pkt[i];
+		b->frame[to] = b->frame[i];
+		b->index[to] = b->index[i];
+		b->more[to++] = b->more[i];
+	}
+	b->n = to;
+	if (to)
+		b->more[to - 1] = 0;
+	b->spoilt = false;
+}
+
+/* How far loading has come: up to the last word behind which no chain is open. */
+struct boundary {
+	uint32_t packets;
+	uint32_t taken;
+};
+
+/* A word that is no packet: with it goes the open chain that it stands in. */
+static void load_bad(struct worker *w, struct boundary *whole, uint32_t taken)
+{
+	reject_from(w, whole->packets, DROP_BAD_DESC);
+	whole->taken = taken + 1;
+}
+
+/* One word.  false: it belongs to another epoch than those before it, and so to the next burst. */
+static bool load_word(
+        struct worker *w, struct desc d, uint32_t taken, struct boundary *whole, const struct epoch **view)
+{
+	struct burst *b = &w->burst;
+
+	if (unlikely(!pool_has(b->pool, d.index))) {
+		w->n_bad++;
+		load_bad(w, whole, taken);
+		return true;
+	}
+	if (unlikely(!*view || d.epoch != (uint16_t)(*view)->number)) {
+		const struct epoch *v = adopt_view(w, d.epoch);
+
+		if (!v) {
+			reject(w, d.index, DROP_BAD_EPOCH);
+			load_bad(w, whole, taken);
+			return true;
+		}
+		if (*view)
+			return false;
+		*view = v;
+	}
+	__builtin_prefetch(pool_buffer(b->pool, d.index));
+	b->index[b->n] = d.index;
+	b->more[b->n++] = d.flags & DESC_MORE;
+	if (likely(!(d.flags & DESC_MORE)))
+		*whole = (struct boundary){b->n, taken + 1};
+	return true;
+}
+
+uint32_t load_burst(struct worker *w, struct worker_in *in, uint32_t want, const struct epoch **epoch)
+{
+	struct burst *b = &w->burst;
+	uint32_t at = w->journal.work->index[in->link],
+	         n = MIN(ring_used(&in->end, at), MIN(want, BURST_MAX));
+	struct boundary whole = {0, 0};
+	uint32_t taken = 0;
+
+	*epoch = NULL;
+	while (taken < n && load_word(w, desc_unpack(ring_get(&in->end, at + taken)), taken, &whole, epoch))
+		taken++;
+	if (unlikely(b->n > whole.packets && whole.taken == 0)) { /* nothing but the head of a chain */
+		if (want < BURST_MAX) {
+			b->n = 0;
+			return load_burst(w, in, BURST_MAX, epoch);
+		}
+		load_bad(w, &whole, taken - 1);
+	}
+	b->n = whole.packets;
+	memset(b->verdict, 0, b->n * sizeof b->verdict[0]);
+	load_metadata(w);
+	if (unlikely(b->spoilt))
+		reject_spoilt(w);
+	return whole.taken;
+}
+
+void load_dropped(struct worker *w, struct worker_in *in, uint32_t taken)
+{
+	uint32_t at = w->journal.work->index[in->link];
+
+	taken = MIN(taken, MIN(BURST_MAX, ring_used(&in->end, at)));
+	for (uint32_t i = 0; i < taken; i++) {
+		struct desc d = desc_unpack(ring_get(&in->end, at + i));
+
+		if (!pool_has(w->burst.pool, d.index))
+			w->n_bad++;
+		else if (i + 1 < taken && d.flags & DESC_MORE)
+			emit_free(w, d.index); /* counts with the last of its chain */
+		else
+			reject(w, d.index, DROP_STAGE_CRASHED);
+	}
+}
+
+void load_spare(struct worker *w)
+{
+	struct spare *s = &w->spare;
+	struct worker_in *in;
+	uint32_t at, n;
+
+	if (w->spare_in == NO_RING || s->n >= OUTBOX_MAX / 2)
+		return;
+	in = &w->in[w->spare_in];
+	at = w->journal.work->index[in->link];
+	n = MIN(ring_used(&in->end, at), OUTBOX_MAX);
+	for (; s->n < n; s->n++) {
+		struct desc d = desc_unpack(ring_get(&in->end, at + s->n));
+
+		if (!pool_has(&w->appliance->pool, d.index)) {
+			in->end.quarantined = true;
+			break;
+		}
+		s->index[s->n] = d.index;
+	}
+}

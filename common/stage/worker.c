@@ -1,0 +1,328 @@
+#include "common/stage/worker_internal.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static const enum input_kind kind_of_role[RING_ROLES] = {
+        [RING_RX] = INPUT_RX,
+        [RING_TX] = INPUT_TX,
+        [RING_PUNT] = INPUT_PUNT,
+        [RING_FREE] = INPUT_FREE,
+        [RING_SPARE] = INPUT_FREE,
+        [RING_BACK] = INPUT_FREE,
+};
+
+static void attach_in(struct worker *w, const struct ring_plan *r)
+{
+	struct appliance *a = w->appliance;
+	struct worker_in *in = &w->in[w->n_in];
+
+	assert(w->n_in < WORKER_RINGS);
+	*in = (struct worker_in){
+	        .role = r->role,
+	        .kind = (uint8_t)kind_of_role[r->role],
+	        .lane = a->plan.worker[r->from].lane,
+	        .peer = r->from,
+	        .link = r->to_link,
+	};
+	ring_cons_attach(&in->end, appliance_public(a, r->to, r->cons_off),
+	        appliance_public(a, r->from, r->prod_off), r->slots);
+	if (r->role == RING_SPARE)
+		w->spare_in = (uint8_t)w->n_in;
+	w->n_in++;
+}
+
+static void attach_out(struct worker *w, const struct ring_plan *r)
+{
+	struct appliance *a = w->appliance;
+	struct worker_out *out = &w->out[w->n_out];
+	uint8_t place = (uint8_t)w->n_out++;
+
+	assert(place < WORKER_RINGS && place < 64);
+	*out = (struct worker_out){
+	        .role = r->role,
+	        .lane = a->plan.worker[r->to].lane,
+	        .peer = r->to,
+	        .link = r->from_link,
+	};
+	ring_prod_attach(&out->end, appliance_public(a, r->from, r->prod_off),
+	        appliance_public(a, r->to, r->cons_off), r->slots);
+	switch ((enum ring_role)r->role) {
+	case RING_RX: w->out_of[out_id(OUT_RX, out->lane).v] = place; break;
+	case RING_TX: w->out_of[out_id(OUT_TX, out->lane).v] = place; break;
+	case RING_PUNT: w->out_of[out_id(OUT_PUNT, out->lane).v] = place; break;
+	case RING_FREE:
+	case RING_BACK: w->free_of[out->lane] = place; break;
+	case RING_SPARE:
+	case RING_ROLES: break;
+	}
+}
+
+static void attach_rings(struct worker *w)
+{
+	const struct plan *plan = &w->appliance->plan;
+
+	memset(w->out_of, NO_RING, sizeof w->out_of);
+	memset(w->free_of, NO_RING, sizeof w->free_of);
+	w->spare_in = NO_RING;
+	for (uint32_t k = 0; k < plan->n_rings; k++) {
+		if (plan->ring[k].to == w->id)
+			attach_in(w, &plan->ring[k]);
+		if (plan->ring[k].from == w->id)
+			attach_out(w, &plan->ring[k]);
+	}
+}
+
+/* The state region of a worker, whole: what the undo log covers. */
+static uint8_t *worker_state(const struct appliance *a, uint32_t id)
+{
+	const struct worker_plan *p = &a->plan.worker[id];
+
+	return (uint8_t *)a->map[REGION_STATE + p->stage] + p->state_off;
+}
+
+static int attach_memory(struct worker *w)
+{
+	struct appliance *a = w->appliance;
+	uint8_t *state = worker_state(a, w->id), *region = a->map[REGION_STATE + w->plan->stage];
+
+	w->status = appliance_status(a, w->id);
+	w->trace_ring = appliance_trace(a, w->id);
+	w->control = appliance_control(a);
+	w->env = (struct stage_env){
+	        .params = &a->plan.params,
+	        .lane = w->plan->lane,
+	        .state = state,
+	        .state_lane0 = worker_state(a, w->id - w->plan->lane),
+	        .pool = &a->pool,
+	        .journal = &w->journal,
+	};
+	if (w->plan->stage == STAGE_INGEST) {
+		w->stack = (uint32_t *)(region + w->plan->stack_off);
+		w->is_free = calloc((a->plan.params.buffers + 63) / 64, sizeof *w->is_free);
+		if (!w->is_free)
+			return -ENOMEM;
+	}
+	w->burst.pool = &a->pool;
+	w->burst.journal = &w->journal;
+	w->burst.trace = &w->log;
+	w->burst.stats = (struct stat_block *)(region + w->plan->stats_off);
+	w->burst.spare = &w->spare;
+	w->burst.lane = w->plan->lane;
+	w->burst.lanes = (uint8_t)a->plan.params.lanes;
+	return 0;
+}
+
+/* Memory that nothing was ever committed to: whatever a predecessor began is begun anew. */
+static void first_start(struct worker *w)
+{
+	memset(w->env.state, 0, w->plan->state_bytes);
+	w->ops->init(w->env.state, w->env.params, w->plan->lane);
+	if (w->stack)
+		home_init(w);
+	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	journal_commit(&w->journal);
+}
+
+/* The packets that the predecessor had in hand: their bytes may be half rewritten, so they are never run
+ * again. */
+static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
+{
+	nanos_t now = worker_now(w);
+	uint32_t port = (uint32_t)open->input - LINK_PORT_RX(w->plan, 0);
+
+	if (w->stack && open->input != JOURNAL_NO_INPUT && port < EPOCH_PHYS_MAX) {
+		w->newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
+		home_port_burst(w, (struct port_id){(uint16_t)port}, open->taken, now, true);
+		w->newest = 0;
+		return;
+	}
+	for (uint32_t k = 0; k < w->n_in; k++) {
+		if (w->in[k].link != open->input || w->in[k].kind == INPUT_FREE || !open->taken)
+			continue;
+		worker_begin(w, (enum input_kind)w->in[k].kind, w->in[k].lane, 0, now);
+		commit_open(w, open->input, 1, open->taken);
+		load_dropped(w, &w->in[k], open->taken);
+		emit_burst(w);
+		commit_burst(w, &w->in[k], MIN(open->taken, BURST_MAX), now);
+	}
+}
+
+int worker_start(struct worker *w, struct appliance *a, uint32_t id)
+{
+	struct journal_open_word open;
+	struct journal_shared *shared = appliance_journal(a, id);
+	int err;
+
+	memset(w, 0, sizeof *w);
+	w->appliance = a;
+	w->id = id;
+	w->plan = &a->plan.worker[id];
+	w->ops = a->ops[w->plan->stage];
+	w->fused = a->bell[id].fd < 0;
+	w->burst_max = WORKER_BURST;
+	w->pace = PACE_DEFAULTS;
+	err = attach_memory(w);
+	if (err)
+		return err;
+	journal_attach(&w->journal, shared,
+	        (uint8_t *)a->map[REGION_STATE + w->plan->stage] + w->plan->undo_off, w->plan->undo_lines,
+	        w->env.state, w->plan->state_bytes);
+	attach_rings(w);
+	if (w->journal.epoch == 0)
+		first_start(w);
+	commit_republish(w);
+	w->interrupted = journal_interrupted(&w->journal, &open);
+	if (w->interrupted)
+		journal_undo(&w->journal);
+	if (w->stack)
+		home_attach(w);
+	err = w->ops->attach(&w->env, &w->stage);
+	if (err) {
+		free(w->is_free);
+		return err;
+	}
+	__atomic_store_n(&w->status->starts, w->status->starts + 1, __ATOMIC_RELAXED);
+	if (w->interrupted) {
+		record_add(&w->journal, SUM_CRASHES, 1);
+		drop_in_hand(w, &open);
+	}
+	return 0;
+}
+
+void worker_stop(struct worker *w)
+{
+	w->ops->detach(w->stage);
+	free(w->is_free);
+	w->stage = NULL;
+	w->is_free = NULL;
+}
+
+void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uint32_t n, nanos_t now)
+{
+	struct burst *b = &w->burst;
+
+	burst_reset(b, kind, n);
+	b->input_lane = peer_lane;
+	b->epoch = (uint16_t)w->newest;
+	w->log.now = now;
+	w->log.n = 0;
+	w->n_rejected = 0;
+	w->n_bad = 0;
+	w->spare.used = 0;
+	load_spare(w);
+}
+
+static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
+{
+	const struct epoch *epoch;
+	uint32_t taken;
+
+	if (!ring_used(&in->end, w->journal.work->index[in->link]))
+		return false;
+	worker_begin(w, (enum input_kind)in->kind, in->lane, 0, now);
+	taken = load_burst(w, in, w->burst_max, &epoch);
+	commit_open(w, in->link, 0, taken);
+	if (w->burst.n) {
+		w->burst.epoch = (uint16_t)epoch->number;
+		w->ops->burst(w->stage, epoch, now, &w->burst);
+	}
+	emit_burst(w);
+	commit_burst(w, in, taken, now);
+	return true;
+}
+
+static bool timer_burst(struct worker *w, nanos_t now)
+{
+	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
+
+	if (!epoch || w->ops->next_timer(w->stage) > now)
+		return false;
+	worker_begin(w, INPUT_TIMER, w->plan->lane, 0, now);
+	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	w->ops->timer(w->stage, epoch, now, &w->burst);
+	emit_burst(w);
+	commit_burst(w, NULL, 0, now);
+	return true;
+}
+
+nanos_t worker_next_timer(const struct worker *w)
+{
+	return w->newest ? w->ops->next_timer(w->stage) : NANOS_NEVER;
+}
+
+bool worker_step(struct worker *w, nanos_t now)
+{
+	bool did = adopt_newest(w, now);
+
+	for (uint32_t k = 0; k < w->n_in; k++) {
+		if (k == w->spare_in)
+			continue;
+		if (w->in[k].kind == INPUT_FREE)
+			did |= home_collect(w, &w->in[k], now);
+		else
+			did |= input_burst(w, &w->in[k], now);
+	}
+	if (w->newest) {
+		if (w->stack) {
+			did |= home_top_up(w, now);
+			did |= home_ports(w, now);
+		}
+		did |= timer_burst(w, now);
+		did |= adopt_confirm(w);
+	}
+	if (!w->fused && !did)
+		commit_wake(w, now, true);
+	w->status->steps++;
+	return did;
+}
+
+bool worker_has_work(struct worker *w, nanos_t now)
+{
+	for (uint32_t k = 0; k < w->n_in; k++)
+		if (k != w->spare_in && ring_used(&w->in[k].end, w->journal.work->index[w->in[k].link]))
+			return true;
+	if (__atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE) != w->newest)
+		return true;
+	return worker_next_timer(w) <= now;
+}
+
+static void arm(struct worker *w, bool on)
+{
+	for (uint32_t k = 0; k < w->n_in; k++) {
+		if (on)
+			ring_arm(&w->in[k].end);
+		else
+			ring_disarm(&w->in[k].end);
+	}
+}
+
+int worker_sleep(struct worker *w, nanos_t now)
+{
+	bool shared = __atomic_load_n(&w->control->clock_shared, __ATOMIC_RELAXED);
+	nanos_t next = worker_next_timer(w);
+	int err = 0;
+
+	__atomic_store_n(&w->status->next_timer, next, __ATOMIC_RELAXED);
+	arm(w, true);
+	__atomic_store_n(&w->status->idle, w->status->idle | 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(
+	        __ATOMIC_SEQ_CST); /* with commit_wake's, between publishing and looking whether we sleep */
+	if (!worker_has_work(w, now) && !__atomic_load_n(&w->control->stop, __ATOMIC_RELAXED))
+		err = bell_wait(&w->appliance->bell[w->id], NULL, 0,
+		        shared || next == NANOS_NEVER ? NANOS_NEVER : next - now);
+	bell_clear(&w->appliance->bell[w->id]);
+	__atomic_store_n(&w->status->idle, (w->status->idle | 1) + 1, __ATOMIC_RELEASE);
+	arm(w, false);
+	return err < 0 ? err : 0;
+}
+
+nanos_t worker_now(const struct worker *w)
+{
+	struct timespec ts;
+
+	if (__atomic_load_n(&w->control->clock_shared, __ATOMIC_RELAXED))
+		return __atomic_load_n(&w->control->clock, __ATOMIC_ACQUIRE);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (nanos_t)ts.tv_sec * NANOS_PER_SEC + (nanos_t)ts.tv_nsec;
+}

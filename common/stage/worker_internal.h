@@ -1,0 +1,50 @@
+/* worker_internal: what the parts of the frame share: load (input to burst), emit (verdicts to rings and
+ * account), commit, home (free buffers), adopt (epochs). Not for anyone else. */
+#ifndef SLUICE_COMMON_STAGE_WORKER_INTERNAL_H
+#define SLUICE_COMMON_STAGE_WORKER_INTERNAL_H
+
+#include "common/stage/worker.h"
+
+/* load.c: up to `want` packets of an input into the burst; all of one epoch, chains whole.  Returns the words
+ * taken from the ring (bad ones included); *epoch is the view to use, NULL if nothing usable was taken. */
+uint32_t load_burst(struct worker *w, struct worker_in *in, uint32_t want, const struct epoch **epoch);
+/* The words that a burst of `taken` words would hold, to be dropped with one reason. */
+void load_dropped(struct worker *w, struct worker_in *in, uint32_t taken);
+void load_spare(struct worker *w);
+
+/* emit.c: every verdict of the burst and its outbox into rings, stack and account. */
+void emit_burst(struct worker *w);
+/* The buffer is free: to its home. */
+void emit_free(struct worker *w, struct pkt_index index);
+/* One word to an output; false: no room. */
+bool emit_word(struct worker *w, uint32_t out, struct pkt_index index, uint8_t flags, uint16_t epoch);
+
+/* commit.c */
+void commit_open(struct worker *w, uint8_t link, uint8_t note, uint32_t taken);
+/* The burst has happened: the record, then the rings; `in` may be NULL. */
+void commit_burst(struct worker *w, struct worker_in *in, uint32_t taken, nanos_t now);
+/* Publishes all indices from the record, wakes all consumers: after a death. */
+void commit_republish(struct worker *w);
+/* Wakes who is due to be woken; with `all` whoever sleeps on something published. */
+void commit_wake(struct worker *w, nanos_t now, bool all);
+
+/* home.c, of ingest */
+void home_init(struct worker *w);
+void home_attach(struct worker *w);
+void home_push(struct worker *w, struct pkt_index index);
+bool home_collect(struct worker *w, struct worker_in *in, nanos_t now);
+bool home_top_up(struct worker *w, nanos_t now);
+bool home_ports(struct worker *w, nanos_t now);
+/* Buffers for n frames from the stack into the burst. */
+void home_take(struct worker *w, uint32_t n);
+bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool drop);
+
+/* adopt.c */
+bool adopt_newest(struct worker *w, nanos_t now);
+const struct epoch *adopt_view(struct worker *w, uint16_t epoch);
+bool adopt_confirm(struct worker *w);
+
+/* worker.c: runs what is in the burst through the stage's function `what` and commits. */
+void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uint32_t n, nanos_t now);
+
+#endif
