@@ -72,8 +72,8 @@ enum verdict_kind {
 
 struct verdict {
 	uint8_t kind;
-	struct out_id out;
-	uint16_t reason; /* enum drop_reason */
+	struct out_id out; /* SENT: the physical port's number */
+	uint16_t reason;   /* enum drop_reason */
 };
 
 /* How an outbox packet came to be; the account's terms. */
@@ -153,6 +153,12 @@ static always_inline void burst_queue(struct burst *b, uint32_t i)
 static always_inline void burst_hold(struct burst *b, uint32_t i)
 {
 	b->verdict[i] = (struct verdict){VERDICT_HELD, {0}, DROP_NONE};
+}
+
+/* Ingest: the driver has sent packet i on physical port `phys`. */
+static always_inline void burst_sent(struct burst *b, uint32_t i, uint32_t phys)
+{
+	b->verdict[i] = (struct verdict){VERDICT_SENT, {(uint8_t)phys}, DROP_NONE};
 }
 
 static always_inline void burst_consume(struct burst *b, uint32_t i)

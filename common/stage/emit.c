@@ -109,7 +109,7 @@ static void emit_packet(struct worker *w, uint32_t i, uint32_t n, struct tally *
 		t->held_buffers += n;
 		return;
 	case VERDICT_CONSUMED: t->split--; break;
-	case VERDICT_SENT: break;
+	case VERDICT_SENT: record_add_packets(&w->journal, LINK_PORT_TX(w->plan, v.out.v), 1); break;
 	case VERDICT_DRIVER:
 		t->held++;
 		t->held_buffers += n;

@@ -1,0 +1,56 @@
+/* account: whether everything balances (ACCOUNT.md): of each stage, of each ring, of the appliance, and of
+ * the buffers.
+ *
+ *     account_read(&account, appliance);       consistent where the appliance is at rest; else each worker's
+ * as of some commit account.balance == 0                     at rest account_buffers(...) each buffer in
+ * exactly one place; at rest only
+ *
+ * For a process that maps everything (control, the host of replay, tests).  Reads only.
+ */
+#ifndef SLUICE_COMMON_ACCOUNT_ACCOUNT_H
+#define SLUICE_COMMON_ACCOUNT_ACCOUNT_H
+
+#include "common/stage/appliance.h"
+
+/* Packets; ACCOUNT.md's names. */
+struct account_terms {
+	uint64_t in;       /* taken from rings and ports */
+	uint64_t out;      /* given to rings and ports */
+	uint64_t received; /* of in: taken from drivers */
+	uint64_t sent;     /* of out: completed by drivers */
+	uint64_t generated, cloned, split;
+	uint64_t delivered, merged, dropped;
+	uint64_t held; /* in the stage's own state; of the appliance: in rings too */
+	uint64_t held_buffers;
+	uint64_t bursts, crashes;
+	uint64_t by_reason[DROP_REASON_COUNT];
+	int64_t balance; /* of a stage: in + born - out - gone - held.  0 where all is well */
+};
+
+struct account {
+	struct account_terms worker[WORKERS_MAX];
+	struct account_terms stage[STAGE_COUNT];
+	struct account_terms appliance;
+	uint64_t in_rings;  /* packets */
+	uint32_t rings_off; /* rings whose law does not hold: out of the producer - in of the consumer =
+	                       packets in it */
+	uint64_t port_in[EPOCH_PHYS_MAX];
+	uint64_t port_out[EPOCH_PHYS_MAX];
+};
+
+void account_read(struct account *account, const struct appliance *a);
+
+/* Where buffers are. */
+struct account_buffers {
+	uint32_t free, spare, ring, held;
+	uint32_t lost;                    /* in no place */
+	uint32_t twice;                   /* in more than one */
+	uint32_t first_lost, first_twice; /* examples */
+};
+
+/* Counts each buffer of the pool; `worker_stage` are the private sides of all workers (of this process or
+ * made by attach for this purpose), asked for what they hold.  0 or -ENOMEM.  At rest only. */
+[[nodiscard]] int account_count_buffers(struct account_buffers *buffers, const struct appliance *a,
+        const void *const worker_stage[WORKERS_MAX]);
+
+#endif

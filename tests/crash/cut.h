@@ -1,0 +1,42 @@
+/* cut: an appliance on one thread that can be cut at any shared write, recovered, and judged.
+ *
+ * Memory is private to the process, so that fork() is a perfect snapshot: for each k a child cuts the worker
+ * before its k-th write, lets it recover (cutting recovery too), runs everything until nothing moves, and
+ * judges. */
+#ifndef SLUICE_TESTS_CRASH_CUT_H
+#define SLUICE_TESTS_CRASH_CUT_H
+
+#include "common/account/account.h"
+#include "common/stage/worker.h"
+
+struct cut {
+	struct appliance appliance;
+	struct worker *worker[WORKERS_MAX];
+	uint32_t burst_max; /* 0: the frame's default */
+	nanos_t now;
+	/* Judges the end; NULL, or a sentence.  May be NULL itself. */
+	const char *(*judge)(struct cut *cut);
+	void *context;
+
+	/* What was explored. */
+	uint64_t steps, cuts, recovery_cuts, lost;
+};
+
+/* Makes the appliance in private memory; `epoch` is filled by the caller before cut_start. */
+void cut_create(struct cut *cut, const struct stage_params *params,
+        const struct stage_ops *const ops[STAGE_COUNT], uint64_t epoch_bytes, uint64_t fib_bytes);
+void cut_start(struct cut *cut);
+
+/* Runs until nothing moves; advances time over timers up to `until`. */
+void cut_settle(struct cut *cut, nanos_t until);
+
+/* Explores: each step of each worker until all is quiet, cut before every write (every `stride`-th from a
+ * varying start), each cut's recovery cut `nested` times at chosen writes.  Exits 1 with a sentence at the
+ * first fault.  At most max_steps steps are explored; further ones only run. */
+void cut_explore(struct cut *cut, nanos_t until, uint32_t stride, uint32_t nested, uint64_t max_steps);
+
+/* NULL, or what is wrong now: ownership of buffers, the account, the stages' state, a sleeper with work that
+ * nobody wakes. */
+const char *cut_judge(struct cut *cut, bool at_rest);
+
+#endif
