@@ -66,8 +66,10 @@ enum verdict_kind {
 	                 */
 	VERDICT_HELD,   /* the stage keeps packet and buffer (burst_release or burst_drop_held ends it) */
 	VERDICT_CONSUMED, /* became the packets in the outbox; the buffer is free */
-	VERDICT_SENT,     /* the driver has sent it; the buffer is free (ingest) */
-	VERDICT_DRIVER,   /* the driver has it until it completes (ingest) */
+	VERDICT_SENT,   /* the driver has sent it; the buffer is free (ingest); `out` is the physical port */
+	VERDICT_DRIVER, /* the driver has it until it completes (ingest): then burst_release, and SENT */
+	VERDICT_SENT_KEPT, /* sent, but the driver goes on owning the buffer until burst_discard (ingest);
+	                      `out` as for SENT */
 };
 
 struct verdict {
@@ -85,8 +87,8 @@ enum born {
 	BORN_HELD,   /* was held, goes on (or ends) now */
 	BORN_MERGED, /* was held, and is now part of the packet before it in the outbox (a DESC_MORE chain),
 	                or used up by it (verdict DELIVERED): counts one in `merged` */
-	BORN_DELIVERED, /* only the buffer of a packet that was delivered before (VERDICT_QUEUED); no packet
-	                   any more */
+	BORN_DELIVERED, /* only the buffer of a packet that was delivered or sent before (VERDICT_QUEUED,
+	                   VERDICT_SENT_KEPT); no packet any more */
 };
 
 struct outbox_entry {
@@ -205,6 +207,18 @@ static always_inline void ref_deliver(struct pkt_ref r)
 	*r.verdict = (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE};
 }
 
+/* The driver has sent it on physical port `port`. */
+static always_inline void ref_sent(struct pkt_ref r, struct port_id port)
+{
+	*r.verdict = (struct verdict){VERDICT_SENT, {(uint8_t)port.v}, DROP_NONE};
+}
+
+/* Sent, but the buffer stays the driver's until it says burst_discard. */
+static always_inline void ref_sent_kept(struct pkt_ref r, struct port_id port)
+{
+	*r.verdict = (struct verdict){VERDICT_SENT_KEPT, {(uint8_t)port.v}, DROP_NONE};
+}
+
 /* The stage keeps it; its metadata, as it now is, goes into the buffer for burst_release to find. */
 static always_inline void ref_hold(const struct burst *b, struct pkt_ref r)
 {
@@ -258,7 +272,8 @@ static inline void burst_merge(struct outbox_entry *e)
 [[nodiscard]] bool burst_drop_held(
         struct burst *b, uint32_t at, struct pkt_index index, enum drop_reason reason);
 
-/* The buffer of a delivered packet (VERDICT_QUEUED) is free again.  false where the outbox is full. */
+/* The buffer of a delivered packet (VERDICT_QUEUED), or of one sent and kept, is free again.  false where the
+ * outbox is full. */
 [[nodiscard]] bool burst_discard(struct burst *b, struct pkt_index index);
 
 /* The metadata of packet i, as the stage now has it, into its buffer: to be called for what is held or queued

@@ -25,6 +25,7 @@
 	X(PORT_DOWN, "the port is down")                                                                     \
 	X(TX_LENGTH, "longer than the egress port can send")                                                 \
 	X(TX_FAILED, "the driver could not send it")                                                         \
+	X(FAULT, "lost on purpose, by the fault driver")                                                     \
 	/* layer 2 */                                                                                        \
 	X(OTHERHOST, "for another host's MAC address")                                                       \
 	X(UNHANDLED_PROTO, "no protocol of ours")                                                            \

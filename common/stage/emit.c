@@ -47,6 +47,7 @@ static void trace_verdict(struct worker *w, const struct pkt *p, const struct ve
 	case VERDICT_CONSUMED: trace(&w->log, p->trace, TRACE_VERDICT_CONSUMED); break;
 	case VERDICT_SENT:
 	case VERDICT_DRIVER:
+	case VERDICT_SENT_KEPT:
 	case VERDICT_NONE: break;
 	}
 }
@@ -114,6 +115,10 @@ static void emit_packet(struct worker *w, uint32_t i, uint32_t n, struct tally *
 		t->held++;
 		t->held_buffers += n;
 		return;
+	case VERDICT_SENT_KEPT:
+		record_add_packets(&w->journal, LINK_PORT_TX(w->plan, v.out.v), 1);
+		t->held_buffers += n;
+		return;
 	case VERDICT_NONE: assert(!"a packet left a stage without a verdict");
 	}
 	for (uint32_t k = 0; k < n; k++)
@@ -176,10 +181,13 @@ static void emit_outbox_packet(
 			t->sum[SUM_DELIVERED]++;
 		break;
 	case VERDICT_QUEUED: t->sum[SUM_DELIVERED]++, t->held_buffers += n, kept = true; break;
-	case VERDICT_HELD: t->held++, t->held_buffers += n, kept = true; break;
+	case VERDICT_HELD:
+	case VERDICT_DRIVER: t->held++, t->held_buffers += n, kept = true; break;
 	case VERDICT_CONSUMED: t->split--; break;
+	case VERDICT_SENT_KEPT: t->held_buffers += n, kept = true; __attribute__((fallthrough));
 	case VERDICT_SENT:
-	case VERDICT_DRIVER:
+		record_add_packets(&w->journal, LINK_PORT_TX(w->plan, head->verdict.out.v), 1);
+		break;
 	case VERDICT_NONE: assert(!"a packet left the outbox without a verdict");
 	}
 	for (uint32_t i = 0; i < n && !kept; i++) {

@@ -135,6 +135,17 @@ void home_take(struct worker *w, uint32_t n)
 	}
 }
 
+/* What the driver has not decided about itself. */
+static void drop_undecided(struct burst *b)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		if (!burst_decided(b, i))
+			burst_drop(b, i, DROP_STAGE_CRASHED);
+	for (uint32_t i = 0; i < b->n_out; i++)
+		if (!outbox_decided(&b->out[i]))
+			outbox_drop(&b->out[i], DROP_STAGE_CRASHED);
+}
+
 bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool crashed)
 {
 	struct burst *b = &w->burst;
@@ -152,8 +163,7 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 	home_take(w, n);
 	w->ops->port_rx(w->stage, epoch, now, port, b);
 	if (crashed)
-		for (uint32_t i = 0; i < b->n; i++)
-			burst_drop(b, i, DROP_STAGE_CRASHED);
+		drop_undecided(b);
 	else
 		w->ops->burst(w->stage, epoch, now, b);
 	emit_burst(w);

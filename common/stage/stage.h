@@ -94,6 +94,10 @@ struct stage_ops {
 	void (*port_rx)(void *worker, const struct epoch *epoch, nanos_t now, struct port_id port,
 	        struct burst *burst);
 
+	/* Of ingest alone, else NULL: when the next frame comes that a driver knows of (a file); NANOS_NEVER:
+	 * none is known.  0: now. */
+	nanos_t (*port_next)(const void *worker);
+
 	/* Undo lines that one packet of a burst may need at the most, and those of a timer, adopt or call
 	 * burst. */
 	uint32_t lines_a_packet;

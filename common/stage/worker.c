@@ -248,7 +248,13 @@ static bool timer_burst(struct worker *w, nanos_t now)
 
 nanos_t worker_next_timer(const struct worker *w)
 {
-	return w->newest ? w->ops->next_timer(w->stage) : NANOS_NEVER;
+	nanos_t next = NANOS_NEVER;
+
+	if (!w->newest)
+		return next;
+	if (w->ops->port_next && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED))
+		next = w->ops->port_next(w->stage);
+	return MIN(next, w->ops->next_timer(w->stage));
 }
 
 bool worker_step(struct worker *w, nanos_t now)
