@@ -91,7 +91,7 @@ struct pkt {
 	uint32_t mark;      /* set by rules */
 	uint32_t trace;     /* 0: not traced; else the number that the trace's events bear */
 	struct port_id port; /* ingress: physical until the filter has looked, then the (sub-)port */
-	struct port_id out;  /* egress (sub-)port, PORT_NONE until routed */
+	struct port_id out;  /* egress (sub-)port, PORT_NONE until routed; physical behind the filter */
 	uint16_t ethertype;  /* of the network layer */
 	uint16_t vlan_outer; /* TCI as received, with PKT_F_TAGGED */
 	uint16_t vlan_inner; /* TCI as received, with PKT_F_TAGGED2 */
