@@ -23,7 +23,8 @@ static bool spans_ok(const struct epoch_header *h)
 	       span_in(h, h->neighbors, sizeof(struct epoch_neighbor), 8) &&
 	       span_in(h, h->sockets, sizeof(struct epoch_socket), 8) &&
 	       span_in(h, h->ingress, 1, CACHE_LINE) && span_in(h, h->egress, 1, CACHE_LINE) &&
-	       span_in(h, h->text, 1, 1);
+	       span_in(h, h->text, 1, 1) && span_in(h, h->ingress_names, sizeof(uint32_t), 4) &&
+	       span_in(h, h->egress_names, sizeof(uint32_t), 4);
 }
 
 /* Whether every entry of a table by VLAN id names a port, or (where allowed) an inner table. */
@@ -54,7 +55,8 @@ static bool port_ok(const struct epoch *e, uint32_t id)
 		return false;
 	if (p->kind == EPOCH_PORT_NONE)
 		return true;
-	if (p->kind != EPOCH_PORT_LOOPBACK && (p->phys.v >= EPOCH_PHYS_MAX || p->phys.v >= e->n_ports))
+	if (p->kind != EPOCH_PORT_LOOPBACK && (p->phys.v >= EPOCH_PHYS_MAX || p->phys.v >= e->n_ports ||
+	                                              e->ports[p->phys.v].kind != EPOCH_PORT_PHYSICAL))
 		return false;
 	if (!span_in(h, p->addresses, sizeof(struct epoch_address), 8) ||
 	        !span_in(h, p->groups, sizeof(struct ip6_addr), 1) ||
@@ -63,6 +65,33 @@ static bool port_ok(const struct epoch *e, uint32_t id)
 	if (p->n_tags > 2 || (p->vlans.count && p->vlans.count != 4096))
 		return false;
 	return !p->vlans.count || vlan_table_ok(e, (const uint16_t *)((const char *)h + p->vlans.off), true);
+}
+
+static bool names_ok(const struct epoch_header *h, struct epoch_span names)
+{
+	const uint32_t *off = (const void *)((const char *)h + names.off);
+
+	for (uint32_t i = 0; i < names.count; i++)
+		if (!text_in(h, off[i]))
+			return false;
+	return true;
+}
+
+static bool socket_ok(const struct epoch *e, const struct epoch_socket *s)
+{
+	if (s->name[EPOCH_NAME_LEN - 1] || s->app > EPOCH_APP_HOLD)
+		return false;
+	if (s->family != 0 && s->family != 4 && s->family != 6)
+		return false;
+	return port_id_equal(s->port, PORT_NONE) || s->port.v < e->n_ports;
+}
+
+static bool address_ok(const struct epoch *e, const struct epoch_address *a)
+{
+	if (a->family != 4 && a->family != 6)
+		return false;
+	return a->port.v < e->n_ports && a->prefix_len <= (a->family == 4 ? 32 : 128) &&
+	       a->scope <= EPOCH_SCOPE_HOST;
 }
 
 static bool tables_ok(const struct epoch *e)
@@ -74,12 +103,15 @@ static bool tables_ok(const struct epoch *e)
 		if (!vlan_table_ok(e, e->inner + t * 4096, false))
 			return false;
 	for (uint32_t i = 0; i < e->n_addresses; i++)
-		if (e->addresses[i].port.v >= e->n_ports || e->addresses[i].prefix_len > 128)
+		if (!address_ok(e, &e->addresses[i]))
 			return false;
 	for (uint32_t i = 0; i < e->n_neighbors; i++)
 		if (e->neighbors[i].port.v >= e->n_ports)
 			return false;
-	return true;
+	for (uint32_t i = 0; i < e->n_sockets; i++)
+		if (!socket_ok(e, &e->sockets[i]))
+			return false;
+	return names_ok(e->header, e->header->ingress_names) && names_ok(e->header, e->header->egress_names);
 }
 
 int epoch_attach(const void *region, uint64_t bytes, struct epoch *epoch)
@@ -125,10 +157,29 @@ struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const
 	if (!p->vlans.count)
 		return PORT_NONE;
 	v = ((const uint16_t *)((const char *)e->header + p->vlans.off))[vid[0] & 0xfff];
-	if (n == 1)
-		return v & EPOCH_VLAN_PORT ? (struct port_id){v & EPOCH_VLAN_MASK} : PORT_NONE;
-	if (!(v & EPOCH_VLAN_INNER))
+	if (n == 2 && (vid[1] & 0xfff) == 0)
+		n = 1;
+	if (n == 2 && !(v & EPOCH_VLAN_INNER))
 		return PORT_NONE;
-	v = e->inner[(uint32_t)(v & EPOCH_VLAN_MASK) * 4096 + (vid[1] & 0xfff)];
+	if (v & EPOCH_VLAN_INNER)
+		v = e->inner[(uint32_t)(v & EPOCH_VLAN_MASK) * 4096 + (n == 2 ? vid[1] & 0xfff : 0)];
 	return v & EPOCH_VLAN_PORT ? (struct port_id){v & EPOCH_VLAN_MASK} : PORT_NONE;
+}
+
+const struct epoch_address *epoch_port_address(
+        const struct epoch *e, const struct epoch_port *port, const struct ip6_addr *addr)
+{
+	const struct epoch_address *a = (const void *)((const char *)e->header + port->addresses.off);
+
+	for (uint32_t i = 0; i < port->addresses.count; i++)
+		if (ip6_addr_equal(&a[i].addr, addr))
+			return &a[i];
+	return NULL;
+}
+
+const char *epoch_rule_name(const struct epoch *e, struct epoch_span names, uint32_t rule)
+{
+	const uint32_t *off = (const void *)((const char *)e->header + names.off);
+
+	return rule < names.count && off[rule] ? epoch_text(e, off[rule]) : NULL;
 }

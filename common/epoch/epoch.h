@@ -18,7 +18,8 @@
 #define EPOCH_MAGIC     0x45434c53u /* "SLCE" */
 #define EPOCH_VERSION   1u
 #define EPOCH_PORTS_MAX 1024u
-#define EPOCH_PHYS_MAX  32u /* physical ports: ids 0 to EPOCH_PHYS_MAX - 1, sub-ports behind them */
+#define EPOCH_PHYS_MAX  32u            /* physical ports: ids 0 to EPOCH_PHYS_MAX - 1 */
+#define EPOCH_PORT_LO   EPOCH_PHYS_MAX /* the loopback port; sub-ports behind it */
 #define EPOCH_NAME_LEN  16u
 
 /* A part of the region: count entries at byte off. */
@@ -36,8 +37,7 @@ enum epoch_port_kind {
 
 #define EPOCH_PORT_UP 0x0001u
 #define EPOCH_PORT_PROMISC                                                                                   \
-	0x0002u /* takes frames for other MACs as if for us (Linux: PACKET_OTHERHOST is still dropped by IP) \
-	         */
+	0x0002u /* the NIC takes frames for other MACs: taps see them, IP drops them (PACKET_OTHERHOST) */
 #define EPOCH_PORT_FORWARD4       0x0004u /* net.ipv4.conf.X.forwarding */
 #define EPOCH_PORT_FORWARD6       0x0008u /* net.ipv6.conf.X.forwarding */
 #define EPOCH_PORT_IPV6           0x0010u /* !disable_ipv6 */
@@ -50,6 +50,9 @@ enum epoch_port_kind {
 #define EPOCH_PORT_PROXY_ARP       0x0200u
 #define EPOCH_PORT_DROP_GRATUITOUS 0x0400u
 #define EPOCH_PORT_REDIRECTS       0x0800u /* send_redirects */
+#define EPOCH_PORT_ANY_MAC                                                                                   \
+	0x1000u /* unicast frames to any MAC count as PACKET_HOST, as if for us: for captures made elsewhere \
+	         */
 
 struct epoch_port {
 	char name[EPOCH_NAME_LEN]; /* terminated */
@@ -70,7 +73,8 @@ struct epoch_port {
 	struct epoch_span groups;    /* struct ip6_addr: multicast groups joined (IPv4 mapped), our own
 	                                solicited-node ones not among them */
 	struct epoch_span vlans; /* of a physical port: 4,096 uint16_t by outer VID: 0 none; EPOCH_VLAN_PORT |
-	                            id; EPOCH_VLAN_INNER | number of a table in `inner` */
+	                            id; EPOCH_VLAN_INNER | number of a table in `inner`, whose entry 0
+	                            is then the sub-port of the outer VID alone */
 	/* The neighbor table's settings, RFC 4861 10 and Linux net.ipv4.neigh. */
 	uint32_t reachable_ms;   /* base reachable time, 30,000 */
 	uint32_t retrans_ms;     /* 1,000 */
@@ -198,8 +202,10 @@ struct epoch_header {
 	struct epoch_span sockets;   /* struct epoch_socket */
 	struct epoch_span ingress;   /* bytes: a classifier (common/classify), or none */
 	struct epoch_span egress;
-	struct epoch_span text; /* bytes: terminated strings */
-	struct epoch_span spare[4];
+	struct epoch_span text;          /* bytes: terminated strings */
+	struct epoch_span ingress_names; /* uint32_t: offsets of the rules' names by rule number, 0: none */
+	struct epoch_span egress_names;
+	struct epoch_span spare[2];
 	struct epoch_limits limits;
 };
 
@@ -230,6 +236,14 @@ static always_inline const struct epoch_port *epoch_port(const struct epoch *e, 
 /* The sub-port of a physical port for one or two VLAN ids; the physical port itself for n = 0; PORT_NONE
  * where there is none.  VID 0 is a priority tag: no VLAN (IEEE 802.1Q 9.6). */
 struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const uint16_t *vid, uint32_t n);
+
+/* The entry of a port for an address of its own (IPv4 mapped); NULL where the port does not have it.
+ * Link-local addresses, which the FIB does not know since each link has its own, are found this way. */
+const struct epoch_address *epoch_port_address(
+        const struct epoch *e, const struct epoch_port *port, const struct ip6_addr *addr);
+
+/* The name of a rule, or NULL; `names` is the header's ingress_names or egress_names. */
+const char *epoch_rule_name(const struct epoch *e, struct epoch_span names, uint32_t rule);
 
 /* A string of the epoch. */
 static inline const char *epoch_text(const struct epoch *e, uint32_t off)

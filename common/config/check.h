@@ -1,0 +1,70 @@
+/* check: whether what was read makes sense together; private to config.
+ *
+ * Each function reports what it finds and fills in what follows from other parts (a route's port from its
+ * gateway). They are called in the order in which they stand here.
+ */
+#ifndef SLUICE_COMMON_CONFIG_CHECK_H
+#define SLUICE_COMMON_CONFIG_CHECK_H
+
+#include "common/config/sections.h"
+
+/* A connected network.  Sorted by family, address, length, so that a network stands behind those that hold
+ * it. */
+struct network {
+	struct config_prefix net;
+	const struct config_port *port;
+	uint32_t address; /* which of the port's */
+	int32_t outer;    /* the smallest that holds it, -1: none */
+};
+
+/* A file of routes. */
+struct import {
+	struct source source;
+	struct import *next; /* the one read before */
+};
+
+/* What a configuration lies in, and finds its way by. */
+struct config_memory {
+	struct arena arena;
+	struct config_port **by_name; /* all ports, sorted */
+	uint32_t n_by_name;
+	struct network *networks;
+	uint32_t n_networks;
+	struct import *imports;
+	uint32_t n_imports;
+	struct config_route *routes; /* config->routes, once there is an import: malloc'ed */
+	char *folder;                /* of the file, "" or ending in '/' */
+};
+
+void check_appliance(struct loader *l);
+void check_ports(struct loader *l);
+void check_vlans(struct loader *l);
+void check_addresses(struct loader *l);
+void import_routes(struct loader *l);
+void check_routes(struct loader *l);
+void check_neighbors(struct loader *l);
+void check_rules(struct loader *l);
+void check_sockets(struct loader *l);
+
+/* The port of this name; where there is none that is reported at the item's key (element i of a list). */
+const struct config_port *port_named(struct loader *l, const struct config_item *item, const char *key,
+        uint32_t i, const struct config_name *name);
+
+/* Whether a port of ours has the address. */
+bool address_is_ours(const struct config *c, const struct config_prefix *address);
+
+/* The smallest connected network that holds the address, or NULL. */
+const struct network *network_of(const struct config *c, const struct config_prefix *address);
+
+/* A path as the file means it: relative to its folder. */
+const char *path_in_folder(struct loader *l, const char *path);
+
+static inline struct config_name name_of(const char *text)
+{
+	struct config_name n = {0};
+
+	strncpy(n.text, text, sizeof n.text - 1);
+	return n;
+}
+
+#endif
