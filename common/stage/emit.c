@@ -125,13 +125,14 @@ static void emit_packet(struct worker *w, uint32_t i, uint32_t n, struct tally *
 		emit_free(w, b->index[i + k]);
 }
 
-/* What an outbox entry was before this burst. */
-static void tally_born(struct tally *t, const struct outbox_entry *e)
+/* What an outbox entry was before this burst; a new packet of several buffers is one, counted with its first.
+ */
+static void tally_born(struct tally *t, const struct outbox_entry *e, bool first)
 {
 	switch ((enum born)e->born) {
-	case BORN_GENERATED: t->sum[SUM_GENERATED]++; return;
-	case BORN_CLONED: t->sum[SUM_CLONED]++; return;
-	case BORN_PIECE: t->split++; return;
+	case BORN_GENERATED: t->sum[SUM_GENERATED] += first; return;
+	case BORN_CLONED: t->sum[SUM_CLONED] += first; return;
+	case BORN_PIECE: t->split += first; return;
 	case BORN_HELD: t->held--; break;
 	case BORN_MERGED:
 		t->held--;
@@ -160,7 +161,7 @@ static void emit_outbox_packet(
 	bool passed = false, kept = false;
 
 	for (uint32_t i = 0; i < n; i++)
-		tally_born(t, &b->out[order[k + i]]);
+		tally_born(t, &b->out[order[k + i]], i == 0);
 	if (unlikely(head->pkt.trace) && head->born != BORN_DELIVERED) {
 		if (head->born == BORN_HELD)
 			trace(&w->log, head->pkt.trace, TRACE_RELEASED);
