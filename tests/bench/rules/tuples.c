@@ -87,10 +87,37 @@ static struct tuple_rule rule_random(uint64_t *state)
 	return rule;
 }
 
-void tuple_rules_random(struct tuple_rule *rules, uint32_t n, uint64_t seed)
+void tuple_rules_mixed(struct tuple_rule *rules, uint32_t n, uint64_t seed)
 {
 	for (uint32_t i = 0; i < n; i++)
 		rules[i] = rule_random(&seed);
+}
+
+static struct tuple_rule rule_scattered(uint64_t *state)
+{
+	static const uint8_t lens[] = {8, 16, 20, 24, 28, 32};
+	struct tuple_rule rule = {.sport = {0, 65535}, .dport = {0, 65535}, .proto = pick(state, 2) ? 6 : 17};
+	uint32_t without = pick(state, 5);
+
+	rule.saddr_len = without == 0 ? 0 : lens[pick(state, ARRAY_LEN(lens))];
+	rule.daddr_len = without == 1 ? 0 : lens[pick(state, ARRAY_LEN(lens))];
+	rule.saddr = (uint32_t)random_next(state) & mask_of(rule.saddr_len);
+	rule.daddr = (uint32_t)random_next(state) & mask_of(rule.daddr_len);
+	switch (pick(state, 3)) {
+	case 0: rule.dport[0] = rule.dport[1] = (uint16_t)pick(state, 65536); break;
+	case 1: set_range(rule.dport, state); break;
+	case 2: break;
+	}
+	if (pick(state, 4) == 0)
+		rule.sport[0] = 1024;
+	rule.any_proto = pick(state, 4) == 0;
+	return rule;
+}
+
+void tuple_rules_scattered(struct tuple_rule *rules, uint32_t n, uint64_t seed)
+{
+	for (uint32_t i = 0; i < n; i++)
+		rules[i] = rule_scattered(&seed);
 }
 
 static struct tuple tuple_inside(const struct tuple_rule *rule, uint64_t *state)

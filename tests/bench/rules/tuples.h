@@ -19,10 +19,14 @@ struct tuple {
 	uint8_t proto;
 };
 
-/* n rules: pairs of networks with a service, servers, clients, pairs of large networks with port ranges,
- * hosts, and, one in a hundred, services without an address.  Networks come out of 64 sites, so that prefixes
- * nest and overlap. */
-void tuple_rules_random(struct tuple_rule *rules, uint32_t n, uint64_t seed);
+/* Rules as an administrator has them: pairs of networks with a service, servers, clients, pairs of large
+ * networks with port ranges, hosts, and, one in a hundred, services without an address.  Networks come out of
+ * 64 sites, so that prefixes nest and overlap. */
+void tuple_rules_mixed(struct tuple_rule *rules, uint32_t n, uint64_t seed);
+
+/* Rules whose fields are independent: prefixes of six lengths or none, exact ports, ranges or none, a
+ * protocol or none. */
+void tuple_rules_scattered(struct tuple_rule *rules, uint32_t n, uint64_t seed);
 
 /* n packets, seven of eight drawn inside a random rule, the others anywhere; all TCP or UDP. */
 void tuples_random(
