@@ -212,7 +212,7 @@ struct classify_walk {
 	uint32_t rules[CLASSIFY_WALK_MAX];
 };
 
-/* The most that one packet can cost. */
+/* The most that one lookup of one packet can cost. */
 struct classify_cost {
 	uint32_t trees;
 	uint32_t steps;    /* nodes visited, over all trees */
@@ -267,7 +267,7 @@ static always_inline struct classify_walk classify_walk_start(uint32_t mark)
  * where a walk is needed. */
 enum classify_verdict classify_decides(const struct classify *c, uint32_t first);
 
-/* The worst case over all packets, exact for this blob.  O(size). */
+/* The worst case over all packets of this blob.  O(size). */
 void classify_cost(const struct classify *c, struct classify_cost *cost);
 
 #endif

@@ -124,8 +124,7 @@ static void group_walk(struct group *g, uint32_t tree)
 	}
 }
 
-/* The pairs of one leaf: all seven at once, which reads two bytes of the next slot, or, behind the last one,
- * those that stand before its own. */
+/* The pairs of one leaf, always eight: what is beyond its number is overwritten by the next. */
 static always_inline void pairs_store(uint32_t *to, const struct classify_slot *slot, uint32_t packet)
 {
 	uint64_t low = load_u64(slot->refs), high = load_u64(slot->refs + 3) >> 16;

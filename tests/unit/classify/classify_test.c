@@ -221,10 +221,11 @@ Test(classify, compares_few_of_many_rules)
 	free(rules);
 }
 
-/* Random masks: hardly two rules care for the same bits, and every cut copies most of them. */
+/* Random masks: hardly two rules care for the same bits, every cut copies most of them, and all tunings
+ * overgrow. */
 Test(classify, finds_it_where_every_cut_copies_most_rules)
 {
-	uint32_t n = 3000, first[64], matched = 0;
+	uint32_t n = 12000, first[64], matched = 0;
 	struct classify_rule *rules = calloc(n, sizeof *rules);
 	struct oracle_random random = {.state = 7};
 	struct classify_key keys[64];
@@ -235,16 +236,18 @@ Test(classify, finds_it_where_every_cut_copies_most_rules)
 		for (uint32_t j = 0; j < 6; j++) {
 			rules[i].smac.value.b[j] = (uint8_t)oracle_pick(&random, 256);
 			rules[i].dmac.value.b[j] = (uint8_t)oracle_pick(&random, 256);
-			rules[i].smac.mask.b[j] = (uint8_t)(1u << oracle_pick(&random, 8));
-			rules[i].dmac.mask.b[j] = (uint8_t)(1u << oracle_pick(&random, 8));
+		}
+		for (uint32_t j = 0; j < 18; j++) {
+			rules[i].smac.mask.b[j / 3] |= (uint8_t)(1u << oracle_pick(&random, 8));
+			rules[i].dmac.mask.b[j / 3] |= (uint8_t)(1u << oracle_pick(&random, 8));
 		}
 	}
 	struct built built = build(rules, n, CLASSIFY_DROP);
 
 	for (uint32_t i = 0; i < 64; i++) {
 		keys[i] = oracle_key(&random);
-		keys[i].smac = rules[i * 40].smac.value;
-		keys[i].dmac = rules[i * 40].dmac.value;
+		keys[i].smac = rules[i * 180].smac.value;
+		keys[i].dmac = rules[i * 180].dmac.value;
 		refs[i] = &keys[i];
 	}
 	classify_bulk(&built.c, refs, 64, first);
