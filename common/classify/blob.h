@@ -3,7 +3,7 @@
  *	header | slots (the trees) | entries (a rule's common fields) | rests (the others) | marks | lists
  *
  * All offsets are from the start of the blob.  Slots 0 .. n_trees - 1 are the roots; the children of a slot
- *stand together and behind it, so that a walk always ends.
+ * stand together and behind it, so that a walk always ends.
  */
 #ifndef SLUICE_COMMON_CLASSIFY_BLOB_H
 #define SLUICE_COMMON_CLASSIFY_BLOB_H
@@ -76,8 +76,8 @@ static_assert(
         offsetof(struct classify_slot, base) == 4 && offsetof(struct classify_slot, mask) == 8, "layout");
 
 /* A rule's test of the key's first 24 bytes, one cache line.  It is written so that one comparison does for
- *both ends of a range and for both values of a bit: the key's side is the words (or bits) and then their
- *complements.
+ * both ends of a range and for both values of a bit: the key's side is the words (or bits) and then their
+ * complements.
  *
  *	the first eight 16-bit words (addresses, L4 ports, in_port, vlan): word >= low, ~word >= ~high
  *	the next eight bytes (protocol, TCP flags, shape, mark): bits has all of ones, ~bits has all of zeros
