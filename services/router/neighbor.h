@@ -41,7 +41,8 @@ enum nud_state {
 };
 
 #define NUD_BIT(state) (1u << (state))
-#define NUD_CONNECTED  (NUD_BIT(NUD_PERMANENT) | NUD_BIT(NUD_NOARP) | NUD_BIT(NUD_REACHABLE))
+#define NUD_FIXED      (NUD_BIT(NUD_PERMANENT) | NUD_BIT(NUD_NOARP)) /* the wire changes nothing */
+#define NUD_CONNECTED  (NUD_FIXED | NUD_BIT(NUD_REACHABLE))
 #define NUD_VALID      (NUD_CONNECTED | NUD_BIT(NUD_STALE) | NUD_BIT(NUD_DELAY) | NUD_BIT(NUD_PROBE))
 #define NUD_USABLE     (NUD_CONNECTED | NUD_BIT(NUD_DELAY) | NUD_BIT(NUD_PROBE)) /* without a change of state */
 

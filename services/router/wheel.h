@@ -19,11 +19,11 @@
 #include "common/journal/journal.h"
 
 #define WHEEL_NONE   UINT32_MAX
-#define WHEEL_LEVELS 7u  /* 64^7 ms: 139 years */
+#define WHEEL_LEVELS 8u  /* 64^8 ms: more than a nanos_t holds */
 #define WHEEL_SLOTS  64u /* of a level */
 
 /* Undo lines that one wheel_set or wheel_cancel may need, and one step of wheel_take. */
-#define WHEEL_LINES_SET  8u
+#define WHEEL_LINES_SET  10u
 #define WHEEL_LINES_STEP 8u
 
 struct wheel_head;
@@ -58,7 +58,7 @@ bool wheel_is_set(const struct wheel *w, uint32_t timer);
 nanos_t wheel_next(const struct wheel *w);
 
 /* Takes one timer that is due, which is then no longer set; WHEEL_NONE where there is none, or where *steps,
- * which each step of the search lowers, is used up (wheel_next is then 0). */
+ * which each step of the search lowers, is used up (wheel_next is then not later than now). */
 [[nodiscard]] uint32_t wheel_take(struct wheel *w, struct journal *j, nanos_t now, uint32_t *steps);
 
 /* NULL, or what is wrong with the wheel.  For tests. */

@@ -1,0 +1,168 @@
+#include "services/router/neighbor_internal.h"
+
+#define ITEMS_A_BURST 512u
+#define ITEM_LINES    64u
+#define ITEM_OUTBOX   256u
+
+enum step {
+	STEP_ON,    /* the cursor goes on */
+	STEP_AGAIN, /* the outbox is full: this one again */
+	STEP_END,   /* of the phase */
+};
+
+#define ALL_ROUTERS_SITE ((struct ip6_addr){.b = {0xff, 0x05, [15] = 2}})
+
+static enum step neighbor_step(const struct neighbor_call *c, uint32_t i)
+{
+	const struct epoch_neighbor *from = &c->epoch->neighbors[i];
+	struct neighbor *n = c->n;
+	uint32_t slot;
+
+	if (i >= c->epoch->n_neighbors)
+		return STEP_END;
+	if (!port_has_link(epoch_port(c->epoch, from->port)))
+		return STEP_ON;
+	slot = entry_find(n, from->port, &from->addr);
+	if (slot == NEIGHBOR_NONE)
+		slot = entry_make(c, from->port, &from->addr, ENTRY_STATIC);
+	else if (n->cold[slot].list != LIST_STATIC &&
+	         n->header->count[LIST_STATIC] >= n->limits.neigh_gc_thresh3)
+		slot = NEIGHBOR_NONE;
+	if (slot == NEIGHBOR_NONE)
+		return STEP_ON;
+	nud_update(c, slot, &from->mac, NUD_PERMANENT, UPDATE_ADMIN | UPDATE_OVERRIDE);
+	((struct neighbor_cold *)call_touch(c, &n->cold[slot]))->seen = c->epoch->number;
+	return STEP_ON;
+}
+
+static enum step sweep_step(const struct neighbor_call *c, uint32_t slot)
+{
+	struct neighbor *n = c->n;
+	uint8_t state;
+
+	if (slot >= n->slots)
+		return STEP_END;
+	state = entry_state(&n->entry[slot]);
+	if (state == NUD_NONE || (port_has_link(epoch_port(c->epoch, n->entry[slot].port)) &&
+	                                 (state != NUD_PERMANENT || n->cold[slot].seen == c->epoch->number)))
+		return STEP_ON;
+	return entry_remove(c, slot, DROP_NEIGH_DEAD) ? STEP_ON : STEP_AGAIN;
+}
+
+static enum step address_step(const struct neighbor_call *c, uint32_t i)
+{
+	if (i >= c->epoch->n_addresses)
+		return STEP_END;
+	if (epoch_port(c->epoch, c->epoch->addresses[i].port))
+		address_up(c, &c->epoch->addresses[i]);
+	return STEP_ON;
+}
+
+static enum step address_sweep_step(const struct neighbor_call *c, uint32_t i)
+{
+	if (i >= NEIGHBOR_ADDRESSES)
+		return STEP_END;
+	if (c->n->address[i].state != ADDRESS_FREE && c->n->address[i].seen != c->epoch->number)
+		address_down(c, i);
+	return STEP_ON;
+}
+
+/* The groups of a port one after the other: those given, and those of a router. */
+static enum step group_step(const struct neighbor_call *c, uint32_t id)
+{
+	const struct ip6_addr routers[] = {IP6_ALL_ROUTERS, ALL_ROUTERS_SITE};
+	struct neighbor_header *h = c->n->header;
+	struct port_id port_id = {(uint16_t)id};
+	const struct epoch_port *port;
+	uint32_t i = h->cursor2, given;
+
+	if (id >= c->epoch->n_ports)
+		return STEP_END;
+	port = epoch_port(c->epoch, port_id);
+	given = port ? port->groups.count : 0;
+	h->cursor2 = 0;
+	if (!port_has_link(port))
+		return STEP_ON;
+	if (i < given)
+		group_join(c, port_id, &port_groups(c->epoch, port)[i]);
+	else if (!(port->flags & EPOCH_PORT_IPV6) || !(port->flags & EPOCH_PORT_FORWARD6) ||
+	         i >= given + ARRAY_LEN(routers))
+		return STEP_ON;
+	else
+		group_join(c, port_id, &routers[i - given]);
+	h->cursor2 = i + 1;
+	return STEP_AGAIN;
+}
+
+static enum step address_group_step(const struct neighbor_call *c, uint32_t i)
+{
+	const struct epoch_address *a = &c->epoch->addresses[i];
+	struct ip6_addr group;
+
+	if (i >= c->epoch->n_addresses)
+		return STEP_END;
+	group = ip6_solicited_node(&a->addr);
+	if (a->family == 6 && a->scope != EPOCH_SCOPE_HOST && port_has_link(epoch_port(c->epoch, a->port)))
+		group_join(c, a->port, &group);
+	return STEP_ON;
+}
+
+static enum step group_sweep_step(const struct neighbor_call *c, uint32_t i)
+{
+	if (i >= NEIGHBOR_GROUPS)
+		return STEP_END;
+	if (c->n->group[i].state == GROUP_JOINED && c->n->group[i].seen != c->epoch->number)
+		group_leave(c, i);
+	return STEP_ON;
+}
+
+static enum step step(const struct neighbor_call *c, enum neighbor_phase phase, uint32_t cursor)
+{
+	switch (phase) {
+	case ADOPT_NEIGHBORS: return neighbor_step(c, cursor);
+	case ADOPT_SWEEP: return sweep_step(c, cursor);
+	case ADOPT_ADDRESSES: return address_step(c, cursor);
+	case ADOPT_ADDRESS_SWEEP: return address_sweep_step(c, cursor);
+	case ADOPT_GROUPS: return group_step(c, cursor);
+	case ADOPT_ADDRESS_GROUPS: return address_group_step(c, cursor);
+	case ADOPT_GROUP_SWEEP: return group_sweep_step(c, cursor);
+	case ADOPT_DONE:
+	case ADOPT_PHASES: break;
+	}
+	return STEP_END;
+}
+
+static bool has_room(const struct burst *burst, uint32_t room)
+{
+	return room - journal_room(burst->journal) + ITEM_LINES <= NEIGHBOR_LINES_BURST &&
+	       burst->n_out + ITEM_OUTBOX <= OUTBOX_MAX;
+}
+
+bool neighbor_adopt(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct neighbor_call c = neighbor_call_alone(n, epoch, now, burst);
+	struct neighbor_header *h = n->header;
+	uint32_t room = journal_room(burst->journal);
+
+	if (h->adopted == epoch->number && h->phase == ADOPT_DONE)
+		return true;
+	journal_touch(burst->journal, &h->adopted);
+	if (h->adopted != epoch->number) {
+		h->adopted = epoch->number;
+		h->phase = ADOPT_NEIGHBORS;
+		h->cursor = h->cursor2 = 0;
+	}
+	for (uint32_t items = 0; items < ITEMS_A_BURST && has_room(burst, room); items++) {
+		switch (step(&c, (enum neighbor_phase)h->phase, h->cursor)) {
+		case STEP_ON: h->cursor++; break;
+		case STEP_AGAIN: break;
+		case STEP_END:
+			h->cursor = 0;
+			h->phase = (h->phase + 1) % ADOPT_PHASES;
+			break;
+		}
+		if (h->phase == ADOPT_DONE)
+			return true;
+	}
+	return false;
+}
