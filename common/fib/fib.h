@@ -19,17 +19,21 @@
  *	hop = fib_group_select(&reader, group[i], hash);
  *	switch (fib_group(&reader, group[i])->type) ...
  *
- * How it is found.  Bits of the address are taken 19, then 5, then by eights (3 and 5).  Each step of 5 bits
- * is one word: a bitmap of where among its 32 values the result changes, and where the list of results
- * starts; a population count gives the place in the list.  Thus the table is a few megabytes where a flat one
- * of 24 bits is tens, and a lookup is two loads up to 24 bits and two more for each further eight.
+ * How it is found.  The first 16 bits of the address index a directory; each further 8 bits are looked up in
+ *a line: one cache line of 16 words, each a start (8 bits) and what lies from there to the next start (24
+ *bits: a group, or the line for the next 8 bits).  Counting the starts not above the address's byte, one
+ *vector comparison, gives the word.  Behind the directory there are 1, 2, 4, 8 or 16 lines in a row, as many
+ *as the runs need, so that an IPv4 prefix up to 24 bits costs one line.  Where a line does not suffice for a
+ *later 8 bits it leads to lines for its parts.  Equal neighbours share a word, so that a full table takes
+ * some ten megabytes; a bulk lookup asks for the lines of many addresses before it needs the first.
  *
- * What a reader sees.  Every change swings one aligned word (a release store; readers load it with acquire)
- * to a list that is complete and does not change until it was retired and fib_reclaim was told that no reader
- * can hold it.  An address has the result before the change or the one after, at each moment; different
- * addresses under one prefix may change at different moments.  If the writer dies in the midst of a change,
- * readers go on with what is there; a new writer fills a new region.  Whatever the region holds, a reader
- * stays inside it: all indices are bounded by what fib_attach worked out.
+ * What a reader sees.  Lines are written before they are published and never changed after: a change writes
+ * new ones and swings one word of the directory (a release store; readers load it with acquire).  An address
+ * has the result before the change or the one after, at each moment; addresses that differ in the first 16
+ * bits may change at different moments.  What is no longer reachable is used again only after
+ * fib_reclaim was told that no reader can hold it.  If the writer dies in the midst of a change, readers go
+ *on with what is there; a new writer fills a new region.  Whatever the region holds, a reader stays inside it
+ * and comes to an end: indices are bounded by what fib_attach worked out, and steps by the address's length.
  *
  * Memory.  The region is sized for the worst case that its limits allow and only what routes need is ever
  * touched: map it without populating it.  A region begins as zeros (a fresh memfd).
@@ -142,26 +146,26 @@ struct fib_limits {
 	((struct fib_limits){.routes4 = 1000000, .routes6 = 200000, .groups = 65536, .hops = 65536})
 
 struct fib;
+struct fib_node;
+struct fib_entry;
 
 /* A reader's own copy of where things are and how many there are; its fields are for the inline functions
  * below and the library. */
 struct fib_reader {
-	const uint64_t *dir[2]; /* by family */
-	const uint64_t *blocks;
-	const uint32_t *leaves;
+	const uint32_t *dir[2]; /* by family */
+	const uint32_t *lines;
 	const uint32_t *defaults; /* by family: the group of the prefix of length 0 */
+	const uint32_t *roots;    /* by family: of the writer's tree */
 	const struct fib_group *groups;
 	const struct fib_hop *hops;
-	const void *nodes;
-	const void *entries;
-	const uint32_t *roots;
-	uint32_t last_block;
-	uint32_t last_leaf;
+	const struct fib_node *nodes;
+	const struct fib_entry *entries;
+	uint32_t n_lines;
 	uint32_t n_groups;
 	uint32_t n_hops;
 	uint32_t n_nodes;
 	uint32_t n_entries;
-	bool vector; /* AVX-512 is there and wanted */
+	bool vector; /* AVX-512 is there; clear it for the other code */
 };
 
 /* Regions. */
@@ -229,11 +233,11 @@ bool fib_route_next(const struct fib *fib, struct fib_route *route);
 uint64_t fib_retired(const struct fib *fib);
 void fib_reclaim(struct fib *fib, uint64_t retired);
 
-/* What the region has room for and uses, in bytes of the four pools that changes draw from. */
+/* What of the region is in use or retired, and what it has room for. */
 struct fib_usage {
-	uint64_t block_bytes, block_bytes_max;
-	uint64_t leaf_bytes, leaf_bytes_max;
-	uint64_t rib_bytes, rib_bytes_max;
+	uint64_t line_bytes, line_bytes_max;
+	uint64_t node_bytes, node_bytes_max;
+	uint64_t groups, groups_max;
 	uint64_t retired; /* pieces that wait for fib_reclaim */
 };
 

@@ -1,0 +1,118 @@
+/* The region: its size, an empty one, a reader's view of one. */
+#include "common/fib/fib.h"
+#include "common/fib/region.h"
+
+/* Retired pieces wait beside their successors, so every pool has some more than the limits need. */
+#define SPARE_DIVISOR 16u
+#define SPARE_LEAST   4096u
+
+static uint64_t with_spare(uint64_t n)
+{
+	return n + n / SPARE_DIVISOR + SPARE_LEAST;
+}
+
+/* Lines that routes of one family can need: behind the directory 16 for each 9 routes at worst (more than 16
+ * runs within 16 values of a byte), but never more than 16 for each of its words; then `steps` for each route
+ * on its own. */
+static uint64_t lines_needed(uint64_t routes, uint64_t steps)
+{
+	return MIN(2 * routes, (uint64_t)FIB_DIR_WORDS << FIB_ORDER_MAX) + steps * routes;
+}
+
+static size_t place(size_t *end, size_t bytes)
+{
+	size_t at = *end;
+
+	*end = ALIGN_UP(at + bytes, (size_t)FIB_PAGE);
+	return at;
+}
+
+bool fib_layout(const struct fib_limits *limits, struct fib_layout *layout)
+{
+	uint64_t routes = (uint64_t)limits->routes4 + limits->routes6;
+	/* IPv4 takes one step behind /24; IPv6 to /64 takes five behind the first 24 bits. */
+	uint64_t lines = lines_needed(limits->routes4, 1) + lines_needed(limits->routes6, 5) + limits->groups;
+	size_t end = 0;
+
+	if (routes > FIB_ROUTES_MAX || limits->groups > FIB_GROUPS_MAX || limits->hops > 4 * FIB_GROUPS_MAX)
+		return false;
+	layout->n_lines = (uint32_t)MIN(with_spare(lines), (uint64_t)FIB_LINES_MAX) / 16 * 16;
+	layout->n_groups = limits->groups + 1;
+	layout->n_hops = ALIGN_UP(limits->hops, FIB_HOPS_MAX);
+	layout->n_nodes = (uint32_t)with_spare(2 * routes);
+	layout->n_entries = (uint32_t)with_spare(routes);
+	place(&end, sizeof(struct fib_header));
+	layout->dir[FIB_IPV4] = place(&end, FIB_DIR_WORDS * sizeof(uint32_t));
+	layout->dir[FIB_IPV6] = place(&end, FIB_DIR_WORDS * sizeof(uint32_t));
+	layout->lines = place(&end, (size_t)layout->n_lines * FIB_RUNS * sizeof(uint32_t));
+	layout->groups = place(&end, layout->n_groups * sizeof(struct fib_group));
+	layout->hops = place(&end, layout->n_hops * sizeof(struct fib_hop));
+	layout->nodes = place(&end, layout->n_nodes * sizeof(struct fib_node));
+	layout->entries = place(&end, layout->n_entries * sizeof(struct fib_entry));
+	layout->size = end;
+	return true;
+}
+
+size_t fib_region_size(const struct fib_limits *limits)
+{
+	struct fib_layout layout;
+
+	return fib_layout(limits, &layout) ? layout.size : 0;
+}
+
+int fib_init(void *region, size_t size, const struct fib_limits *limits)
+{
+	struct fib_header *header = region;
+	struct fib_layout layout;
+
+	if (!fib_layout(limits, &layout) || size < layout.size || (uintptr_t)region % CACHE_LINE)
+		return -EINVAL;
+	header->version = FIB_VERSION;
+	header->limits = *limits;
+	__atomic_store_n(&header->magic, FIB_MAGIC, __ATOMIC_RELEASE); /* pairs with fib_attach */
+	return 0;
+}
+
+static bool has_vector(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl");
+#else
+	return false;
+#endif
+}
+
+int fib_attach(const void *region, size_t size, struct fib_reader *reader)
+{
+	const struct fib_header *header = region;
+	const uint8_t *start = region;
+	struct fib_limits limits;
+	struct fib_layout layout;
+
+	if (size < sizeof *header || (uintptr_t)region % CACHE_LINE ||
+	        __atomic_load_n(&header->magic, __ATOMIC_ACQUIRE) != FIB_MAGIC || /* pairs with fib_init */
+	        header->version != FIB_VERSION)
+		return -EINVAL;
+	memcpy(&limits, &header->limits, sizeof limits);
+	order_stores();
+	if (!fib_layout(&limits, &layout) || size < layout.size)
+		return -EINVAL;
+	*reader = (struct fib_reader){
+	        .dir = {(const void *)(start + layout.dir[0]), (const void *)(start + layout.dir[1])},
+	        .lines = (const void *)(start + layout.lines),
+	        .defaults = header->defaults,
+	        .roots = header->roots,
+	        .groups = (const void *)(start + layout.groups),
+	        .hops = (const void *)(start + layout.hops),
+	        .nodes = (const void *)(start + layout.nodes),
+	        .entries = (const void *)(start + layout.entries),
+	        .n_lines = layout.n_lines,
+	        .n_groups = layout.n_groups,
+	        .n_hops = layout.n_hops,
+	        .n_nodes = layout.n_nodes,
+	        .n_entries = layout.n_entries,
+	        .vector = has_vector(),
+	};
+	return 0;
+}

@@ -1,0 +1,162 @@
+/* Making the tables say what the tree says.  A unit is the 256 results of one byte below one prefix; where a
+ * prefix longer than that begins, the result is the unit of the next byte.  Units are replaced from the
+ * deepest up, and the one word of the directory last. */
+#include "common/fib/writer.h"
+
+/* What changed: a prefix; of len 0, anything may have. */
+struct job {
+	struct fib *fib;
+	const struct fib_key *key;
+	unsigned len;
+};
+
+struct span {
+	uint32_t first, last;
+};
+
+/* The values of a unit that the change may concern. */
+static struct span job_span(const struct job *job, unsigned byte)
+{
+	unsigned begin = 8 * byte, end = begin + 8;
+	uint32_t first;
+
+	if (job->len <= begin)
+		return (struct span){0, 255};
+	first = fib_key_byte(job->key->word, byte);
+	return (struct span){first, job->len >= end ? first : first + (1u << (end - job->len)) - 1};
+}
+
+/* Lays the routes of the tree from a node on over the values of its unit, longer ones over shorter; below:
+ * the topmost node of each value that has more. */
+static void paint(const struct fib *fib, uint32_t at, unsigned byte, uint32_t value[256], uint32_t below[256])
+{
+	while (at) {
+		const struct fib_node *node = &fib->nodes[at];
+		uint32_t first = fib_key_byte(node->key, byte);
+
+		unsigned end = 8 * byte + 8;
+
+		if (node->entry && node->len <= end) {
+			uint32_t group = fib->entries[node->entry].group;
+
+			for (uint32_t i = 0; i < 1u << (end - node->len); i++)
+				value[first + i] = group;
+		}
+		if (node->len >= end) {
+			bool more = node->len > end || node->child[0] || node->child[1];
+
+			below[first] = more ? at : 0;
+			return;
+		}
+		paint(fib, node->child[0], byte, value, below);
+		at = node->child[1];
+	}
+}
+
+/* Gives a unit and all below it. */
+static int unit_drop(struct fib *fib, uint32_t word)
+{
+	uint32_t value[256];
+	int error = 0;
+
+	if (!(word & FIB_DEEP))
+		return 0;
+	fib_unit_expand(fib, word & FIB_PAYLOAD, value);
+	for (uint32_t i = 0; i < 256 && !error; i++)
+		error = unit_drop(fib, value[i]);
+	return error ? error : fib_unit_give(fib, word & FIB_PAYLOAD);
+}
+
+static int unit_update(
+        const struct job *job, unsigned byte, uint32_t node, uint32_t cover, uint32_t old, uint32_t *word);
+
+/* The values of a unit below which the tree begins at node, of which those outside of the span are as they
+ * were. */
+static int unit_values(const struct job *job, unsigned byte, uint32_t node, uint32_t cover, struct span span,
+        const uint32_t old[256], uint32_t value[256])
+{
+	uint32_t below[256] = {0};
+
+	for (uint32_t i = 0; i < 256; i++)
+		value[i] = cover;
+	paint(job->fib, node, byte, value, below);
+	for (uint32_t i = 0; i < 256; i++) {
+		int error = 0;
+
+		if (i < span.first || i > span.last)
+			value[i] = old[i];
+		else if (below[i])
+			error = unit_update(job, byte + 1, below[i], value[i], old[i], &value[i]);
+		else
+			error = unit_drop(job->fib, old[i]);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* The unit below one value of another one: old is that value before, *word after. */
+static int unit_update(
+        const struct job *job, unsigned byte, uint32_t node, uint32_t cover, uint32_t old, uint32_t *word)
+{
+	struct span span = old & FIB_DEEP ? job_span(job, byte) : (struct span){0, 255};
+	uint32_t before[256] = {0}, after[256];
+	int error;
+
+	if (old & FIB_DEEP)
+		fib_unit_expand(job->fib, old & FIB_PAYLOAD, before);
+	error = unit_values(job, byte, node, cover, span, before, after);
+	if (error)
+		return error;
+	if ((old & FIB_DEEP) && !memcmp(before, after, sizeof before)) {
+		*word = old;
+		return 0;
+	}
+	error = fib_unit_write(job->fib, after, word);
+	if (error || !(old & FIB_DEEP))
+		return error;
+	return fib_unit_give(job->fib, old & FIB_PAYLOAD);
+}
+
+static int dir_update(const struct job *job, enum fib_family family, uint32_t at)
+{
+	struct fib *fib = job->fib;
+	struct fib_key prefix = {{(uint64_t)at << 48, 0}};
+	uint32_t *word = &fib->dir[family][at], before[256], after[256], node, next;
+	uint32_t cover = fib_tree_cover(fib, family, &prefix, 16, &node);
+	int error;
+
+	fib_dir_expand(fib, *word, before);
+	error = unit_values(job, 2, node, cover, job_span(job, 2), before, after);
+	if (error || !memcmp(before, after, sizeof before))
+		return error;
+	error = fib_dir_write(fib, after, &next);
+	if (!error)
+		error = fib_dir_give(fib, *word);
+	return error ? error : fib_set(fib, word, next);
+}
+
+int fib_tables_update(struct fib *fib, enum fib_family family, const struct fib_key *key, unsigned len)
+{
+	struct job job = {fib, key, len};
+	uint32_t first = (uint32_t)(key->word[0] >> 48), n = len < 16 ? 1u << (16 - len) : 1;
+	int error = 0;
+
+	for (uint32_t at = first; at < first + n && !error; at++)
+		error = dir_update(&job, family, at);
+	return error;
+}
+
+int fib_tables_update_dirty(struct fib *fib, enum fib_family family)
+{
+	static const struct fib_key all = {{0, 0}};
+	struct job job = {fib, &all, 0};
+	int error = 0;
+
+	for (uint32_t i = 0; i < FIB_DIR_WORDS / 64; i++) {
+		for (uint64_t bits = fib->dirty[family][i]; bits && !error; bits &= bits - 1)
+			error = dir_update(&job, family, i * 64 + (uint32_t)__builtin_ctzll(bits));
+	}
+	memset(fib->dirty[family], 0, FIB_DIR_WORDS / 8);
+	return error;
+}
