@@ -26,7 +26,42 @@
 	X(GROUP_REPORTED, "another node on {p} reports group {6}")
 
 #define TRACE_EVENTS_ROUTER(X)                                                                               \
+	X(IP4_SOUND, "IPv4 header is sound: {4} to {4}, protocol {u}, TTL {u}, {u} bytes")                   \
+	X(IP4_FLAW, "IPv4 header is not sound: check {u} failed")                                            \
+	X(IP4_OPTIONS, "{u} bytes of IPv4 options, flaw {u} (0: none)")                                      \
+	X(IP6_SOUND, "IPv6 header is sound: {6} to {6}, next header {u}, hop limit {u}")                     \
+	X(IP6_FLAW, "IPv6 header is not sound: check {u} failed")                                            \
+	X(EXTHDR_OPTIONS, "flaw {u} in the options of an extension header")                                  \
+	X(EXTHDR_CHAIN, "flaw {u} in the chain of extension headers")                                        \
+	X(CSUM_PARTIAL, "its L4 checksum holds the pseudo-header's sum alone: not yet computed")             \
+	X(CSUM_COMPLETED, "L4 checksum computed")                                                            \
 	X(ROUTE4, "route to {4} matches /{u}, group {u}")                                                    \
+	X(ROUTE4_NONE, "no route to {4}")                                                                    \
+	X(ROUTE6, "route to {6} matches /{u}, group {u}")                                                    \
+	X(ROUTE6_NONE, "no route to {6}")                                                                    \
+	X(ROUTE_TYPE, "the route is no way out: type {u} (4 local, 5 broadcast, 6 blackhole, 7 "             \
+	              "unreachable, 8 prohibit)")                                                            \
+	X(HOP4, "next hop {4} on {p}, MTU {u}")                                                              \
+	X(HOP6, "next hop {6} on {p}, MTU {u}")                                                              \
+	X(SOURCE4, "way back to {4} looked up: rp_filter {u}, a neighbor {u}")                               \
+	X(SOURCE6, "way back to {6} looked up: rp_filter {u}")                                               \
+	X(FORWARD, "forwarded: TTL {u} to {u}, {u} bytes, MTU of the way {u}")                               \
+	X(MSS_CLAMPED, "MSS {u} lowered to {u}")                                                             \
+	X(FRAGMENTED, "cut into {u} pieces of at most {u} bytes of payload")                                 \
+	X(SENT_TO, "Ethernet header for {m} on {p}")                                                         \
+	X(LOCAL, "for ourselves: protocol {u}")                                                              \
+	X(NO_PROTO, "nobody here speaks protocol {u}")                                                       \
+	X(TO_SESSION, "protocol {u} goes to session lane {u}")                                               \
+	X(ICMP_IN, "ICMP type {u} code {u} for ourselves")                                                   \
+	X(ICMP_REPLY, "answered with ICMP type {u}")                                                         \
+	X(ICMP_ERROR4, "ICMP error type {u} code {u} from {4} to {4}, {u} bytes quoted")                     \
+	X(ICMP_ERROR6, "ICMPv6 type {u} code {u} from {6}, {u} bytes quoted")                                \
+	X(ICMP_FORBIDDEN, "ICMP error type {u} code {u} may not be sent about this packet")                  \
+	X(ICMP_LIMITED, "ICMP error type {u} code {u} is beyond the rate limit")                             \
+	X(PMTU4, "path MTU to {4} is {u}")                                                                   \
+	X(PMTU6, "path MTU to {6} is {u}")                                                                   \
+	X(PUNT, "handed to lane 0 (0: from routing on, 1: for its neighbor, 2: for an ICMP error): {u}")     \
+	X(PUNTED, "taken over from another lane: {u}")                                                       \
 	TRACE_EVENTS_NEIGHBOR(X)
 
 #endif

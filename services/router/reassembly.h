@@ -19,6 +19,9 @@ struct reassembly_frag6 {
 	bool more;
 };
 
+/* Undo lines of one reassembly_timer (a fragment through reassembly_input4 or _input6: 64 at the most). */
+#define REASSEMBLY_LINES_BURST 2048u
+
 /* Bytes of a lane's part of the state, and its first content (memory is zero). */
 uint64_t reassembly_bytes(const struct stage_params *params);
 void reassembly_init(struct reassembly *reassembly, const struct stage_params *params);

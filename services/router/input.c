@@ -1,0 +1,100 @@
+#include "services/router/input.h"
+#include "services/router/router_internal.h"
+
+void input_arp(const struct router_call *c, struct pkt_ref r)
+{
+	if (r.pkt->type == PKT_OTHERHOST)
+		ref_drop(r, DROP_OTHERHOST);
+	else if (!router_owns_links(c))
+		punt_again(c, r);
+	else if (!limit_local(c, EPOCH_CLASS_ARP_ND))
+		ref_drop(r, DROP_LOCAL_RATELIMIT);
+	else
+		arp_input(&c->router->neighbor, c->epoch, c->now, c->burst, r);
+}
+
+static void input_one(const struct router_call *c, struct pkt_ref r)
+{
+	if (r.pkt->ethertype == ETHER_TYPE_IPV4)
+		input4(c, r);
+	else if (r.pkt->ethertype == ETHER_TYPE_IPV6)
+		input6(c, r);
+	else if (r.pkt->ethertype == ETHER_TYPE_ARP)
+		input_arp(c, r);
+	else
+		ref_drop(r, DROP_UNHANDLED_PROTO);
+}
+
+void input_rx(const struct router_call *c)
+{
+	struct burst *b = c->burst;
+
+	if (likely(!c->router->plain_only_slow)) {
+		fast4(c);
+		fast6(c);
+	}
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (likely(burst_decided(b, i)))
+			continue;
+		/* The filter passes nothing in several buffers. */
+		if (b->more[i])
+			burst_drop(b, i, DROP_BAD_DESC);
+		else
+			input_one(c, burst_ref(b, i));
+		packet_settle(c, burst_ref(b, i));
+	}
+}
+
+/* ICMP errors of the session are bounded here, where those of the router are. */
+static void tx_icmp_error(const struct router_call *c, struct pkt_ref r)
+{
+	const uint8_t *l3 = packet_l3(r);
+	struct ip6_addr peer;
+
+	if (!router_owns_links(c)) {
+		punt_again(c, r);
+		return;
+	}
+	if (packet_l3_here(r) < IPV6_HDR_LEN) {
+		ref_drop(r, DROP_BAD_DESC);
+		return;
+	}
+	peer = r.pkt->ethertype == ETHER_TYPE_IPV4 ? ip6_addr_mapped(wire_load_be32(l3 + 16))
+	                                           : wire_load_ip6(l3 + 24);
+	if (limit_icmp_error(c, &peer))
+		output_local(c, r);
+	else
+		ref_drop(r, DROP_ICMP_RATELIMIT);
+}
+
+void input_tx_one(const struct router_call *c, struct pkt_ref r)
+{
+	r.pkt->type = PKT_OUTGOING;
+	if (r.pkt->flags & PKT_F_ICMP_ERROR)
+		tx_icmp_error(c, r);
+	else
+		output_local(c, r);
+}
+
+/* One packet after the other; its further buffers share its fate. */
+static void input_each(const struct router_call *c, void (*one)(const struct router_call *, struct pkt_ref))
+{
+	struct burst *b = c->burst;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (burst_decided(b, i))
+			continue;
+		one(c, burst_ref(b, i));
+		packet_settle(c, burst_ref(b, i));
+	}
+}
+
+void input_tx(const struct router_call *c)
+{
+	input_each(c, input_tx_one);
+}
+
+void input_punt(const struct router_call *c)
+{
+	input_each(c, punt_input);
+}
