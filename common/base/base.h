@@ -174,6 +174,17 @@ static always_inline uint32_t load_u32(const void *p)
 	return x;
 }
 
+/* Copies one cache line; neither side need be aligned, they must not overlap. */
+typedef long long line_half __attribute__((vector_size(32), aligned(1), may_alias));
+
+static always_inline void copy_line(void *to, const void *from)
+{
+	line_half a = ((const line_half *)from)[0], b = ((const line_half *)from)[1];
+
+	((line_half *)to)[0] = a;
+	((line_half *)to)[1] = b;
+}
+
 /* The smallest power of two that is not less than x (x from 1 to 2^31). */
 static always_inline uint32_t pow2_at_least(uint32_t x)
 {

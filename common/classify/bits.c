@@ -165,7 +165,7 @@ static uint32_t cut_pieces(const struct choice *choice, struct pieces *from, str
 		for (uint32_t side = 0; side < 2; side++) {
 			uint32_t kept = half(choice, rules, n, bit, side, to->rules + total);
 
-			if (kept <= LEAF_REFS)
+			if (kept <= LEAF_GOAL)
 				continue;
 			to->start[to->n++] = total;
 			total += kept;
@@ -177,9 +177,9 @@ static uint32_t cut_pieces(const struct choice *choice, struct pieces *from, str
 
 static bool pieces_alloc(struct pieces *pieces, uint32_t n)
 {
-	/* One piece has more than LEAF_REFS rules; half() writes one beyond what it keeps. */
+	/* A piece has more than LEAF_GOAL rules; half() writes one beyond what it keeps. */
 	pieces->rules = calloc((size_t)n * GROWTH_MAX * 2 + 1, sizeof *pieces->rules);
-	pieces->start = calloc((size_t)n * GROWTH_MAX * 2 / LEAF_REFS + 2, sizeof *pieces->start);
+	pieces->start = calloc((size_t)n * GROWTH_MAX * 2 / LEAF_GOAL + 2, sizeof *pieces->start);
 	pieces->n = 0;
 	return pieces->rules != NULL && pieces->start != NULL;
 }
@@ -190,10 +190,11 @@ static void pieces_free(struct pieces *pieces)
 	free(pieces->start);
 }
 
-/* As many bits as make about one child a rule: more would be empty children, fewer another level. */
-static uint32_t bits_max(uint32_t n)
+/* As many bits as make about one child a rule, and the tuning's: more would be empty children, fewer another
+ * level. */
+static uint32_t bits_max(const struct choice *choice)
 {
-	uint32_t bits = 32u - (uint32_t)__builtin_clz(n);
+	uint32_t bits = 32u - (uint32_t)__builtin_clz(choice->n_all) + choice->b->tuning.extra_bits;
 
 	return MIN(bits, NODE_BITS_MAX);
 }
@@ -206,7 +207,7 @@ static void choose(struct choice *choice, struct pieces *from, struct pieces *to
 	from->start[0] = 0;
 	from->start[1] = choice->n_all;
 	from->n = 1;
-	while (choice->n_bits < bits_max(choice->n_all) && total > choice->n_all / 8 &&
+	while (choice->n_bits < bits_max(choice) && total > choice->n_all / 8 &&
 	        total <= choice->n_all * GROWTH_MAX) {
 		score_pieces(choice, from);
 		if (!best_bit(choice, &bit))

@@ -3,7 +3,7 @@
  *	header | slots (the trees) | entries (a rule's common fields) | rests (the others) | marks | lists
  *
  * All offsets are from the start of the blob.  Slots 0 .. n_trees - 1 are the roots; the children of a slot
- *stand together and behind it, so that a walk always ends.
+ * stand together and behind it, so that a walk always ends.
  */
 #ifndef SLUICE_COMMON_CLASSIFY_BLOB_H
 #define SLUICE_COMMON_CLASSIFY_BLOB_H
@@ -13,10 +13,14 @@
 #define BLOB_MAGIC   UINT64_C(0x31534c43584c5353)
 #define BLOB_VERSION 1u
 
-#define KEY_WORDS     (sizeof(struct classify_key) / 8)
-#define COMMON_BYTES  24u /* what an entry compares: everything before out_port */
-#define REST_WORDS    (KEY_WORDS - COMMON_BYTES / 8)
-#define LEAF_REFS     7u
+#define KEY_WORDS    (sizeof(struct classify_key) / 8)
+#define COMMON_BYTES 24u /* what an entry compares: everything before out_port */
+#define REST_WORDS   (KEY_WORDS - COMMON_BYTES / 8)
+#define LEAF_REFS    7u
+#ifndef GROW_SMALL
+#define GROW_SMALL 2u
+#endif
+#define LEAF_GOAL     3u /* below this a leaf is not cut further */
 #define SLOT_INNER    0x80u
 #define SLOT_LIST     0x40u
 #define NODE_BITS_MAX 14u
@@ -71,20 +75,26 @@ static_assert(
 static_assert(
         offsetof(struct classify_slot, base) == 4 && offsetof(struct classify_slot, mask) == 8, "layout");
 
-/* A rule's test of the key's first 24 bytes, one cache line: eight 16-bit words (addresses, L4 ports,
- * in_port, vlan) in low .. low + span each, then 8 bytes under a mask (protocol, TCP flags, shape, mark). */
+/* A rule's test of the key's first 24 bytes, one cache line.  It is written so that one comparison does for
+ * both ends of a range and for both values of a bit: the key's side is the words (or bits) and then their
+ * complements.
+ *
+ *	the first eight 16-bit words (addresses, L4 ports, in_port, vlan): word >= low, ~word >= ~high
+ *	the next eight bytes (protocol, TCP flags, shape, mark): bits has all of ones, ~bits has all of zeros
+ */
 struct classify_entry {
 	uint16_t low[8];
-	uint16_t span[8];
-	uint64_t value;
-	uint64_t mask;
+	uint16_t not_high[8];
+	uint64_t ones;
+	uint64_t zeros;
 	uint32_t rest; /* 0, or 1 + the index of the rule's other tests */
 	uint8_t verdict;
 	uint8_t sets_mark;
 	uint8_t pad[10];
 };
 
-static_assert(sizeof(struct classify_entry) == 64, "a cache line");
+static_assert(
+        sizeof(struct classify_entry) == 64 && offsetof(struct classify_entry, ones) == 32, "a cache line");
 
 /* The tests of the key's other bytes under a mask, and of the sets of ports: a set is filled up by repeating
  * its first member. */
@@ -129,9 +139,17 @@ struct ref_vec {
 	uint32_t n, cap;
 };
 
+/* How a tree trades copies of rules for more trees.  What is best depends on the rules; several are tried. */
+struct tuning {
+	uint32_t root_limit; /* copies of a rule that the root may make */
+	uint32_t limit;      /* copies of a rule in one tree */
+	uint32_t extra_bits; /* of a node, beyond those that give each rule a child */
+};
+
 struct builder {
 	const struct rule_bits *bits;
 	uint32_t n_rules;
+	struct tuning tuning;
 	struct slot_vec slots;
 	struct ref_vec lists;
 	uint32_t n_trees;
@@ -139,10 +157,13 @@ struct builder {
 	uint32_t *copies; /* by rule: in how many leaves of the present tree */
 	uint8_t *evicted; /* by rule: goes to the next tree */
 	uint8_t *stars;   /* by rule: scratch of cut_choose */
-	uint32_t limit;   /* copies a rule may have in the present tree */
+	uint32_t limit;   /* copies that a rule may have at the present node */
 	uint32_t leaf_refs,
 	        leaf_refs_max; /* rules in the leaves of the present tree, and where cutting ends */
-	bool failed;
+	uint32_t slots_max;    /* where a try is given up */
+	bool last;             /* no tree comes after the present one */
+	bool overgrown;        /* given up */
+	bool failed;           /* no memory */
 };
 
 /* Builds all trees over all rules into slots, lists, n_trees and depth. */

@@ -3,27 +3,31 @@
  * The control process builds (classify_build) a blob into an epoch's region; the filter attaches to it
  * (classify_attach, which checks every byte that a lookup may follow), and then, for each burst:
  *
- *	classify_bulk(&c, keys, n, first);                 the first rule that each packet matches
+ *	classify_bulk(&c, keys, n, first);                the first rule that each packet matches
  *	for each packet:
- *		walk = classify_walk_start(&c, key->mark);
+ *		walk = classify_walk_start(keys[i]->mark);
  *		do {
- *			more = classify_run(&c, key, first[i], &walk);   all its matches, its verdict, its
- *mark count each walk.rules[0 .. walk.n - 1] } while (more);
+ *			more = classify_run(&c, keys[i], first[i], &walk);   all matches, verdict, mark
+ *			count each walk.rules[0 .. walk.n - 1]
+ *		} while (more);
  *
  * What a ruleset means.  Rules are numbered from 0 in their order.  Matching starts at rule 0 and looks for
- *the first rule of which every given field matches.  That rule counts one (the caller keeps the counters, by
- *rule number); if it sets bits of the mark, the mark changes now.  A rule whose verdict is PASS or DROP
- *decides, and matching ends.  A rule whose verdict is CONTINUE does not: matching goes on with the rules
- *after it, which see the new mark.  Where no rule decides, the policy does.  An empty ruleset costs one
- *branch.
+ * the first rule of which every given field matches.  That rule counts one (the caller keeps the counters, by
+ * rule number); if it sets bits of the mark, the mark changes now.  A rule whose verdict is PASS or DROP
+ * decides, and matching ends.  A rule whose verdict is CONTINUE does not: matching goes on with the rules
+ * after it, which see the new mark.  Where no rule decides, the policy does.  An empty ruleset costs one
+ * branch.
  *
  * How it is found.  Each rule is a ternary word over the key's bits.  The rules are dealt to at most 8 trees;
- *a node of a tree picks some bits of the key (a mask over 8 bytes) and has a child for each value of them; a
- *leaf names the few rules left, which are compared in full.  A rule that would be copied into too many
- *children goes to the next tree. The cost of a packet is the depth of the trees and the rules in one leaf of
- *each, whatever the number of rules is; classify_cost tells the exact worst case of a blob.  Rules that
- *overlap so much that no bit tells them apart (port ranges that all hold the middle) are compared in order,
- *one after the other, until one matches.
+ * a node of a tree picks some bits of the key (a mask over 8 bytes) and has a child for each value of them; a
+ * leaf names the few rules left, which are compared in full.  A rule that would be copied into too many
+ * children goes to the next tree.
+ *
+ * What it costs.  A packet costs the depth of the trees and the rules in one leaf of each; classify_cost
+ * bounds both for a blob (for 10,000 five-tuples of mixed shapes: 3 trees, 12 steps, 22 rules).  The bound
+ * over all rulesets is 8 trees of 25 steps, and each rule compared once a tree: rules that no bit tells apart
+ * (port ranges that all hold the middle) are compared in order until one matches.  A CONTINUE rule that
+ * matches costs one more lookup.
  *
  * Any thread may call anything; a blob never changes and a struct classify is only read.
  */
@@ -212,7 +216,7 @@ struct classify_walk {
 	uint32_t rules[CLASSIFY_WALK_MAX];
 };
 
-/* The most that one packet can cost. */
+/* The most that one lookup of one packet can cost. */
 struct classify_cost {
 	uint32_t trees;
 	uint32_t steps;    /* nodes visited, over all trees */
@@ -267,7 +271,7 @@ static always_inline struct classify_walk classify_walk_start(uint32_t mark)
  * where a walk is needed. */
 enum classify_verdict classify_decides(const struct classify *c, uint32_t first);
 
-/* The worst case over all packets, exact for this blob.  O(size). */
+/* The worst case over all packets of this blob.  O(size). */
 void classify_cost(const struct classify *c, struct classify_cost *cost);
 
 #endif

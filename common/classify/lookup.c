@@ -8,28 +8,52 @@
 #include "common/classify/classify.h"
 #include "common/classify/blob.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__AVX2__)
+#include <immintrin.h>
 #endif
 
-#define GROUP 16u
+#define GROUP     32u
+#define PAIRS_MAX (GROUP * CLASSIFY_TREES_MAX * LEAF_REFS)
 
-/* A group of packets on their way.  Pairs are stored eight at a time, of which the leaf's number count. */
+/* Eight rule numbers of a leaf, of which its number count, and the pairs that they make. */
+typedef uint16_t refs_vec __attribute__((vector_size(16), aligned(2)));
+typedef uint32_t pairs_vec __attribute__((vector_size(32), aligned(4)));
+
+/* The key's side of an entry. */
+struct subject {
+	uint16_t words[8];
+	uint16_t not_words[8];
+	uint64_t bits;
+	uint64_t not_bits;
+	const struct classify_key *key;
+} __attribute__((aligned(64)));
+
+/* A group of packets on their way.  A pair is a rule and, in the upper half, a packet. */
 struct group {
+	struct subject subjects[GROUP];
 	const struct classify *c;
-	const struct classify_key *const *keys;
 	uint32_t n;
+	uint32_t n_pairs;
+	uint32_t n_lists;
 	uint32_t at[GROUP];   /* slots */
 	uint32_t best[GROUP]; /* rules */
-	uint32_t n_pairs;
-	uint16_t rule[GROUP * CLASSIFY_TREES_MAX * LEAF_REFS + 8];
-	uint16_t packet[GROUP * CLASSIFY_TREES_MAX * LEAF_REFS + 8];
-	uint32_t n_lists;
+	uint32_t pairs[PAIRS_MAX + 8];
+	uint32_t hits[PAIRS_MAX + 8];
 	struct {
 		uint32_t packet;
 		uint32_t slot;
 	} lists[GROUP * CLASSIFY_TREES_MAX];
 };
+
+static always_inline void subject_set(struct subject *subject, const struct classify_key *key)
+{
+	memcpy(subject->words, key, sizeof subject->words);
+	for (uint32_t i = 0; i < 8; i++)
+		subject->not_words[i] = (uint16_t)~subject->words[i];
+	subject->bits = load_u64(&key->ip_proto);
+	subject->not_bits = ~subject->bits;
+	subject->key = key;
+}
 
 static always_inline uint32_t step(const struct classify *c, uint32_t at, const struct classify_key *key)
 {
@@ -37,27 +61,26 @@ static always_inline uint32_t step(const struct classify *c, uint32_t at, const 
 	uint64_t bits = load_u64((const uint8_t *)key + slot->offset);
 	uint32_t child = slot->base + (uint32_t)bits_extract(bits, slot->mask);
 
-	return slot->kind == SLOT_INNER ? child : at;
+	return at + ((child - at) & -(uint32_t)(slot->kind >> 7));
 }
 
-/* Whether the eight words of the key all lie in the entry's ranges: key - low, and what of it exceeds span.
- */
-static always_inline bool words_match(const struct classify_entry *entry, const struct classify_key *key)
+static always_inline bool common_matches(const struct classify_entry *entry, const struct subject *subject)
 {
-#if defined(__SSE2__)
-	__m128i words = _mm_loadu_si128((const void *)key);
-	__m128i above = _mm_sub_epi16(words, _mm_loadu_si128((const void *)entry->low));
-	__m128i beyond = _mm_subs_epu16(above, _mm_loadu_si128((const void *)entry->span));
+#if defined(__AVX2__)
+	__m256i ranges = _mm256_subs_epu16(
+	        _mm256_load_si256((const void *)entry->low), _mm256_load_si256((const void *)subject->words));
+	__m128i bits = _mm_andnot_si128(
+	        _mm_load_si128((const void *)&subject->bits), _mm_load_si128((const void *)&entry->ones));
+	__m256i wrong = _mm256_or_si256(ranges, _mm256_zextsi128_si256(bits));
 
-	return _mm_movemask_epi8(_mm_cmpeq_epi16(beyond, _mm_setzero_si128())) == 0xffff;
+	return _mm256_testz_si256(wrong, wrong);
 #else
-	uint16_t words[8];
-	bool out = false;
+	uint64_t wrong = (entry->ones & ~subject->bits) | (entry->zeros & ~subject->not_bits);
 
-	memcpy(words, key, sizeof words);
 	for (uint32_t i = 0; i < 8; i++)
-		out |= (uint16_t)(words[i] - entry->low[i]) > entry->span[i];
-	return !out;
+		wrong |= (uint64_t)(subject->words[i] < entry->low[i]) |
+		         (uint64_t)(subject->not_words[i] < entry->not_high[i]);
+	return wrong == 0;
 #endif
 }
 
@@ -81,15 +104,13 @@ static bool rest_matches(const struct classify_rest *rest, const struct classify
 	       (!rest->has_out_set || set_has(rest->out_set, key->out_port));
 }
 
-static always_inline bool rule_matches(
-        const struct classify *c, uint32_t rule, const struct classify_key *key)
+static always_inline bool rule_matches(const struct classify *c, uint32_t rule, const struct subject *subject)
 {
 	const struct classify_entry *entry = &c->entries[rule];
-	uint64_t bits = load_u64(&key->ip_proto);
-	bool match = words_match(entry, key) & (((bits ^ entry->value) & entry->mask) == 0);
+	bool match = common_matches(entry, subject);
 
-	if (unlikely(match & (entry->rest != 0)))
-		match = rest_matches(&c->rests[entry->rest - 1], key);
+	if (unlikely(entry->rest != 0))
+		match = match && rest_matches(&c->rests[entry->rest - 1], subject->key);
 	return match;
 }
 
@@ -99,53 +120,61 @@ static void group_walk(struct group *g, uint32_t tree)
 		g->at[i] = tree;
 	for (uint32_t level = 0; level < g->c->depth[tree]; level++) {
 		for (uint32_t i = 0; i < g->n; i++)
-			g->at[i] = step(g->c, g->at[i], g->keys[i]);
+			g->at[i] = step(g->c, g->at[i], g->subjects[i].key);
 	}
 }
 
-/* The 14 bytes of refs, as two words that overlap. */
-static always_inline void refs_copy(uint16_t *to, const struct classify_slot *slot)
+/* The pairs of one leaf, always eight: what is beyond its number is overwritten by the next. */
+static always_inline void pairs_store(uint32_t *to, const struct classify_slot *slot, uint32_t packet)
 {
-	memcpy(to, slot->refs, 8);
-	memcpy(to + 3, slot->refs + 3, 8);
+	uint64_t low = load_u64(slot->refs), high = load_u64(slot->refs + 3) >> 16;
+	refs_vec refs = (refs_vec)(__attribute__((vector_size(16))) uint64_t){low, high};
+	pairs_vec pairs = __builtin_convertvector(refs, pairs_vec) | packet << 16;
+
+	memcpy(to, &pairs, sizeof pairs);
 }
 
 static void group_collect(struct group *g)
 {
+	uint32_t n_pairs = g->n_pairs;
+
 	for (uint32_t i = 0; i < g->n; i++) {
 		const struct classify_slot *slot = &g->c->slots[g->at[i]];
 
-		refs_copy(g->rule + g->n_pairs, slot);
-		for (uint32_t j = 0; j < 8; j++)
-			g->packet[g->n_pairs + j] = (uint16_t)i;
-		g->n_pairs += slot->kind & LEAF_REFS;
-		g->lists[g->n_lists].packet = i;
-		g->lists[g->n_lists].slot = g->at[i];
-		g->n_lists += slot->kind == SLOT_LIST;
+		pairs_store(g->pairs + n_pairs, slot, i);
+		n_pairs += slot->kind & LEAF_REFS;
+		if (unlikely(slot->kind == SLOT_LIST)) {
+			g->lists[g->n_lists].packet = i;
+			g->lists[g->n_lists++].slot = g->at[i];
+		}
 	}
+	g->n_pairs = n_pairs;
 }
 
 static void group_compare(struct group *g)
 {
-	for (uint32_t i = 0; i < g->n_pairs; i++)
-		__builtin_prefetch(&g->c->entries[g->rule[i]]);
-	for (uint32_t i = 0; i < g->n_pairs; i++) {
-		uint32_t packet = g->packet[i], rule = g->rule[i];
-		bool match = rule_matches(g->c, rule, g->keys[packet]);
-		uint32_t found = match ? rule : CLASSIFY_NO_RULE;
+	const struct classify *c = g->c;
+	uint32_t n_pairs = g->n_pairs, n_hits = 0;
 
-		g->best[packet] = MIN(g->best[packet], found);
+	for (uint32_t i = 0; i < n_pairs; i++) {
+		uint32_t pair = g->pairs[i];
+
+		g->hits[n_hits] = pair;
+		n_hits += rule_matches(c, pair & 0xffff, &g->subjects[pair >> 16]);
+	}
+	for (uint32_t i = 0; i < n_hits; i++) {
+		uint32_t rule = g->hits[i] & 0xffff, packet = g->hits[i] >> 16;
+
+		g->best[packet] = MIN(g->best[packet], rule);
 	}
 }
 
 /* The first rule of a list, from number `from` on and before `best`, that matches; else best. */
-static uint32_t list_first(const struct classify *c, const struct classify_slot *slot,
-        const struct classify_key *key, uint32_t from, uint32_t best)
+static uint32_t list_first(const struct classify *c, const uint16_t *list, uint64_t n,
+        const struct subject *subject, uint32_t from, uint32_t best)
 {
-	const uint16_t *list = c->lists + slot->base;
-
-	for (uint64_t i = 0; i < slot->count && list[i] < best; i++) {
-		if (list[i] >= from && rule_matches(c, list[i], key))
+	for (uint64_t i = 0; i < n && list[i] < best; i++) {
+		if (list[i] >= from && rule_matches(c, list[i], subject))
 			return list[i];
 	}
 	return best;
@@ -154,11 +183,21 @@ static uint32_t list_first(const struct classify *c, const struct classify_slot 
 static void group_scan_lists(struct group *g)
 {
 	for (uint32_t i = 0; i < g->n_lists; i++) {
+		const struct classify_slot *slot = &g->c->slots[g->lists[i].slot];
 		uint32_t packet = g->lists[i].packet;
 
-		g->best[packet] = list_first(
-		        g->c, &g->c->slots[g->lists[i].slot], g->keys[packet], 0, g->best[packet]);
+		g->best[packet] = list_first(g->c, g->c->lists + slot->base, slot->count,
+		        &g->subjects[packet], 0, g->best[packet]);
 	}
+}
+
+static void group_begin(struct group *g, const struct classify_key *const keys[], uint32_t n)
+{
+	g->n = n;
+	g->n_pairs = g->n_lists = 0;
+	memset(g->best, 0xff, sizeof g->best);
+	for (uint32_t i = 0; i < n; i++)
+		subject_set(&g->subjects[i], keys[i]);
 }
 
 void classify_bulk(
@@ -168,10 +207,7 @@ void classify_bulk(
 
 	g.c = c;
 	for (uint32_t done = 0; done < n; done += g.n) {
-		g.keys = keys + done;
-		g.n = MIN(n - done, GROUP);
-		g.n_pairs = g.n_lists = 0;
-		memset(g.best, 0xff, sizeof g.best);
+		group_begin(&g, keys + done, MIN(n - done, GROUP));
 		for (uint32_t tree = 0; tree < c->n_trees; tree++) {
 			group_walk(&g, tree);
 			group_collect(&g);
@@ -182,30 +218,23 @@ void classify_bulk(
 	}
 }
 
-static uint32_t leaf_first(const struct classify *c, const struct classify_slot *slot,
-        const struct classify_key *key, uint32_t from, uint32_t best)
-{
-	if (slot->kind == SLOT_LIST)
-		return list_first(c, slot, key, from, best);
-	for (uint32_t i = 0; i < (slot->kind & LEAF_REFS) && slot->refs[i] < best; i++) {
-		if (slot->refs[i] >= from && rule_matches(c, slot->refs[i], key))
-			return slot->refs[i];
-	}
-	return best;
-}
-
 uint32_t classify_next(const struct classify *c, const struct classify_key *key, uint32_t mark, uint32_t from)
 {
 	struct classify_key marked = *key;
+	struct subject subject;
 	uint32_t best = CLASSIFY_NO_RULE;
 
 	marked.mark = mark;
+	subject_set(&subject, &marked);
 	for (uint32_t tree = 0; tree < c->n_trees; tree++) {
-		uint32_t at = tree;
+		const struct classify_slot *slot = &c->slots[tree];
 
-		while (c->slots[at].kind == SLOT_INNER)
-			at = step(c, at, &marked);
-		best = leaf_first(c, &c->slots[at], &marked, from, best);
+		while (slot->kind == SLOT_INNER)
+			slot = &c->slots[step(c, (uint32_t)(slot - c->slots), &marked)];
+		if (slot->kind == SLOT_LIST)
+			best = list_first(c, c->lists + slot->base, slot->count, &subject, from, best);
+		else
+			best = list_first(c, slot->refs, slot->kind & LEAF_REFS, &subject, from, best);
 	}
 	return best;
 }

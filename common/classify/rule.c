@@ -48,7 +48,7 @@ static uint16_t range_mask(uint16_t first, uint16_t last)
 static void require_range(struct rule_compiled *out, size_t at, uint16_t first, uint16_t last)
 {
 	out->entry.low[at / 2] = first;
-	out->entry.span[at / 2] = (uint16_t)(last - first);
+	out->entry.not_high[at / 2] = (uint16_t)~last;
 	require_u16(&out->bits, at, first, range_mask(first, last));
 }
 
@@ -202,8 +202,8 @@ static void copy_masks(struct rule_compiled *out)
 {
 	const uint32_t first = COMMON_BYTES / 8;
 
-	out->entry.value = out->bits.value[2];
-	out->entry.mask = out->bits.care[2];
+	out->entry.ones = out->bits.value[2];
+	out->entry.zeros = out->bits.care[2] & ~out->bits.value[2];
 	for (uint32_t i = 0; i < REST_WORDS; i++) {
 		out->rest.care[i] = out->bits.care[first + i];
 		out->rest.value[i] = out->bits.value[first + i];
@@ -220,7 +220,6 @@ int rule_compile(const struct classify_rule *rule, struct rule_compiled *out)
 	int err;
 
 	memset(out, 0, sizeof *out);
-	memset(out->entry.span, 0xff, sizeof out->entry.span);
 	if ((rule->fields & ~(uint32_t)CLASSIFY_F_ALL) != 0 || (unsigned)rule->verdict > CLASSIFY_CONTINUE)
 		return -EINVAL;
 	if (has(rule, CLASSIFY_F_FAMILY) && rule->family == CLASSIFY_NOT_IP && has(rule, IP_FIELDS))

@@ -10,18 +10,15 @@ static uint32_t copies_total_max(uint32_t n)
 	return 16 * n + 4096;
 }
 
-/* Copies of one rule in a tree that may hand it on to the next: few where there are many rules, since each
- * copy takes room in the caches. */
-static uint32_t copies_limit(uint32_t n)
-{
-	return MIN(MAX(65536u / n, 8u), 512u);
-}
-
 static uint32_t slots_push(struct builder *b, uint32_t n)
 {
 	struct slot_vec *vec = &b->slots;
 	uint32_t first = vec->n;
 
+	if (n > b->slots_max - vec->n) {
+		b->overgrown = true;
+		return 0;
+	}
 	if (vec->n + n > vec->cap) {
 		uint32_t cap = MAX(vec->cap * 2, vec->n + n);
 		struct classify_slot *at = realloc(vec->at, (size_t)cap * sizeof *at);
@@ -154,10 +151,12 @@ static void children_build(struct builder *b, uint32_t slot, const uint16_t *rul
 	uint32_t n_children = 1u << __builtin_popcountll(cut->mask);
 	uint32_t base = slots_push(b, n_children);
 	uint32_t *start = calloc(n_children + 2, sizeof *start);
-	uint16_t *dealt = start == NULL || b->failed ? NULL : deal(b, rules, n, cut, start, n_children);
+	uint16_t *dealt = start == NULL || b->failed || b->overgrown
+	                          ? NULL
+	                          : deal(b, rules, n, cut, start, n_children);
 
 	if (dealt == NULL) {
-		b->failed = true;
+		b->failed |= !b->overgrown;
 	} else {
 		struct classify_slot *node = &b->slots.at[slot];
 
@@ -172,22 +171,38 @@ static void children_build(struct builder *b, uint32_t slot, const uint16_t *rul
 	free(start);
 }
 
+/* Whether n rules that fit a leaf are better cut further: none must leave the tree, and few be copied. */
+static bool worth_cutting(const struct builder *b, const uint16_t *rules, uint32_t n, const struct cut *cut)
+{
+	uint64_t copies = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t each = UINT64_C(1) << __builtin_popcount(rule_place(b, rules[i], cut).open);
+
+		if (b->copies[rules[i]] + each - 1 > b->limit)
+			return false;
+		copies += each;
+	}
+	return copies <= 2 * n;
+}
+
 static void node_build(struct builder *b, uint32_t slot, uint16_t *rules, uint32_t n, uint32_t depth)
 {
 	uint8_t *deepest = &b->depth[b->n_trees];
 	struct cut cut;
 
-	if (b->failed)
+	if (b->failed || b->overgrown)
 		return;
 	*deepest = MAX(*deepest, (uint8_t)depth);
 	n = drop_evicted(b, rules, n);
-	if (n <= LEAF_REFS || depth == DEPTH_MAX || b->leaf_refs > b->leaf_refs_max ||
-	        !cut_choose(b, rules, n, &cut)) {
+	b->limit = b->last ? UINT32_MAX : depth == 0 ? b->tuning.root_limit : b->tuning.limit;
+	if (n <= LEAF_GOAL || depth == DEPTH_MAX || b->leaf_refs > b->leaf_refs_max ||
+	        !cut_choose(b, rules, n, &cut) || (n <= LEAF_REFS && !worth_cutting(b, rules, n, &cut))) {
 		leaf_write(b, slot, rules, n);
 		return;
 	}
 	n = evict(b, rules, n, &cut);
-	if (n <= LEAF_REFS)
+	if (n <= LEAF_GOAL)
 		leaf_write(b, slot, rules, n);
 	else
 		children_build(b, slot, rules, n, &cut, depth);
@@ -207,7 +222,7 @@ static uint32_t tree_build(struct builder *b, uint16_t *rules, uint32_t n, bool 
 	memset(b->evicted, 0, b->n_rules);
 	for (uint32_t i = 0; i < n; i++)
 		b->copies[rules[i]] = 1;
-	b->limit = last ? UINT32_MAX : copies_limit(n);
+	b->last = last;
 	b->leaf_refs = 0;
 	b->leaf_refs_max = last ? copies_total_max(n) : UINT32_MAX;
 	b->depth[b->n_trees] = 0;
@@ -221,7 +236,8 @@ static uint32_t tree_build(struct builder *b, uint16_t *rules, uint32_t n, bool 
 	return left;
 }
 
-void trees_build(struct builder *b)
+/* Builds all trees with the builder's tuning. */
+static void trees_grow(struct builder *b)
 {
 	uint32_t n = b->n_rules;
 	uint16_t *rules = malloc(n * sizeof *rules);
@@ -233,7 +249,99 @@ void trees_build(struct builder *b)
 	for (uint32_t i = 0; i < n; i++)
 		rules[i] = (uint16_t)i;
 	slots_push(b, CLASSIFY_TREES_MAX);
-	while (n > 0 && !b->failed)
+	while (n > 0 && !b->failed && !b->overgrown)
 		n = tree_build(b, rules, n, n <= LEAF_REFS || b->n_trees == CLASSIFY_TREES_MAX - 1);
 	free(rules);
+}
+
+/* A key that the rule's bits match, the others random. */
+static void key_inside(const struct rule_bits *bits, uint64_t *random, uint64_t key[KEY_WORDS])
+{
+	for (uint32_t w = 0; w < KEY_WORDS; w++)
+		key[w] = bits->value[w] | (random_next(random) & ~bits->care[w]);
+}
+
+/* The rules that a key is compared with, over all trees. */
+static uint32_t compares(const struct builder *b, const uint64_t key[KEY_WORDS])
+{
+	uint32_t n = 0;
+
+	for (uint32_t tree = 0; tree < b->n_trees; tree++) {
+		const struct classify_slot *slot = &b->slots.at[tree];
+
+		while (slot->kind == SLOT_INNER)
+			slot = &b->slots.at[slot->base + bits_extract(window(key, slot->offset), slot->mask)];
+		n += slot->kind == SLOT_LIST ? 4 + (uint32_t)slot->count : slot->kind;
+	}
+	return n;
+}
+
+/* What a packet inside a rule costs, in about cycles: a tree, a step, a comparison, and room beyond a
+ * second-level cache.  Fitted to measurements; it only has to rank. */
+static double trees_cost(const struct builder *b)
+{
+	const uint32_t samples = 512;
+	uint64_t random = 1, key[KEY_WORDS];
+	double bytes = b->slots.n * 16.0 + b->n_rules * 64.0, compared = 0, steps = 0;
+
+	for (uint32_t i = 0; i < samples; i++) {
+		key_inside(&b->bits[(uint64_t)i * b->n_rules / samples], &random, key);
+		compared += compares(b, key);
+	}
+	for (uint32_t tree = 0; tree < b->n_trees; tree++)
+		steps += b->depth[tree];
+	return 16.0 * b->n_trees + 4.0 * steps + 5.0 * compared / samples + bytes / 1e5;
+}
+
+/* Large rulesets gain from roots that send rules on to trees of their own shape, small ones from a single
+ * tree. */
+static const struct tuning tunings[] = {
+        {.root_limit = 64, .limit = 64, .extra_bits = 2},
+        {.root_limit = 16, .limit = 64, .extra_bits = 2},
+        {.root_limit = 8, .limit = 64, .extra_bits = 0},
+        {.root_limit = 8, .limit = 512, .extra_bits = 0},
+        {.root_limit = 16, .limit = 256, .extra_bits = 0},
+};
+
+/* Always fits: few copies, and so many trees. */
+static const struct tuning frugal = {.root_limit = 2, .limit = 8, .extra_bits = 0};
+
+static void trees_free(struct builder *b)
+{
+	free(b->slots.at);
+	free(b->lists.at);
+}
+
+/* Builds with one tuning and keeps the cheaper of it and the best so far. */
+static void try_tuning(const struct builder *base, struct tuning tuning, uint32_t slots_max,
+        struct builder *best, double *best_cost)
+{
+	struct builder other = *base;
+
+	other.tuning = tuning;
+	other.slots_max = slots_max;
+	trees_grow(&other);
+	double cost = other.failed || other.overgrown ? *best_cost : trees_cost(&other);
+
+	if (cost < *best_cost) {
+		trees_free(best);
+		*best = other;
+		*best_cost = cost;
+	} else {
+		trees_free(&other);
+		best->failed |= other.failed;
+	}
+}
+
+void trees_build(struct builder *b)
+{
+	const double none = 1e30;
+	struct builder best = *b;
+	double best_cost = none;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(tunings) && !best.failed; i++)
+		try_tuning(b, tunings[i], 6 * b->n_rules + 8192, &best, &best_cost);
+	if (best_cost == none && !best.failed)
+		try_tuning(b, frugal, UINT32_MAX, &best, &best_cost);
+	*b = best;
 }

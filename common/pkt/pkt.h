@@ -147,19 +147,23 @@ static always_inline uint32_t pool_frame_max(const struct pool *pool)
 /* Whether a copy of metadata may be used: the frame lies within the buffer, layers within the frame. */
 static always_inline bool pkt_check(const struct pool *pool, const struct pkt *p)
 {
-	return likely((p->data_off >= PKT_META_BYTES) & ((uint32_t)p->data_off + p->len <= pool->stride) &
-	              (p->l3_off <= p->len) & (p->l4_off <= p->len) & (p->total_len >= p->len) &
-	              (p->type <= PKT_OUTGOING) & (p->csum <= PKT_CSUM_PARTIAL));
+	int32_t off = p->data_off, len = p->len, stride = (int32_t)pool->stride;
+	int64_t slack = (int64_t)p->total_len - len;
+	int32_t bad = (off - (int32_t)PKT_META_BYTES) | (stride - off - len) | (len - p->l3_off) |
+	              (len - p->l4_off) | (PKT_OUTGOING - p->type) | (PKT_CSUM_PARTIAL - p->csum) |
+	              (int32_t)(slack >> 32);
+
+	return likely(bad >= 0); /* one of them is negative where anything is wrong */
 }
 
 static always_inline void pkt_load(const struct pool *pool, struct pkt_index i, struct pkt *p)
 {
-	memcpy(p, pool_buffer(pool, i), sizeof *p);
+	copy_line(p, pool_buffer(pool, i));
 }
 
 static always_inline void pkt_store(const struct pool *pool, struct pkt_index i, const struct pkt *p)
 {
-	memcpy(pool_buffer(pool, i), p, sizeof *p);
+	copy_line(pool_buffer(pool, i), p);
 }
 
 #endif

@@ -3,7 +3,7 @@
 
 void commit_open(struct worker *w, uint8_t link, uint8_t note, uint32_t taken)
 {
-	w->stack_committed = w->stack ? w->journal.work->index[LINK_STACK(w->plan)] : 0;
+	w->stack_committed = w->stack_height;
 	journal_open(&w->journal, link, note, (uint16_t)taken);
 }
 
@@ -52,6 +52,8 @@ void commit_burst(struct worker *w, struct worker_in *in, uint32_t taken, nanos_
 	struct worker_in *spare = w->spare.used ? &w->in[w->spare_in] : NULL;
 
 	record_outputs(w);
+	if (w->stack)
+		record_set_index(j, LINK_STACK(w->plan), w->stack_height);
 	if (in) {
 		record_set_index(j, in->link, j->work->index[in->link] + taken);
 		if (in->kind != INPUT_FREE)

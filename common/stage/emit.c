@@ -125,13 +125,14 @@ static void emit_packet(struct worker *w, uint32_t i, uint32_t n, struct tally *
 		emit_free(w, b->index[i + k]);
 }
 
-/* What an outbox entry was before this burst. */
-static void tally_born(struct tally *t, const struct outbox_entry *e)
+/* What an outbox entry was before this burst; a new packet of several buffers is one, counted with its first.
+ */
+static void tally_born(struct tally *t, const struct outbox_entry *e, bool first)
 {
 	switch ((enum born)e->born) {
-	case BORN_GENERATED: t->sum[SUM_GENERATED]++; return;
-	case BORN_CLONED: t->sum[SUM_CLONED]++; return;
-	case BORN_PIECE: t->split++; return;
+	case BORN_GENERATED: t->sum[SUM_GENERATED] += first; return;
+	case BORN_CLONED: t->sum[SUM_CLONED] += first; return;
+	case BORN_PIECE: t->split += first; return;
 	case BORN_HELD: t->held--; break;
 	case BORN_MERGED:
 		t->held--;
@@ -160,7 +161,7 @@ static void emit_outbox_packet(
 	bool passed = false, kept = false;
 
 	for (uint32_t i = 0; i < n; i++)
-		tally_born(t, &b->out[order[k + i]]);
+		tally_born(t, &b->out[order[k + i]], i == 0);
 	if (unlikely(head->pkt.trace) && head->born != BORN_DELIVERED) {
 		if (head->born == BORN_HELD)
 			trace(&w->log, head->pkt.trace, TRACE_RELEASED);
@@ -239,32 +240,48 @@ static void tally_record(struct worker *w, const struct tally *t)
 		stat_add(j, w->burst.stats, STAT_NO_BUFFER, w->burst.no_buffer);
 }
 
-/* Runs of packets that just pass on to the same ring: nearly all packets.  Returns how many from i on it has
- * dealt with. */
-static uint32_t emit_run(struct worker *w, uint32_t i)
+/* How many packets from i on have the very same verdict. */
+static uint32_t run_length(const struct burst *b, uint32_t i)
+{
+	uint32_t word = load_u32(&b->verdict[i]), k = i + 1;
+
+	while (k < b->n && load_u32(&b->verdict[k]) == word)
+		k++;
+	return k - i;
+}
+
+/* A run that just passes on to one ring: nearly all packets.  Returns how many of the n from i on had room.
+ */
+static uint32_t pass_run(struct worker *w, uint32_t i, uint32_t n)
 {
 	struct burst *b = &w->burst;
-	const struct pool *pool = &w->appliance->pool;
-	uint32_t out = w->out_of[b->verdict[i].out.v], word, start = i, room;
+	const struct pool pool = *b->pool;
+	uint32_t out = w->out_of[b->verdict[i].out.v], at;
 	struct worker_out *o = &w->out[out];
+	uint64_t high = desc_pack((struct desc){.epoch = b->epoch});
 
-	memcpy(&word, &b->verdict[i], sizeof word);
-	if (unlikely(out == NO_RING))
-		return 0;
-	room = ring_room(&o->end, o->at, b->n - i);
-	for (; i < b->n && i - start < room; i++) {
-		struct desc d = {.index = b->index[i], .epoch = b->epoch};
+	assert(out != NO_RING);
+	at = o->at;
+	n = MIN(n, ring_room(&o->end, at, n));
+	for (uint32_t k = 0; k < n; k++) {
+		pkt_store(&pool, b->index[i + k], &b->pkt[i + k]);
+		ring_put(&o->end, at + k, b->index[i + k].v | high);
+	}
+	o->at = at + n;
+	o->packets += n;
+	w->touched |= (uint64_t)(n != 0) << out;
+	return n;
+}
 
-		if (load_u32(&b->verdict[i]) != word || unlikely(b->more[i] || b->pkt[i].trace))
-			break;
-		pkt_store(pool, b->index[i], &b->pkt[i]);
-		ring_put(&o->end, o->at++, desc_pack(d));
-	}
-	if (i > start) {
-		o->packets += i - start;
-		w->touched |= UINT64_C(1) << out;
-	}
-	return i - start;
+/* A run that one port has sent. */
+static uint32_t sent_run(struct worker *w, uint32_t i, uint32_t n)
+{
+	struct burst *b = &w->burst;
+
+	record_add_packets(&w->journal, LINK_PORT_TX(w->plan, b->verdict[i].out.v), n);
+	for (uint32_t k = 0; k < n; k++)
+		emit_free(w, b->index[i + k]);
+	return n;
 }
 
 static_assert(sizeof(struct verdict) == sizeof(uint32_t), "compared as one word");
@@ -285,8 +302,13 @@ void emit_burst(struct worker *w)
 			m = outbox_chain(b, order, k);
 			emit_outbox_packet(w, order, k, m, &t);
 		}
-		if (!b->n_out && b->verdict[i].kind == VERDICT_PASS)
-			n = emit_run(w, i);
+		if (likely(w->plain && !b->n_out)) {
+			n = run_length(b, i);
+			if (b->verdict[i].kind == VERDICT_PASS)
+				n = pass_run(w, i, n);
+			else
+				n = b->verdict[i].kind == VERDICT_SENT ? sent_run(w, i, n) : 0;
+		}
 		if (!n) {
 			n = 1;
 			while (i + n < b->n && b->more[i + n - 1])

@@ -40,6 +40,7 @@ void home_attach(struct worker *w)
 	uint32_t height = w->journal.work->index[LINK_STACK(w->plan)];
 
 	assert(height <= home_count(w));
+	w->stack_height = height;
 	memset(w->is_free, 0, (w->appliance->plan.params.buffers + 63) / 64 * sizeof *w->is_free);
 	for (uint32_t i = 0; i < height; i++)
 		free_bit_flip(w, w->stack[i]);
@@ -47,28 +48,30 @@ void home_attach(struct worker *w)
 
 void home_push(struct worker *w, struct pkt_index index)
 {
-	uint32_t at = w->journal.work->index[LINK_STACK(w->plan)];
+	uint32_t at = w->stack_height;
 
-	assert(at < home_count(w));
+	if (unlikely(free_bit(w, index.v) || at == home_count(w))) {
+		w->status->bad_desc++; /* a neighbour handed the same buffer over twice */
+		return;
+	}
 	if (at < w->stack_committed)
 		journal_touch(&w->journal, &w->stack[at]);
 	w->stack[at] = index.v;
 	free_bit_flip(w, index.v);
-	record_set_index(&w->journal, LINK_STACK(w->plan), at + 1);
+	w->stack_height = at + 1;
 }
 
 static struct pkt_index home_pop(struct worker *w)
 {
-	uint32_t at = w->journal.work->index[LINK_STACK(w->plan)] - 1;
+	uint32_t i = w->stack[--w->stack_height];
 
-	record_set_index(&w->journal, LINK_STACK(w->plan), at);
-	free_bit_flip(w, w->stack[at]);
-	return (struct pkt_index){w->stack[at]};
+	free_bit_flip(w, i);
+	return (struct pkt_index){i};
 }
 
 static uint32_t home_height(const struct worker *w)
 {
-	return w->journal.work->index[LINK_STACK(w->plan)];
+	return w->stack_height;
 }
 
 /* Takes buffers back from a ring.  One that is free already, or not ours, shows that the neighbour is broken:
@@ -124,6 +127,7 @@ void home_take(struct worker *w, uint32_t n)
 	struct burst *b = &w->burst;
 
 	assert(n <= home_height(w));
+	w->plain = true;
 	for (uint32_t i = 0; i < n; i++) {
 		b->index[i] = home_pop(w);
 		b->frame[i] = pool_buffer(b->pool, b->index[i]) + PKT_FRAME_OFF;
@@ -166,6 +170,8 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 		drop_undecided(b);
 	else
 		w->ops->burst(w->stage, epoch, now, b);
+	for (uint32_t i = 0; i < b->n; i++)
+		w->plain &= !b->pkt[i].trace;
 	emit_burst(w);
 	record_set_index(&w->journal, link, w->journal.work->index[link] + n);
 	record_add_packets(&w->journal, link, n);

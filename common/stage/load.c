@@ -24,14 +24,16 @@ static void reject_from(struct worker *w, uint32_t first, enum drop_reason reaso
 static void load_metadata(struct worker *w)
 {
 	struct burst *b = &w->burst;
-	const struct pool *pool = b->pool;
+	const struct pool pool = *b->pool;
+	uint32_t traced = 0;
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct pkt *p = &b->pkt[i];
-		uint8_t *buffer = pool_buffer(pool, b->index[i]);
+		uint8_t *buffer = pool_buffer(&pool, b->index[i]);
 
-		memcpy(p, buffer, sizeof *p);
-		if (unlikely(!pkt_check(pool, p))) {
+		copy_line(p, buffer);
+		traced |= p->trace;
+		if (unlikely(!pkt_check(&pool, p))) {
 			*p = (struct pkt){.data_off = PKT_FRAME_OFF, .port = PORT_NONE, .out = PORT_NONE};
 			b->spoilt = true;
 			burst_drop(b, i, DROP_BAD_DESC);
@@ -40,6 +42,7 @@ static void load_metadata(struct worker *w)
 		__builtin_prefetch(b->frame[i]);
 		__builtin_prefetch(b->frame[i] + p->l3_off + 20);
 	}
+	w->plain &= !traced;
 }
 
 /* A packet whose metadata was spoilt cannot be given to the stage, which looks at every packet: out with it.
@@ -110,15 +113,46 @@ static bool load_word(
 	return true;
 }
 
+/* Words that are single buffers of the epoch of the first: nearly all.  Returns how many it took. */
+static uint32_t load_plain(
+        struct worker *w, const struct worker_in *in, uint32_t at, uint32_t n, const struct epoch **view)
+{
+	struct burst *b = &w->burst;
+	const struct pool pool = *b->pool;
+	const struct epoch *v = adopt_view(w, desc_unpack(ring_get(&in->end, at)).epoch);
+	uint64_t high;
+	uint32_t k = 0;
+
+	if (unlikely(!v))
+		return 0;
+	high = desc_pack((struct desc){.epoch = (uint16_t)v->number}) >> 32;
+	for (; k < n; k++) {
+		uint64_t word = ring_get(&in->end, at + k);
+		struct pkt_index i = {(uint32_t)word};
+
+		if (unlikely(!pool_has(&pool, i) || word >> 32 != high))
+			break;
+		b->index[k] = i;
+		__builtin_prefetch(pool_buffer(&pool, i));
+	}
+	memset(b->more, 0, k);
+	b->n = k;
+	*view = v;
+	return k;
+}
+
 uint32_t load_burst(struct worker *w, struct worker_in *in, uint32_t want, const struct epoch **epoch)
 {
 	struct burst *b = &w->burst;
 	uint32_t at = w->journal.work->index[in->link],
 	         n = MIN(ring_used(&in->end, at), MIN(want, BURST_MAX));
-	struct boundary whole = {0, 0};
-	uint32_t taken = 0;
+	struct boundary whole;
+	uint32_t taken;
 
 	*epoch = NULL;
+	taken = n ? load_plain(w, in, at, n, epoch) : 0;
+	whole = (struct boundary){taken, taken};
+	w->plain = taken == n;
 	while (taken < n && load_word(w, desc_unpack(ring_get(&in->end, at + taken)), taken, &whole, epoch))
 		taken++;
 	if (unlikely(b->n > whole.packets && whole.taken == 0)) { /* nothing but the head of a chain */

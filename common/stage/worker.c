@@ -232,6 +232,20 @@ static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 	return true;
 }
 
+/* As much of one input as a round of ingest brings in, so that no ring fills up between stages that take
+ * turns. */
+static bool input_bursts(struct worker *w, struct worker_in *in, nanos_t now)
+{
+	uint32_t packets = 0;
+	bool did = false;
+
+	while (packets < w->pace.budget && input_burst(w, in, now)) {
+		packets += w->burst_max;
+		did = true;
+	}
+	return did;
+}
+
 static bool timer_burst(struct worker *w, nanos_t now)
 {
 	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
@@ -267,7 +281,7 @@ bool worker_step(struct worker *w, nanos_t now)
 		if (w->in[k].kind == INPUT_FREE)
 			did |= home_collect(w, &w->in[k], now);
 		else
-			did |= input_burst(w, &w->in[k], now);
+			did |= input_bursts(w, &w->in[k], now);
 	}
 	if (w->newest) {
 		if (w->stack) {

@@ -65,6 +65,7 @@ struct worker {
 
 	/* Ingest's free buffers: the stack, and a bit a buffer (rebuilt at start). */
 	uint32_t *stack;
+	uint32_t stack_height;    /* as it will be; in the record with the commit */
 	uint32_t stack_committed; /* height at the last commit: what lies below is live */
 	uint64_t *is_free;
 
@@ -82,6 +83,7 @@ struct worker {
 	uint16_t rejected_reason[BURST_MAX];
 	uint32_t n_rejected;
 	uint32_t n_bad;
+	bool plain; /* no chain and nothing traced among the packets of this burst */
 	struct burst burst;
 };
 

@@ -248,9 +248,15 @@ static bool take_piece(struct cursor *c, struct groups *g)
 	if (g->count == groups_max(g) || !take_group(c, &group))
 		return false;
 	if (next_is(c, '.') && g->count + 2 <= groups_max(g)) {
+		size_t dot = c->at;
+
 		c->at = start;
-		if (!take_ipv4(c, g->a.b + 2 * g->count))
+		if (!take_ipv4(c, g->a.b + 2 * g->count)) {
+			/* What stands before the first dot could have been a group: then the dot is at fault.
+			 */
+			c->at = MAX(c->at, dot);
 			return false;
+		}
 		g->count += 2;
 		return at_end(c);
 	}

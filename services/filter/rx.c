@@ -35,7 +35,7 @@ static void rx_port_find(struct rx_port *at, const struct epoch *epoch, struct p
 		return;
 	at->port = port;
 	at->mac = mac_to_u64(&port->mac);
-	at->any_mac = port->flags & EPOCH_PORT_PROMISC;
+	at->any_mac = port->flags & EPOCH_PORT_ANY_MAC;
 }
 
 /* Linux eth_skb_pkt_type. */
@@ -130,7 +130,7 @@ static __attribute__((noinline)) enum drop_reason rx_tagged(
 	p->port = id;
 	if (!(port->flags & EPOCH_PORT_UP))
 		return DROP_PORT_DOWN;
-	if (p->type == PKT_OTHERHOST && (mac == mac_to_u64(&port->mac) || port->flags & EPOCH_PORT_PROMISC))
+	if (p->type == PKT_OTHERHOST && (mac == mac_to_u64(&port->mac) || port->flags & EPOCH_PORT_ANY_MAC))
 		p->type = PKT_HOST;
 	return DROP_NONE;
 }

@@ -221,6 +221,45 @@ Test(classify, compares_few_of_many_rules)
 	free(rules);
 }
 
+/* Random masks: hardly two rules care for the same bits, every cut copies most of them, and all tunings
+ * overgrow. */
+Test(classify, finds_it_where_every_cut_copies_most_rules)
+{
+	uint32_t n = 12000, first[64], matched = 0;
+	struct classify_rule *rules = calloc(n, sizeof *rules);
+	struct oracle_random random = {.state = 7};
+	struct classify_key keys[64];
+	const struct classify_key *refs[64];
+
+	for (uint32_t i = 0; i < n; i++) {
+		rules[i].fields = CLASSIFY_F_SMAC | CLASSIFY_F_DMAC;
+		for (uint32_t j = 0; j < 6; j++) {
+			rules[i].smac.value.b[j] = (uint8_t)oracle_pick(&random, 256);
+			rules[i].dmac.value.b[j] = (uint8_t)oracle_pick(&random, 256);
+		}
+		for (uint32_t j = 0; j < 18; j++) {
+			rules[i].smac.mask.b[j / 3] |= (uint8_t)(1u << oracle_pick(&random, 8));
+			rules[i].dmac.mask.b[j / 3] |= (uint8_t)(1u << oracle_pick(&random, 8));
+		}
+	}
+	struct built built = build(rules, n, CLASSIFY_DROP);
+
+	for (uint32_t i = 0; i < 64; i++) {
+		keys[i] = oracle_key(&random);
+		keys[i].smac = rules[i * 180].smac.value;
+		keys[i].dmac = rules[i * 180].dmac.value;
+		refs[i] = &keys[i];
+	}
+	classify_bulk(&built.c, refs, 64, first);
+	for (uint32_t i = 0; i < 64; i++) {
+		cr_assert_eq(first[i], oracle_first(rules, n, &keys[i]));
+		matched += first[i] != CLASSIFY_NO_RULE;
+	}
+	cr_assert_eq(matched, 64);
+	free(built.blob);
+	free(rules);
+}
+
 Test(classify, refuses_rules_that_contradict_themselves)
 {
 	const struct classify_rule good = {.fields = CLASSIFY_F_PROTO, .proto = 17};

@@ -1,4 +1,5 @@
 /* Blobs that were moved, cut short, or damaged: the same answers, or refused, or harmless. */
+#include "common/classify/blob.h"
 #include "tests/unit/classify/oracle.h"
 
 #include <criterion/criterion.h>
@@ -89,6 +90,86 @@ Test(classify_blob, is_refused_cut_short_or_misplaced)
 		f->blob[at] ^= 1;
 	}
 	cr_assert_eq(classify_attach(&c, f->blob, f->size), 0);
+	fixture_free(f);
+}
+
+/* The first slot of a kind: SLOT_INNER, SLOT_LIST, or 1 for a leaf with rules. */
+static struct classify_slot *slot_of_kind(struct fixture *f, uint8_t kind)
+{
+	const struct blob_header *h = (const void *)f->blob;
+	struct classify_slot *slots = (void *)(f->blob + h->slots_at);
+
+	for (uint32_t i = 0; i < h->n_slots; i++) {
+		if (slots[i].kind == kind || (kind == 1 && slots[i].kind > 0 && slots[i].kind <= LEAF_REFS))
+			return &slots[i];
+	}
+	cr_assert(false, "no slot of kind %u", kind);
+	return NULL;
+}
+
+/* Changes one field, expects the blob to be refused, and changes it back. */
+#define expect_refused(f, field, bad)                                                                        \
+	do {                                                                                                 \
+		typeof(field) good_ = (field);                                                               \
+		struct classify c_;                                                                          \
+		(field) = (bad);                                                                             \
+		cr_assert_eq(classify_attach(&c_, (f)->blob, (f)->size), -EINVAL, #field " = " #bad);        \
+		(field) = good_;                                                                             \
+		cr_assert_eq(classify_attach(&c_, (f)->blob, (f)->size), 0);                                 \
+	} while (0)
+
+Test(classify_blob, is_refused_with_a_header_that_points_outside)
+{
+	struct fixture *f = fixture_new(5);
+	struct blob_header *h = (void *)f->blob;
+
+	expect_refused(f, h->policy, CLASSIFY_CONTINUE);
+	expect_refused(f, h->size, f->size + 64);
+	expect_refused(f, h->n_rules, CLASSIFY_RULES_MAX + 1);
+	expect_refused(f, h->n_rules, 0);
+	expect_refused(f, h->n_rules, N_RULES + 100000);
+	expect_refused(f, h->n_rests, UINT32_MAX);
+	expect_refused(f, h->n_slots, UINT32_MAX);
+	expect_refused(f, h->n_slots, CLASSIFY_TREES_MAX - 1);
+	expect_refused(f, h->n_lists, UINT32_MAX);
+	expect_refused(f, h->n_trees, CLASSIFY_TREES_MAX + 1);
+	expect_refused(f, h->n_trees, 0);
+	expect_refused(f, h->depth[0], 255);
+	expect_refused(f, h->slots_at, h->size);
+	expect_refused(f, h->slots_at, 0);
+	expect_refused(f, h->slots_at, h->slots_at + 8);
+	expect_refused(f, h->entries_at, UINT64_MAX - 63);
+	expect_refused(f, h->rests_at, h->size - 64);
+	expect_refused(f, h->marks_at, h->size - 64);
+	expect_refused(f, h->lists_at, h->size + 64);
+	fixture_free(f);
+}
+
+Test(classify_blob, is_refused_with_an_index_that_points_outside)
+{
+	struct fixture *f = fixture_new(6);
+	struct blob_header *h = (void *)f->blob;
+	struct classify_slot *node = slot_of_kind(f, SLOT_INNER), *list = slot_of_kind(f, SLOT_LIST);
+	struct classify_slot *leaf = slot_of_kind(f, 1);
+	struct classify_entry *entries = (void *)(f->blob + h->entries_at);
+	uint16_t *lists = (void *)(f->blob + h->lists_at);
+
+	expect_refused(f, node->offset, sizeof(struct classify_key) - 7);
+	expect_refused(f, node->mask, 0);
+	expect_refused(f, node->mask, UINT64_MAX);
+	expect_refused(f, node->base, 0);
+	expect_refused(f, node->base, h->n_slots);
+	expect_refused(f, node->base, h->n_slots - 1);
+	expect_refused(f, node->kind, 0x81);
+	expect_refused(f, list->base, h->n_lists + 1);
+	expect_refused(f, list->count, h->n_lists - list->base + 1);
+	expect_refused(f, list->count, UINT64_MAX);
+	expect_refused(f, list->offset, 65);
+	expect_refused(f, leaf->refs[0], N_RULES);
+	expect_refused(f, leaf->offset, 65);
+	expect_refused(f, lists[0], N_RULES);
+	expect_refused(f, entries[7].rest, h->n_rests + 1);
+	expect_refused(f, entries[7].verdict, 3);
 	fixture_free(f);
 }
 

@@ -53,7 +53,7 @@ static struct epoch_span place_rules(struct epoch_header *h, struct bed_rules ru
 static void make_ports(struct epoch_header *h)
 {
 	struct epoch_port *p;
-	static const uint16_t any = EPOCH_PORT_UP | EPOCH_PORT_PROMISC;
+	static const uint16_t any = EPOCH_PORT_UP | EPOCH_PORT_ANY_MAC;
 
 	h->ports = (struct epoch_span){place(h, PORTS * sizeof *p), PORTS};
 	p = (void *)((uint8_t *)h + h->ports.off);

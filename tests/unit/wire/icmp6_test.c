@@ -4,7 +4,16 @@
 #include "common/wire/nd.h"
 #include "tests/unit/wire/guard.h"
 
-static const struct ip6_addr us = {.b = {0xfe, 0x80, [15] = 1}}, them = {.b = {0xfe, 0x80, [15] = 2}};
+#define US                                                                                                   \
+	{                                                                                                    \
+		.b = { 0xfe, 0x80, [15] = 1 }                                                                \
+	}
+#define THEM                                                                                                 \
+	{                                                                                                    \
+		.b = { 0xfe, 0x80, [15] = 2 }                                                                \
+	}
+
+static const struct ip6_addr us = US, them = THEM;
 static const struct mac_addr mac = {{2, 0, 0, 0, 0, 0x17}};
 
 static enum icmp6_flaw check(
@@ -20,7 +29,7 @@ Test(icmp6, reads_what_it_wrote)
 	struct icmp6_view v;
 
 	cr_assert_eq(icmp6_write(b, ICMP6_TYPE_ECHO, 0, 0x12340007), ICMP6_HDR_LEN);
-	memcpy(b + 8, "png", 3);
+	memcpy(b + 8, (uint8_t[]){'p', 'n', 'g'}, 3);
 	icmp6_checksum_set(b, 11, &us, &them);
 	cr_assert_eq(check(b, 11, &o, &v), ICMP6_OK);
 	cr_assert(v.type == ICMP6_TYPE_ECHO && v.len == 11 && icmp6_id(&v) == 0x1234 &&
@@ -97,7 +106,7 @@ static enum nd_flaw nd(const char *bytes, uint32_t len, const struct icmp6_origi
 #define GROUP  "\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
 #define GLOBAL "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\5"
 
-static const struct icmp6_origin near_by = {us, them, 255, false};
+static const struct icmp6_origin near_by = {US, THEM, 255, false};
 
 Test(nd, takes_a_solicitation)
 {
@@ -277,7 +286,7 @@ Test(nd, knows_its_messages)
 
 /* --- Multicast listener discovery --- */
 
-static const struct icmp6_origin querier = {us, IP6_ALL_NODES, 1, true};
+static const struct icmp6_origin querier = {US, {.b = {0xff, 0x02, [15] = 1}}, 1, true};
 
 static enum mld_flaw mld(const char *bytes, uint32_t len, const struct icmp6_origin *o, struct mld_view *v)
 {

@@ -10,7 +10,7 @@ Test(icmp, reads_what_it_wrote)
 	struct icmp_view v;
 
 	cr_assert_eq(icmp_write(b, ICMP_TYPE_ECHO, 0, 0x12340007), ICMP_HDR_LEN);
-	memcpy(b + 8, "ping", 4);
+	memcpy(b + 8, (uint8_t[]){'p', 'i', 'n', 'g'}, 4);
 	icmp_checksum_set(b, 12);
 	cr_assert_eq(icmp_check(b, 12, &v), ICMP_OK);
 	cr_assert(v.type == ICMP_TYPE_ECHO && v.code == 0 && v.len == 12 && icmp_id(&v) == 0x1234 &&

@@ -394,7 +394,7 @@ static enum ipv6_options_flaw jumbogram(uint32_t jumbo_len, uint32_t len, struct
 	struct ipv6_view v;
 	struct ipv6_chain c;
 
-	memcpy(b + IPV6_HDR_LEN, "\x11\0\xc2\4", 4);
+	memcpy(b + IPV6_HDR_LEN, (uint8_t[]){IP_PROTO_UDP, 0, IPV6_OPTION_JUMBO, 4}, 4);
 	wire_store_u32(b + IPV6_HDR_LEN + 4, jumbo_len);
 	ipv6_write(b, &fields);
 	cr_assert_eq(ipv6_check(b, len, &v), IPV6_OK);

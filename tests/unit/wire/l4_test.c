@@ -15,7 +15,7 @@ Test(udp, reads_what_it_wrote)
 	cr_assert_eq(memcmp(b, "\x12\x34\0\x35\0\x0b\0\0", 8), 0);
 	cr_assert_eq(udp_check(b, 11, &v), UDP_OK);
 	cr_assert(v.src_port == 0x1234 && v.dst_port == 53 && v.len == 11 && !udp_has_checksum(&v));
-	memcpy(b + 8, "abc", 3);
+	memcpy(b + 8, (uint8_t[]){'a', 'b', 'c'}, 3);
 	udp_checksum_set(b, 11, pseudo);
 	cr_assert_eq(udp_check(b, 11, &v), UDP_OK);
 	cr_assert(udp_has_checksum(&v));
@@ -75,7 +75,7 @@ Test(tcp, reads_what_it_wrote)
 
 	cr_assert_eq(tcp_write(b, &fields), TCP_HDR_LEN);
 	cr_assert_eq(memcmp(b, "\x12\x34\0\x50\1\2\3\4\xf1\xf2\xf3\xf4\x50\x18\xab\xcd\0\0\0\0", 20), 0);
-	memcpy(b + 18, "\1\2hello", 7);
+	memcpy(b + 18, (uint8_t[]){1, 2, 'h', 'e', 'l', 'l', 'o'}, 7);
 	tcp_checksum_set(b, 25, pseudo);
 	cr_assert_eq(tcp_check(b, 25, &v), TCP_OK);
 	cr_assert(v.src_port == 0x1234 && v.dst_port == 80 && v.seq.v == 0x01020304 && v.ack.v == 0xf1f2f3f4);

@@ -1,0 +1,90 @@
+#include "common/publish/publish.h"
+
+#include <sys/mman.h>
+
+void publisher_init(struct publisher *p, struct appliance *a)
+{
+	*p = (struct publisher){.appliance = a};
+}
+
+int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *fib_bytes)
+{
+	struct fib_limits limits;
+	size_t used = 0;
+	int err = config_compile(config, 1, NULL, NULL, 0, &used);
+
+	if (err && err != -ENOSPC)
+		return err;
+	config_fib_limits(config, &limits);
+	*epoch_bytes = MAX((uint64_t)used * 2, UINT64_C(16) << 20);
+	*fib_bytes = fib_region_size(&limits);
+	return *fib_bytes ? 0 : -ENOSPC;
+}
+
+/* A FIB in the slot, from nothing: what the slot held was of an epoch that is retired. */
+static int make_fib(
+        struct publisher *p, uint32_t slot, const struct config *config, const struct epoch *epoch)
+{
+	struct appliance *a = p->appliance;
+	void *region = a->map[REGION_FIB0 + slot];
+	uint64_t bytes = a->bytes[REGION_FIB0 + slot];
+	struct fib_limits limits;
+	int err;
+
+	config_fib_limits(config, &limits);
+	if (p->fib[slot])
+		fib_close(p->fib[slot]);
+	p->fib[slot] = NULL;
+	if (madvise(region, bytes, MADV_REMOVE))
+		memset(region, 0, bytes); /* memory that cannot be given back page-wise */
+	if (fib_region_size(&limits) > bytes)
+		return -ENOSPC;
+	err = fib_init(region, bytes, &limits);
+	if (!err)
+		err = fib_open(region, bytes, &p->fib[slot]);
+	return err ? err : config_fib(config, epoch, p->fib[slot]);
+}
+
+int publish_config(struct publisher *p, const struct config *config)
+{
+	struct appliance *a = p->appliance;
+	uint32_t number = p->number + 1, slot = number & 1;
+	struct epoch_header *header = a->map[REGION_EPOCH0 + slot];
+	struct epoch *view = &p->view[slot];
+	size_t used;
+	int err;
+
+	if (number > 2 && !appliance_epoch_retired(a, number - 2))
+		return -EBUSY;
+	header->magic = 0;
+	err = config_compile(
+	        config, number, publisher_epoch(p), header, a->bytes[REGION_EPOCH0 + slot], &used);
+	if (!err)
+		err = epoch_attach(header, a->bytes[REGION_EPOCH0 + slot], view);
+	if (!err)
+		err = make_fib(p, slot, config, view);
+	if (err)
+		return err;
+	header->fib_slot = slot;
+	view->fib = a->map[REGION_FIB0 + slot];
+	view->fib_bytes = a->bytes[REGION_FIB0 + slot];
+	p->number = number;
+	__atomic_store_n(&appliance_control(a)->epoch, number, __ATOMIC_RELEASE);
+	for (uint32_t w = 0; w < a->plan.n_workers; w++)
+		bell_ring(&a->bell[w]);
+	return 0;
+}
+
+const struct epoch *publisher_epoch(const struct publisher *p)
+{
+	return p->number ? &p->view[p->number & 1] : NULL;
+}
+
+void publisher_end(struct publisher *p)
+{
+	for (uint32_t s = 0; s < 2; s++) {
+		if (p->fib[s])
+			fib_close(p->fib[s]);
+		p->fib[s] = NULL;
+	}
+}

@@ -1,0 +1,39 @@
+/* publish: a loaded configuration becomes the appliance's next epoch.
+ *
+ *     publisher_init(&p, &appliance);
+ *     publish_config(&p, config);             compiles into the free epoch slot and a FIB, then puts it in
+ * force publisher_end(&p);
+ *
+ * At most two epochs live: while the one before the last is not retired everywhere, publishing is refused
+ * (-EBUSY) and can be tried again. For the one process that controls an appliance.
+ */
+#ifndef SLUICE_COMMON_PUBLISH_PUBLISH_H
+#define SLUICE_COMMON_PUBLISH_PUBLISH_H
+
+#include "common/config/config.h"
+#include "common/fib/fib.h"
+#include "common/stage/appliance.h"
+
+struct publisher {
+	struct appliance *appliance;
+	struct fib *fib[2]; /* writers of the two FIB slots; NULL: none yet */
+	uint32_t number;    /* of the newest epoch; 0: none */
+	struct epoch view[2];
+};
+
+void publisher_init(struct publisher *p, struct appliance *a);
+
+/* Bytes that the epoch slots and FIB slots must have for this configuration, with room for another of twice
+ * its size. */
+[[nodiscard]] int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *fib_bytes);
+
+/* 0; -EBUSY; -ENOSPC: it does not fit the slots; -ENOMEM.  After a failure the epoch in force is what it was.
+ */
+[[nodiscard]] int publish_config(struct publisher *p, const struct config *config);
+
+/* The epoch in force, and its FIB; NULL before the first. */
+const struct epoch *publisher_epoch(const struct publisher *p);
+
+void publisher_end(struct publisher *p);
+
+#endif
