@@ -5,13 +5,17 @@
  * state, or in the dead part of a file or ring (beyond the committed length), which a burst that never
  * committed leaves dead.
  *
- *     n = ops->rx_ready(nic, queue, now, max);     how many frames could be taken
- *     [ingest opens a burst of n]
- *     ops->rx(nic, queue, now, burst);             fills burst->n packets: exactly so many
- *     [RSS, lanes, commit]
+ *     n = ops->rx_ready(nic, now, max);            how many frames could be taken
+ *     [the frame opens a burst of n]
+ *     ops->rx(nic, now, burst, 0, n);              fills entries 0 to n - 1: exactly so many
+ *     [checks, RSS, lanes, commit]
  *
- * Called on the thread of the lane that owns the queue.  Queue q of a port belongs to lane (port's lane + q)
- * % lanes.
+ *     ops->tx(nic, now, burst, packets, n);        a verdict for each
+ *     ops->work(nic, now, burst);                  when ops->work_next says so: what the driver had kept back
+ *
+ * A port has as many queues as it is given and there are lanes, not more; queue q belongs to lane (port's
+ * lane + q) % lanes, so that a lane has one queue of a port at the most.  All calls come on that lane's
+ * thread.
  */
 #ifndef SLUICE_SERVICES_INGEST_NIC_H
 #define SLUICE_SERVICES_INGEST_NIC_H
@@ -19,24 +23,37 @@
 #include "common/epoch/epoch.h"
 #include "common/journal/journal.h"
 #include "common/pkt/burst.h"
+#include "services/ingest/settings.h"
 
-#define NIC_QUEUES_MAX  8u
-#define NIC_STATE_BYTES 4096u /* of a port and queue */
+#define NIC_STATE_BYTES 4224u /* of a port's queue, for its driver */
+#define NIC_ERROR_BYTES 512u
 
 struct nic_ops;
 
 struct nic_stats {
 	uint64_t rx_missed; /* lost before the driver, for want of room */
 	uint64_t rx_errors; /* came in broken: unreadable record, bad length */
+	uint64_t rx_cut;    /* cut short by who captured them */
 	uint64_t tx_errors;
 };
 
-/* Which frames of a pcap become traced, and the like: what replay asks of drivers. */
+/* A frame to be traced: by its port (PORT_NONE: of any) and its number there, from 1 in the order of arrival;
+ * for a file of one queue that is the number of the packet in the capture, as other tools show it.  `trace`
+ * is what its events bear. */
+struct nic_trace_wish {
+	struct port_id port;
+	uint32_t number;
+	uint32_t trace;
+};
+
+/* What a host asks of all drivers; stays as it is while any of them is open. */
 struct nic_wishes {
-	const uint32_t *trace; /* numbers of frames (from 1, in the order of arrival at the appliance) to be
-	                          traced, sorted */
+	const struct nic_trace_wish *trace; /* sorted by number */
 	uint32_t n_trace;
-	nanos_t clock_origin; /* a capture's first timestamp counts as this */
+	nanos_t clock_origin;   /* when the first frame of a file comes; 0: when its port was first opened */
+	nanos_t capture_origin; /* the time in captures that clock_origin stands for, so that several files
+	                           keep step; 0: of each file the time of its first frame */
+	nanos_t wall_offset;    /* from our time to that in files written */
 };
 
 /* An open port queue.  Private to its worker; what must survive is in `state`. */
@@ -45,41 +62,89 @@ struct nic {
 	struct port_id port;
 	uint32_t queue;
 	uint32_t queues;
+	struct mac_addr mac; /* of the port */
 	const struct pool *pool;
 	struct journal *journal;
-	void *state;                     /* NIC_STATE_BYTES, journaled, zero when the port was first opened */
-	const struct nic_wishes *wishes; /* may be NULL */
+	void *state;                /* NIC_STATE_BYTES, journaled, zero when the port was first opened */
+	void *fault_state;          /* the same for what lies between the driver and ingest (fault.h) */
+	const struct nic_ops *wire; /* with faults: the driver under them */
+	nanos_t opened_at;          /* when that was */
+	const struct nic_wishes *wishes;
+	/* The driver's state of the port `name` on this lane; NULL where there is none with the same driver.
+	 */
+	void *(*peer_state)(const struct nic *nic, const char *name);
+	void *peers; /* peer_state's own */
 	struct nic_stats stats;
 	void *driver; /* the driver's own */
 };
 
 struct nic_ops {
 	const char *name;
+	bool copies; /* tx is done with the frame's bytes when it returns: it may be called twice for one */
 
-	/* Opens what `text` says in the driver's own syntax.  0, or a negative errno with a sentence in
-	 * `error` that says what to do. */
-	int (*open)(struct nic *nic, const char *text, char *error, size_t error_size);
+	/* Whether what the settings say could be opened; changes nothing.  0, or as open. */
+	int (*probe)(const struct nic_settings *settings, char *error);
+
+	/* Opens what the settings say.  0, or a negative errno with a sentence in `error` (NIC_ERROR_BYTES)
+	 * that says what is wrong and with what. */
+	int (*open)(struct nic *nic, const struct nic_settings *settings, char *error);
 	void (*close)(struct nic *nic);
 
-	/* Frames that could be taken now, at most max; 0: none. */
+	/* Frames that could be taken now, at most max; 0: none.  Changes nothing that is journaled. */
 	uint32_t (*rx_ready)(struct nic *nic, nanos_t now, uint32_t max);
 
-	/* Takes exactly burst->n frames.  burst->index and burst->frame hold free buffers; the driver writes
-	 * the frame, len, total_len, timestamp, and where it knows them hash, csum, trace.  A frame longer
-	 * than the buffer gets len 0: ingest drops it (RX_LENGTH). */
-	void (*rx)(struct nic *nic, nanos_t now, struct burst *burst);
+	/* Takes exactly n frames into the entries from `first` on, which hold free buffers; the driver writes
+	 * the frame, len, total_len, and where it knows them hash, csum, trace.  It may put another buffer of
+	 * its own in place (and burst_discard the one there was), and may give a verdict (DROP, HELD): else
+	 * ingest does.  A frame longer than a buffer gets len 0 and its own length as total_len. */
+	void (*rx)(struct nic *nic, nanos_t now, struct burst *burst, uint32_t first, uint32_t n);
 
 	/* When the next frame comes, if the driver knows (a file): else NANOS_NEVER.  0: now. */
 	nanos_t (*rx_next)(struct nic *nic);
 
-	/* Sends packets which[0..n) of the burst, in order; gives each its verdict: SENT (done with the
-	 * buffer), DRIVER (keeps it until it completes), or DROP with a reason. */
-	void (*tx)(struct nic *nic, nanos_t now, struct burst *burst, const uint16_t *which, uint32_t n);
+	/* Sends single-buffer packets in order; each gets its verdict: SENT, SENT_KEPT, DRIVER, HELD, or DROP
+	 * with a reason. */
+	void (*tx)(
+	        struct nic *nic, nanos_t now, struct burst *burst, const struct pkt_ref *packets, uint32_t n);
 
-	/* A descriptor that becomes readable when frames come, and the interrupt's switch; -1 and NULL for a
-	 * driver that has none. */
+	/* Lets go of what the driver had kept back (VERDICT_HELD) and is due: into the outbox; what arrives
+	 * has no verdict there yet.  NULL for a driver that keeps nothing back. */
+	void (*work)(struct nic *nic, nanos_t now, struct burst *burst);
+	nanos_t (*work_next)(const struct nic *nic);
+
+	/* The port is given up: whatever buffers its state has leave it by the outbox.  false: to be called
+	 * again in a further burst.  Needs no open port.  NULL: state has no buffers. */
+	bool (*drain)(struct journal *journal, void *state, struct burst *burst);
+	/* The buffers in the state, each once; adds those that are packets held to *packets.  NULL: none. */
+	uint32_t (*held)(const void *state, struct pkt_index *index, uint32_t *packets);
+
+	/* A descriptor that becomes readable when frames come, and the interrupt's switch; NULL for a driver
+	 * that has none. */
 	int (*fd)(struct nic *nic);
 	void (*arm)(struct nic *nic, bool on);
 };
+
+extern const struct nic_ops nic_pcap; /* a file in, a file out */
+extern const struct nic_ops nic_loop; /* a cable in memory */
+
+/* What a traced frame's events bear; 0: it is not traced. */
+static inline uint32_t nic_trace(const struct nic *nic, uint32_t number)
+{
+	const struct nic_wishes *w = nic->wishes;
+	uint32_t low = 0, high = w ? w->n_trace : 0;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (w->trace[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; w && low < w->n_trace && w->trace[low].number == number; low++)
+		if (w->trace[low].port.v == PORT_NONE.v || port_id_equal(w->trace[low].port, nic->port))
+			return w->trace[low].trace;
+	return 0;
+}
 
 #endif

@@ -1,0 +1,380 @@
+#include "common/trace/trace.h"
+#include "common/wire/checksum.h"
+#include "common/wire/ether.h"
+#include "services/ingest/ingest.h"
+#include "services/ingest/ports.h"
+#include "services/ingest/rss.h"
+
+#include <stdlib.h>
+
+struct ingest_state {
+	struct port_state port[EPOCH_PHYS_MAX];
+};
+
+struct ingest {
+	struct stage_env env;
+	struct ports ports;
+	uint32_t turn; /* place in ports.open whose turn it is */
+	uint8_t lane_of[RSS_TABLE];
+};
+
+static uint64_t ingest_state_bytes(const struct stage_params *params)
+{
+	(void)params;
+	return sizeof(struct ingest_state);
+}
+
+static void ingest_init(void *state, const struct stage_params *params, uint32_t lane)
+{
+	(void)state, (void)params, (void)lane; /* zero is a state without ports */
+}
+
+static int ingest_attach(const struct stage_env *env, void **worker)
+{
+	struct ingest_state *state = env->state;
+	struct ingest *g = calloc(1, sizeof *g);
+	int err;
+
+	if (!g)
+		return -ENOMEM;
+	g->env = *env;
+	err = ports_attach(&g->ports, &g->env, state->port);
+	if (err) {
+		free(g);
+		return err;
+	}
+	rss_table(g->lane_of, env->params->lanes);
+	*worker = g;
+	return 0;
+}
+
+static void ingest_detach(void *worker)
+{
+	struct ingest *g = worker;
+
+	ports_detach(&g->ports);
+	free(g);
+}
+
+static bool ingest_adopt(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct ingest *g = worker;
+
+	return ports_adopt(&g->ports, epoch, now, burst);
+}
+
+/* Reception. */
+
+static uint32_t ingest_port_ready(
+        void *worker, const struct epoch *epoch, nanos_t now, uint32_t max, struct port_id *port)
+{
+	struct ingest *g = worker;
+
+	(void)epoch;
+	for (uint32_t k = 0; k < g->ports.n_open; k++) {
+		uint32_t at = (g->turn + k) % g->ports.n_open, n;
+		struct nic *nic = &g->ports.port[g->ports.open[at]].nic;
+
+		n = nic->ops->rx_ready(nic, now, max);
+		if (n) {
+			g->turn = at + 1;
+			*port = nic->port;
+			return n;
+		}
+	}
+	return 0;
+}
+
+static void ingest_port_rx(
+        void *worker, const struct epoch *epoch, nanos_t now, struct port_id port, struct burst *burst)
+{
+	struct ingest *g = worker;
+	struct nic *nic = ports_get(&g->ports, epoch, port);
+
+	for (uint32_t i = 0; i < burst->n; i++)
+		burst->pkt[i].port = port;
+	if (nic)
+		nic->ops->rx(nic, now, burst, 0, burst->n);
+}
+
+static bool port_is_up(const struct epoch *epoch, struct port_id port)
+{
+	const struct epoch_port *p = epoch_port(epoch, port);
+
+	return p && p->flags & EPOCH_PORT_UP;
+}
+
+/* Lengths of a frame that a port has received; the reason if it ends here. */
+static enum drop_reason rx_flaw(const struct pool *pool, const struct pkt *p)
+{
+	if (p->len == 0 && p->total_len > pool_frame_max(pool))
+		return DROP_RX_LENGTH;
+	return p->len < ETHER_HDR_LEN ? DROP_PKT_TOO_SMALL : DROP_NONE;
+}
+
+/* Decides about one frame that has arrived.  Returns its bytes. */
+static always_inline uint32_t receive(const struct ingest *g, struct burst *b, struct pkt_ref r, bool up)
+{
+	struct pkt *p = r.pkt;
+	enum drop_reason flaw = rx_flaw(b->pool, p);
+	uint32_t lane = b->lane;
+
+	trace(b->trace, p->trace, TRACE_RECEIVED, p->port.v, p->len);
+	if (unlikely(flaw || !up)) {
+		ref_drop(r, flaw ? flaw : DROP_PORT_DOWN);
+		return p->len;
+	}
+	if (b->lanes > 1) {
+		if (!(p->flags & PKT_F_HASHED)) {
+			p->hash = rss_frame(*r.frame, p->len);
+			p->flags |= PKT_F_HASHED;
+		}
+		lane = g->lane_of[p->hash % RSS_TABLE];
+	}
+	ref_pass(r, out_id(OUT_RX, lane));
+	return p->len;
+}
+
+/* What drivers had kept back and now let go. */
+static void receive_outbox(const struct ingest *g, const struct epoch *epoch, struct burst *b)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < b->n_out; i++) {
+		struct outbox_entry *e = &b->out[i];
+
+		if (!outbox_decided(e))
+			bytes += receive(g, b, outbox_ref(e), port_is_up(epoch, e->pkt.port));
+	}
+	if (bytes)
+		burst_count(b, STAT_RX_BYTES, bytes);
+}
+
+static void receive_burst(const struct ingest *g, const struct epoch *epoch, struct burst *b)
+{
+	bool up = port_is_up(epoch, b->pkt[0].port);
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		if (likely(!burst_decided(b, i)))
+			bytes += receive(g, b, burst_ref(b, i), up);
+	if (bytes)
+		burst_count(b, STAT_RX_BYTES, bytes);
+	if (unlikely(b->n_out))
+		receive_outbox(g, epoch, b);
+}
+
+/* Transmission. */
+
+/* The physical port of each packet to be sent. */
+struct sending {
+	uint32_t ports; /* a bit each */
+	uint8_t port[BURST_MAX];
+};
+
+static_assert(EPOCH_PHYS_MAX <= 32, "a bit each");
+
+#define NOT_SENT UINT8_MAX
+
+/* Completes a checksum that holds the pseudo-header's sum alone (Linux skb_checksum_help). */
+static bool complete_checksum(struct burst *b, uint32_t i)
+{
+	struct pkt *p = &b->pkt[i];
+	uint8_t *start = b->frame[i] + p->csum_start;
+	struct be16 sum;
+
+	if (p->csum_start >= p->len || p->csum_off + 2u > (uint32_t)p->len - p->csum_start)
+		return false;
+	sum = csum_finish_nonzero(csum_bytes(CSUM_ZERO, start, (uint32_t)p->len - p->csum_start));
+	memcpy(start + p->csum_off, &sum, sizeof sum);
+	p->csum = PKT_CSUM_VALID;
+	burst_count(b, STAT_CSUM_PARTIAL_COMPLETED, 1);
+	return true;
+}
+
+/* Whether packet i can leave by a port; the reason if not.  Sets the physical port. */
+static enum drop_reason tx_flaw(const struct epoch *epoch, struct burst *b, uint32_t i, uint8_t *phys)
+{
+	const struct pkt *p = &b->pkt[i];
+	const struct epoch_port *out = epoch_port(epoch, p->out),
+	                        *port = out ? epoch_port(epoch, out->phys) : NULL;
+
+	if (unlikely(!port || out->phys.v >= EPOCH_PHYS_MAX || !(port->flags & EPOCH_PORT_UP)))
+		return DROP_PORT_DOWN;
+	if (unlikely(p->len < ETHER_HDR_LEN))
+		return DROP_PKT_TOO_SMALL;
+	if (unlikely(b->more[i] || p->len > port->mtu + ETHER_HDR_LEN + VLAN_TAGS_MAX * VLAN_HDR_LEN))
+		return DROP_TX_LENGTH;
+	if (unlikely(p->csum == PKT_CSUM_PARTIAL && !(port->flags & EPOCH_PORT_CSUM_PARTIAL)) &&
+	        !complete_checksum(b, i))
+		return DROP_TX_FAILED;
+	*phys = (uint8_t)out->phys.v;
+	return DROP_NONE;
+}
+
+static void sort_out(const struct epoch *epoch, struct burst *b, struct sending *s)
+{
+	s->ports = 0;
+	for (uint32_t i = 0; i < b->n; i++) {
+		enum drop_reason flaw;
+
+		s->port[i] = NOT_SENT;
+		if (i && b->more[i - 1]) /* the verdict of the first counts for all */
+			continue;
+		flaw = tx_flaw(epoch, b, i, &s->port[i]);
+		if (unlikely(flaw))
+			burst_drop(b, i, flaw);
+		else
+			s->ports |= 1u << s->port[i];
+	}
+}
+
+/* Bytes sent, and the trace of it. */
+static uint64_t account_sent(struct burst *b, const struct pkt_ref *packets, uint32_t n, struct port_id port)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (packets[i].verdict->kind == VERDICT_DROP)
+			continue;
+		bytes += packets[i].pkt->len;
+		trace(b->trace, packets[i].pkt->trace, TRACE_SENT, port.v, packets[i].pkt->len);
+	}
+	return bytes;
+}
+
+static void send_port(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b,
+        const struct sending *s, struct port_id port)
+{
+	struct nic *nic = ports_get(&g->ports, epoch, port);
+	struct pkt_ref packets[BURST_MAX];
+	uint32_t n = 0;
+	uint64_t bytes;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		if (s->port[i] == port.v)
+			packets[n++] = burst_ref(b, i);
+	if (unlikely(!nic)) {
+		for (uint32_t i = 0; i < n; i++)
+			ref_drop(packets[i], DROP_PORT_DOWN);
+		return;
+	}
+	nic->ops->tx(nic, now, b, packets, n);
+	bytes = account_sent(b, packets, n, port);
+	if (bytes)
+		burst_count(b, STAT_TX_BYTES, bytes);
+}
+
+static void send_burst(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b)
+{
+	struct sending s;
+
+	sort_out(epoch, b, &s);
+	for (uint32_t ports = s.ports; ports; ports &= ports - 1)
+		send_port(g, epoch, now, b, &s, (struct port_id){(uint16_t)__builtin_ctz(ports)});
+}
+
+static void ingest_burst(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	if (burst->input == INPUT_PORT)
+		receive_burst(worker, epoch, burst);
+	else
+		send_burst(worker, epoch, now, burst);
+}
+
+/* Time. */
+
+static void ingest_timer(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct ingest *g = worker;
+
+	for (uint32_t k = 0; k < g->ports.n_open; k++) {
+		struct nic *nic = &g->ports.port[g->ports.open[k]].nic;
+
+		if (nic->ops->work && nic->ops->work_next(nic) <= now)
+			nic->ops->work(nic, now, burst);
+	}
+	receive_outbox(g, epoch, burst);
+}
+
+static nanos_t ingest_next_timer(const void *worker)
+{
+	const struct ingest *g = worker;
+	nanos_t next = NANOS_NEVER;
+
+	for (uint32_t k = 0; k < g->ports.n_open; k++) {
+		const struct nic *nic = &g->ports.port[g->ports.open[k]].nic;
+
+		if (nic->ops->work)
+			next = MIN(next, nic->ops->work_next(nic));
+	}
+	return next;
+}
+
+static nanos_t ingest_port_next(const void *worker)
+{
+	const struct ingest *g = worker;
+	nanos_t next = NANOS_NEVER;
+
+	for (uint32_t k = 0; k < g->ports.n_open && next; k++) {
+		struct nic *nic = &g->ports.port[g->ports.open[k]].nic;
+
+		next = MIN(next, nic->ops->rx_next(nic));
+	}
+	return next;
+}
+
+static uint32_t ingest_held(const void *worker, struct pkt_index *index, uint32_t *packets)
+{
+	const struct ingest *g = worker;
+	uint32_t n = 0;
+
+	*packets = 0;
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+		const struct port_state *s = &g->ports.state[i];
+		const struct nic_ops *driver = ports_driver(s->driver);
+
+		if (!driver)
+			continue;
+		n += nic_fault.held(s->fault, index + n, packets);
+		if (driver->held)
+			n += driver->held(s->wire, index + n, packets);
+	}
+	return n;
+}
+
+const char *ingest_port_error(const void *worker, struct port_id port)
+{
+	const struct ingest *g = worker;
+	const struct open_port *o = &g->ports.port[port.v];
+
+	return port.v < EPOCH_PHYS_MAX && o->identity && !o->open ? o->error : NULL;
+}
+
+bool ingest_port_stats(const void *worker, struct port_id port, struct nic_stats *stats)
+{
+	const struct ingest *g = worker;
+
+	if (port.v >= EPOCH_PHYS_MAX || !g->ports.port[port.v].open)
+		return false;
+	*stats = g->ports.port[port.v].nic.stats;
+	return true;
+}
+
+const struct stage_ops ingest_stage = {
+        .name = "ingest",
+        .state_bytes = ingest_state_bytes,
+        .init = ingest_init,
+        .attach = ingest_attach,
+        .detach = ingest_detach,
+        .adopt = ingest_adopt,
+        .burst = ingest_burst,
+        .timer = ingest_timer,
+        .next_timer = ingest_next_timer,
+        .held = ingest_held,
+        .port_ready = ingest_port_ready,
+        .port_rx = ingest_port_rx,
+        .port_next = ingest_port_next,
+        .lines_a_packet = 4,
+        .lines_a_burst = PORT_STATE_LINES + 4,
+};
