@@ -1,0 +1,312 @@
+/* The frame: what it does with packets, and with neighbours that break the protocol. */
+#include "tests/unit/stage/relay.h"
+
+#include "common/ring/ring.h"
+
+#include <criterion/criterion.h>
+
+static void one_lane(void)
+{
+	relay_setup(1);
+}
+
+TestSuite(stage, .init = one_lane, .fini = relay_teardown);
+
+static uint64_t sent(void)
+{
+	static struct account account;
+
+	account_read(&account, &relay.a);
+	return account.appliance.sent;
+}
+
+Test(stage, carries_packets_to_the_router_and_back_out)
+{
+	relay.left = 1000;
+	relay_settle();
+	cr_assert_eq(sent(), 1000);
+	cr_assert(relay_sound());
+}
+
+Test(stage, takes_no_more_from_a_port_than_the_next_ring_has_room_for)
+{
+	relay.left = 500;
+	relay_step(STAGE_INGEST, 0);
+	relay_step(STAGE_INGEST, 0);
+	cr_assert_eq(relay.left, 500 - 64, "64 slots");
+	cr_assert(relay_sound());
+}
+
+Test(stage, drops_what_finds_no_room_and_says_where)
+{
+	relay.left = 640;
+	for (uint32_t i = 0; i < 10; i++) {
+		relay_step(STAGE_INGEST, 0);
+		relay_step(STAGE_FILTER, 0); /* the router never takes anything */
+	}
+	cr_assert_eq(relay_dropped(STAGE_FILTER, DROP_RING_FULL), 640 - 64);
+	relay_settle();
+	cr_assert_eq(sent(), 64);
+	cr_assert(relay_sound());
+}
+
+Test(stage, makes_packets_in_spare_buffers_and_goes_without_where_there_are_none)
+{
+	const struct stat_block *stats;
+
+	relay.router_makes = true;
+	relay.left = 30;
+	relay_settle();
+	cr_assert_eq(sent(), 60);
+	relay.w[STAGE_ROUTER]->in[relay.w[STAGE_ROUTER]->spare_in].end.quarantined = true;
+	relay.w[STAGE_ROUTER]->spare.n = 0;
+	relay.left = 10;
+	relay_settle();
+	stats = appliance_stats(&relay.a, STAGE_ROUTER);
+	cr_assert_eq(sent(), 70);
+	cr_assert_eq(stats->v[STAT_NO_BUFFER], 10);
+	cr_assert(relay_sound());
+}
+
+Test(stage, steers_over_two_lanes_and_brings_buffers_home)
+{
+	relay_teardown();
+	relay_setup(2);
+	relay.left = 1000;
+	relay_settle();
+	cr_assert_eq(sent(), 1000);
+	cr_assert(relay_sound());
+}
+
+/* Neighbours that break the protocol. */
+
+/* Brings three packets into the ring from filter to router; returns the ring. */
+static struct ring_producer_half *three_before_the_router(uint32_t *slots)
+{
+	relay.left = 3;
+	relay_step(STAGE_INGEST, 0);
+	relay_step(STAGE_FILTER, 0);
+	return relay_ring(RING_RX, STAGE_FILTER, STAGE_ROUTER, slots);
+}
+
+Test(stage, counts_a_descriptor_outside_the_pool_and_reads_nothing)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring = three_before_the_router(&slots);
+	uint32_t lost = desc_unpack(ring->slots[1]).index.v;
+
+	ring->slots[1] = desc_pack((struct desc){.index = {1u << 30}, .epoch = 1});
+	relay_settle();
+	cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_BAD_DESC), 1);
+	cr_assert_eq(sent(), 2);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_ROUTER)->bad_desc, 1);
+	(void)lost; /* the buffer is the neighbour's to lose */
+}
+
+Test(stage, drops_a_packet_of_an_epoch_that_is_not_live)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring = three_before_the_router(&slots);
+	struct desc d = desc_unpack(ring->slots[0]);
+
+	d.epoch = 77;
+	ring->slots[0] = desc_pack(d);
+	relay_settle();
+	cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_BAD_EPOCH), 1);
+	cr_assert(relay_sound());
+}
+
+Test(stage, drops_a_packet_whose_metadata_points_outside_its_buffer)
+{
+	static const struct pkt bad[] = {
+	        {.data_off = PKT_META_BYTES - 1, .len = 60, .total_len = 60},
+	        {.data_off = PKT_FRAME_OFF, .len = 60000, .total_len = 60000},
+	        {.data_off = UINT16_MAX, .len = 1, .total_len = 1},
+	        {.data_off = PKT_FRAME_OFF, .len = 60, .total_len = 60, .l3_off = 61},
+	        {.data_off = PKT_FRAME_OFF, .len = 60, .total_len = 60, .l4_off = 65535},
+	        {.data_off = PKT_FRAME_OFF, .len = 60, .total_len = 59},
+	        {.data_off = PKT_FRAME_OFF, .len = 60, .total_len = 60, .type = PKT_OUTGOING + 1},
+	        {.data_off = PKT_FRAME_OFF, .len = 60, .total_len = 60, .csum = 200},
+	};
+	uint32_t slots;
+
+	for (uint32_t k = 0; k < ARRAY_LEN(bad); k++) {
+		struct ring_producer_half *ring = three_before_the_router(&slots);
+		uint64_t word = ring->slots[(ring->prod - 2) % slots];
+
+		pkt_store(&relay.a.pool, desc_unpack(word).index, &bad[k]);
+		relay_settle();
+		cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_BAD_DESC), k + 1, "case %u", k);
+		cr_assert_eq(sent(), 2 * (k + 1));
+	}
+	cr_assert(relay_sound());
+}
+
+Test(stage, drops_a_chain_that_never_ends)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring = three_before_the_router(&slots);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct desc d = desc_unpack(ring->slots[i]);
+
+		d.flags = DESC_MORE;
+		ring->slots[i] = desc_pack(d);
+	}
+	relay_step(STAGE_ROUTER, 0);
+	relay_settle();
+	cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_BAD_DESC), 3);
+	cr_assert_eq(sent(), 0);
+}
+
+Test(stage, stops_listening_to_a_ring_that_claims_more_than_it_has)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring = three_before_the_router(&slots);
+
+	ring->prod += slots;
+	relay_step(STAGE_ROUTER, 0);
+	cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_BAD_DESC), 0);
+	cr_assert_eq(sent(), 0);
+}
+
+Test(stage, does_not_take_the_same_buffer_home_twice)
+{
+	uint32_t slots, before;
+	struct ring_producer_half *ring;
+
+	relay_settle();
+	ring = relay_ring(RING_FREE, STAGE_ROUTER, STAGE_INGEST, &slots);
+	before = relay.w[STAGE_INGEST]->stack_height;
+	ring->slots[ring->prod % slots] = desc_pack(
+	        (struct desc){.index = {relay.w[STAGE_INGEST]->stack[0]}});
+	ring->prod++;
+	relay_step(STAGE_INGEST, 0);
+	cr_assert_eq(relay.w[STAGE_INGEST]->stack_height, before);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_INGEST)->quarantines, 1);
+}
+
+Test(stage, a_packet_sent_twice_does_not_free_its_buffer_twice)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring;
+
+	relay.left = 2;
+	relay_step(STAGE_INGEST, 0);
+	relay_step(STAGE_FILTER, 0);
+	relay_step(STAGE_ROUTER, 0);
+	relay_step(STAGE_FILTER, 0);
+	ring = relay_ring(RING_TX, STAGE_FILTER, STAGE_INGEST, &slots);
+	ring->slots[1] = ring->slots[0];
+	relay_settle();
+	cr_assert_eq(appliance_status(&relay.a, STAGE_INGEST)->bad_desc, 1);
+}
+
+/* Epochs. */
+
+Test(stage, an_epoch_retires_when_nothing_of_it_is_under_way)
+{
+	relay_settle();
+	cr_assert_not(appliance_epoch_retired(&relay.a, 1));
+	relay.left = 40;
+	relay_step(STAGE_INGEST, 0);
+	relay_publish(2);
+	for (uint32_t i = 0; i < 5; i++)
+		relay_step(STAGE_INGEST, 0);
+	cr_assert_not(appliance_epoch_retired(&relay.a, 1), "packets of it stand before the filter");
+	relay_settle();
+	cr_assert(appliance_epoch_retired(&relay.a, 1));
+	cr_assert_eq(sent(), 40);
+	cr_assert_eq(relay.epochs_seen[2], 0, "all were stamped with the epoch in force when they came");
+	relay.left = 10;
+	relay_settle();
+	cr_assert_gt(relay.epochs_seen[2], 0);
+}
+
+Test(stage, a_burst_sees_one_epoch)
+{
+	relay_settle();
+	relay.left = 10;
+	relay_step(STAGE_INGEST, 0);
+	relay_publish(2);
+	relay.left = 10;
+	relay_step(STAGE_INGEST, 0);
+	relay_settle();
+	cr_assert_eq(relay.epochs_seen[1], 1);
+	cr_assert_eq(relay.epochs_seen[2], 1);
+	cr_assert_eq(sent(), 20);
+}
+
+Test(stage, what_a_stage_still_needs_keeps_an_epoch_alive)
+{
+	relay.pinned = 1;
+	relay_settle();
+	relay_publish(2);
+	relay_settle();
+	cr_assert_not(appliance_epoch_retired(&relay.a, 1));
+	relay.pinned = 0;
+	relay_settle();
+	cr_assert(appliance_epoch_retired(&relay.a, 1));
+}
+
+Test(stage, an_epoch_that_does_not_pass_its_checks_is_not_taken_up)
+{
+	struct epoch_header *h = relay.a.map[REGION_EPOCH0];
+
+	relay_settle();
+	relay_publish(2);
+	h->ports.off = 1u << 30;
+	relay.left = 5;
+	relay_settle();
+	cr_assert_eq(relay.epochs_seen[2], 0);
+	cr_assert_eq(sent(), 5);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_ROUTER)->adopted, 1);
+}
+
+/* Restarts. */
+
+Test(stage, a_worker_started_again_finds_everything)
+{
+	relay.left = 200;
+	for (uint32_t i = 0; i < 3; i++)
+		for (uint32_t s = 0; s < STAGE_COUNT; s++)
+			relay_step((enum stage_id)s, 0);
+	for (uint32_t s = 0; s < STAGE_COUNT; s++) {
+		worker_stop(relay.w[s]);
+		cr_assert_eq(worker_start(relay.w[s], &relay.a, s), 0);
+		cr_assert_not(relay.w[s]->interrupted);
+	}
+	relay_settle();
+	cr_assert_eq(sent(), 200);
+	cr_assert(relay_sound());
+}
+
+Test(plan, refuses_impossible_parameters)
+{
+	static const struct stage_params bad[] = {
+	        {.lanes = 0, .buffers = 1024, .ring_slots = 64},
+	        {.lanes = 9, .buffers = 9 * 1024, .ring_slots = 64},
+	        {.lanes = 1, .buffers = 1000, .ring_slots = 64},
+	        {.lanes = 2, .buffers = 1025, .ring_slots = 64},
+	        {.lanes = 1, .buffers = 32, .ring_slots = 64},
+	        {.lanes = 1, .buffers = 1024, .ring_slots = 100},
+	};
+	static struct plan plan;
+	const struct stage_ops *ops[STAGE_COUNT];
+
+	relay_setup(1);
+	memcpy(ops, relay.a.ops, sizeof ops);
+	for (uint32_t k = 0; k < ARRAY_LEN(bad); k++)
+		cr_assert_eq(plan_make(&plan, &bad[k], ops), -EINVAL, "case %u", k);
+	relay_teardown();
+}
+
+Test(plan, has_room_for_the_most_lanes)
+{
+	static struct plan plan;
+	struct stage_params params = {.lanes = LANES_MAX, .buffers = LANES_MAX * 1024, .ring_slots = 64};
+
+	relay_setup(1);
+	cr_assert_eq(plan_make(&plan, &params, relay.a.ops), 0);
+	relay_teardown();
+}
