@@ -6,6 +6,8 @@
 #ifndef SLUICE_COMMON_CONFIG_CHECK_H
 #define SLUICE_COMMON_CONFIG_CHECK_H
 
+#include <stdlib.h>
+
 #include "common/config/sections.h"
 
 /* A connected network.  Sorted by family, address, length, so that a network stands behind those that hold
@@ -59,12 +61,11 @@ const struct network *network_of(const struct config *c, const struct config_pre
 /* A path as the file means it: relative to its folder. */
 const char *path_in_folder(struct loader *l, const char *path);
 
-static inline struct config_name name_of(const char *text)
+/* qsort, which wants an array even for no elements. */
+static inline void sort(void *list, uint32_t n, size_t size, int (*compare)(const void *, const void *))
 {
-	struct config_name n = {0};
-
-	strncpy(n.text, text, sizeof n.text - 1);
-	return n;
+	if (n > 1)
+		qsort(list, n, size, compare);
 }
 
 #endif

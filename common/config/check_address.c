@@ -1,7 +1,5 @@
 #include "common/config/check.h"
 
-#include <stdlib.h>
-
 /* The broadcast address of an IPv4 network that has one. */
 static bool is_broadcast(const struct config_prefix *a)
 {
@@ -205,7 +203,7 @@ static void check_same_addresses(struct loader *l, uint32_t n_max)
 		return;
 	n = add_owned(o, n, l->config->ports, l->config->n_ports);
 	n = add_owned(o, n, l->config->vlans, l->config->n_vlans);
-	qsort(o, n, sizeof *o, compare_owned);
+	sort(o, n, sizeof *o, compare_owned);
 	for (uint32_t i = 1; i < n; i++) {
 		if (!ip6_addr_equal(&o[i].address.addr, &o[i - 1].address.addr) ||
 		        (address_is_link_local(&o[i].address) && o[i].port != o[i - 1].port))
@@ -248,7 +246,7 @@ void check_addresses(struct loader *l)
 		return;
 	add_networks(c->memory, c->ports, c->n_ports);
 	add_networks(c->memory, c->vlans, c->n_vlans);
-	qsort(c->memory->networks, c->memory->n_networks, sizeof *c->memory->networks, compare_networks);
+	sort(c->memory->networks, c->memory->n_networks, sizeof *c->memory->networks, compare_networks);
 	nest_networks(l);
 	check_same_addresses(l, n);
 }

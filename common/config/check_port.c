@@ -1,7 +1,5 @@
 #include "common/config/check.h"
 
-#include <stdlib.h>
-
 #include "common/pkt/pkt.h"
 
 #define FRAME_EXTRA 22u /* Ethernet header and two tags */
@@ -146,12 +144,12 @@ static void index_names(struct loader *l)
 		m->by_name[m->n_by_name++] = &c->ports[i];
 	for (uint32_t i = 0; i < c->n_vlans; i++)
 		m->by_name[m->n_by_name++] = &c->vlans[i];
-	qsort(m->by_name, m->n_by_name, sizeof *m->by_name, compare_names);
+	sort(m->by_name, m->n_by_name, sizeof *m->by_name, compare_names);
 	for (uint32_t i = 1; i < m->n_by_name; i++) {
 		const struct config_port *p = m->by_name[i], *q = m->by_name[i - 1];
 
-		if (!p->name.text[0] || strcmp(p->name.text, q->name.text) != 0)
-			continue;
+		if (!p->name.text[0] || strcmp(p->name.text, q->name.text) != 0 || p->kind == q->kind)
+			continue; /* twice in one table: the document's error */
 		p = p->kind == EPOCH_PORT_VLAN ? p : q;
 		node_error(l, p->item.node->key, phrase("the name '%s' for a second time", p->name.text).text,
 		        NULL, "A port and a sub-port have it: rename one, as in wan.100.");
@@ -168,13 +166,14 @@ static void check_reserved_name(struct loader *l, const struct config_port *p)
 void check_ports(struct loader *l)
 {
 	struct config *c = l->config;
+	const struct node *ports = node_get(c->item.node, "ports");
 
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		c->ports[i].kind = EPOCH_PORT_PHYSICAL;
 	for (uint32_t i = 0; i < c->n_vlans; i++)
 		c->vlans[i].kind = EPOCH_PORT_VLAN;
 	index_names(l);
-	if (c->n_ports == 0 && schema_given(&schema_root, &c->item, "ports"))
+	if (ports && (node_is_nothing(ports) || (ports->kind == NODE_MAPPING && ports->n == 0)))
 		item_error(l, &c->item, "ports", "no ports", "one at the least",
 		        "ports: { wan: { addresses: [192.0.2.1/24] } }");
 	for (uint32_t i = 0; i < c->n_ports; i++) {

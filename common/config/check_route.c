@@ -1,7 +1,5 @@
 #include "common/config/check.h"
 
-#include <stdlib.h>
-
 /* Reports at a route's key, or at its line of a file of routes. */
 static void route_error(struct loader *l, const struct config_route *r, const char *key, const char *found,
         const char *expected, const char *hint)
@@ -89,55 +87,56 @@ static bool on_port(const struct config *c, const struct config_port *p, const s
 	return n != NULL;
 }
 
-/* Why the gateway will not do, or NULL. */
-static void check_gateway(struct loader *l, const struct config_route *r, struct config_nexthop *h,
-        const struct config_port *port)
+/* Whether the address is one that a gateway may have; reported where it is not. */
+static bool check_gateway_address(struct loader *l, const struct config_route *r, struct config_nexthop *h)
 {
 	struct address_text via = address_text(&h->via, false);
-	const struct network *n;
 
-	if (h->via.family != r->to.family) {
+	if (h->via.family != r->to.family)
 		hop_error(l, r, h, "via",
 		        phrase("the gateway %s for %s", via.text, address_text(&r->to, true).text).text,
 		        phrase("a gateway of IPv%u", r->to.family).text,
 		        "Gateway and destination are of one family.");
-		return;
-	}
-	if (address_is_multicast(&h->via) || address_is_unspecified(&h->via) ||
-	        address_is_loopback(&h->via)) {
+	else if (address_is_multicast(&h->via) || address_is_unspecified(&h->via) ||
+	         address_is_loopback(&h->via))
 		hop_error(l, r, h, "via", phrase("%s as a gateway", via.text).text,
 		        "the address of a neighbor", NULL);
-		return;
-	}
-	if (address_is_ours(l->config, &h->via)) {
+	else if (address_is_ours(l->config, &h->via))
 		hop_error(l, r, h, "via",
 		        phrase("the gateway %s, which is an address of our own", via.text).text,
 		        "the address of a neighbor",
 		        "For a network on the link, leave `via` out and name the `port`.");
+	else
+		return true;
+	return false;
+}
+
+/* Finds a gateway's port, or checks that the one given reaches it. */
+static void check_gateway(struct loader *l, const struct config_route *r, struct config_nexthop *h,
+        const struct config_port *port)
+{
+	const struct network *n = network_of(l->config, &h->via);
+	struct address_text via = address_text(&h->via, false);
+
+	if (!check_gateway_address(l, r, h) || (port && h->onlink))
 		return;
-	}
 	if (address_is_link_local(&h->via)) {
 		if (!port)
 			hop_error(l, r, h, "via",
 			        phrase("the link-local gateway %s without a port", via.text).text, NULL,
 			        "The same address may be on every link: add `port`.");
-		return;
-	}
-	if (port && (h->onlink || on_port(l->config, port, &h->via)))
-		return;
-	n = network_of(l->config, &h->via);
-	if (port || !n)
+	} else if (port && !on_port(l->config, port, &h->via)) {
 		hop_error(l, r, h, "via",
-		        port ? phrase("the gateway %s, which is in no network of '%s'", via.text,
-		                       port->name.text)
-		                        .text
-		             : phrase("the gateway %s, which is on no connected network", via.text).text,
-		        NULL,
-		        port ? "Correct it, or add `onlink: true` where the neighbor answers nevertheless."
-		             : "Give a port an address in its network, or name the `port` and add `onlink: "
-		               "true`.");
-	else
+		        phrase("the gateway %s, which is in no network of '%s'", via.text, port->name.text)
+		                .text,
+		        NULL, "Correct it, or add `onlink: true` where the neighbor answers nevertheless.");
+	} else if (!port && !n) {
+		hop_error(l, r, h, "via",
+		        phrase("the gateway %s, which is on no connected network", via.text).text, NULL,
+		        "Give a port an address in its network, or name the `port` and add `onlink: true`.");
+	} else if (!port) {
 		h->port = n->port->name;
+	}
 }
 
 static void check_hop(struct loader *l, const struct config_route *r, struct config_nexthop *h)
@@ -151,7 +150,7 @@ static void check_hop(struct loader *l, const struct config_route *r, struct con
 	}
 	if (h->via.family)
 		check_gateway(l, r, h, port);
-	else if (!port && !node_get(h->item.node, "via"))
+	else if (!port && !node_get(h->item.node, "via") && !item_has_unknown(&h->item))
 		hop_error(l, r, h, "via", "a next hop without gateway or port",
 		        "`via`, or `port` for what is on its link", NULL);
 }
@@ -170,7 +169,7 @@ static void check_hops(struct loader *l, struct config_route *r, const struct co
 {
 	bool needed = r->type == CONFIG_ROUTE_UNICAST || r->type == CONFIG_ROUTE_BROADCAST;
 	bool written = node_get(r->item.node, "via") || node_get(r->item.node, "port") ||
-	               node_get(r->item.node, "nexthops");
+	               node_get(r->item.node, "nexthops") || item_has_unknown(&r->item);
 
 	if (goes_nowhere(r) && r->n_nexthops)
 		route_error(l, r, "via", "a gateway or port of a route that goes nowhere", NULL,
@@ -275,7 +274,8 @@ void check_routes(struct loader *l)
 		fold_hop(l, r);
 		settle_default(r);
 		if (!r->to.family) {
-			if (!r->file && !schema_given(&section_route, &r->item, "to"))
+			if (!r->file && !schema_given(&section_route, &r->item, "to") &&
+			        !item_has_unknown(&r->item))
 				item_error(
 				        l, &r->item, "to", "a route without 'to'", type_route_to.name, NULL);
 			continue;
@@ -285,7 +285,7 @@ void check_routes(struct loader *l)
 		check_hops(l, r, &good);
 		check_destination(l, r);
 	}
-	qsort(c->routes, c->n_routes, sizeof *c->routes, compare_routes);
+	sort(c->routes, c->n_routes, sizeof *c->routes, compare_routes);
 	check_same_routes(l);
 }
 
@@ -302,7 +302,7 @@ static void check_same_neighbors(struct loader *l)
 {
 	struct config *c = l->config;
 
-	qsort(c->neighbors, c->n_neighbors, sizeof *c->neighbors, compare_neighbors);
+	sort(c->neighbors, c->n_neighbors, sizeof *c->neighbors, compare_neighbors);
 	for (uint32_t i = 1; i < c->n_neighbors; i++) {
 		const struct config_neighbor *n = &c->neighbors[i];
 

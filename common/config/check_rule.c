@@ -1,7 +1,5 @@
 #include "common/config/check.h"
 
-#include <stdlib.h>
-
 #define PROTO_ICMP    1u
 #define PROTO_TCP     6u
 #define PROTO_UDP     17u
@@ -150,7 +148,7 @@ static void check_rule_names(struct loader *l, const struct config_ruleset *s)
 		if (s->rules[i].name)
 			named[n++] = &s->rules[i];
 	if (n)
-		qsort(named, n, sizeof *named, compare_rule_names);
+		sort(named, n, sizeof *named, compare_rule_names);
 	for (uint32_t i = 1; i < n; i++)
 		if (strcmp(named[i]->name, named[i - 1]->name) == 0)
 			item_error(l, &named[i]->item, "name",

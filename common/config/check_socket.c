@@ -1,7 +1,5 @@
 #include "common/config/check.h"
 
-#include <stdlib.h>
-
 static struct config_prefix endpoint_address(const struct config_endpoint *e)
 {
 	return (struct config_prefix){.addr = e->addr, .family = e->family, .len = e->family == 4 ? 32 : 128};
@@ -79,7 +77,7 @@ static void check_same_sockets(struct loader *l)
 		return;
 	for (uint32_t i = 0; i < c->n_sockets; i++)
 		by[i] = &c->sockets[i];
-	qsort(by, c->n_sockets, sizeof *by, compare_sockets_places);
+	sort(by, c->n_sockets, sizeof *by, compare_sockets_places);
 	for (uint32_t i = 1; i < c->n_sockets; i++)
 		if (by[i]->udp.family && compare_sockets(&by[i - 1], &by[i]) == 0)
 			item_error(l, &by[i]->item, "udp", "a socket that another has taken already", NULL,

@@ -1,7 +1,5 @@
 #include "common/config/check.h"
 
-#include <stdlib.h>
-
 /* The parent, whose settings are inherited; NULL, reported, where it will not do. */
 static const struct config_port *check_parent(struct loader *l, const struct config_port *v)
 {
@@ -68,7 +66,7 @@ static void check_same_tags(struct loader *l)
 		return;
 	for (uint32_t i = 0; i < c->n_vlans; i++)
 		v[i] = &c->vlans[i];
-	qsort(v, c->n_vlans, sizeof *v, compare_tags);
+	sort(v, c->n_vlans, sizeof *v, compare_tags);
 	for (uint32_t i = 1; i < c->n_vlans; i++) {
 		const struct config_port *a = v[i - 1], *b = v[i];
 

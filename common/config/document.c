@@ -78,7 +78,10 @@ static const char *syntax_hint(const struct reader *r, const yaml_mark_t *at)
 	if (strstr(r->parser.problem, "mapping values are not allowed"))
 		return "Is this line indented as its neighbours are, and is a text with ': ' in it in "
 		       "quotes?";
-	if (strstr(r->parser.problem, "end") || strstr(r->parser.problem, "expected ','"))
+	if (strstr(r->parser.problem, "could not find expected ':'"))
+		return "A key has a colon and a space behind it: `key: value`.";
+	if (strstr(r->parser.problem, "did not find expected") || strstr(r->parser.problem, "end") ||
+	        strstr(r->parser.problem, "expected ','"))
 		return "Look for a bracket, brace or quote that was opened and not closed, a comma that is "
 		       "missing, "
 		       "or a line that is indented otherwise than its neighbours.";
@@ -342,7 +345,9 @@ static const struct node *read_document(struct reader *r)
 {
 	const struct node *root;
 
-	if (!next_event(r) || !next_event(r)) /* the stream's start, the document's */
+	if (!next_event(r)) /* the stream's start */
+		return NULL;
+	if (!next_event(r)) /* the document's */
 		return NULL;
 	if (r->event.type != YAML_DOCUMENT_START_EVENT) {
 		stop(r, 1, 1, "an empty file",
@@ -352,7 +357,9 @@ static const struct node *read_document(struct reader *r)
 	if (!next_event(r))
 		return NULL;
 	root = read_node(r, 0);
-	if (!root || !next_event(r) || !next_event(r)) /* the document's end, and what is behind it */
+	if (!root || !next_event(r)) /* the document's end */
+		return NULL;
+	if (!next_event(r)) /* and what is behind it */
 		return NULL;
 	if (r->event.type != YAML_STREAM_END_EVENT)
 		refuse(r, &r->event.start_mark, "a second document",

@@ -132,13 +132,14 @@ static uint32_t edit_distance(const char *a, const char *b)
 
 const char *nearest_name(const char *word, const char *const *names, uint32_t n)
 {
-	uint32_t best = MAX((uint32_t)strlen(word) / 3, 1u) + 1;
+	uint32_t best = UINT32_MAX;
 	const char *found = NULL;
 
 	for (uint32_t i = 0; i < n; i++) {
+		uint32_t len = (uint32_t)MAX(strlen(word), strlen(names[i]));
 		uint32_t d = edit_distance(word, names[i]);
 
-		if (d < best) {
+		if (d < best && d <= MAX(len / 3, 1u)) {
 			best = d;
 			found = names[i];
 		}

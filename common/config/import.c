@@ -172,12 +172,18 @@ static bool read_attributes(
 	return true;
 }
 
+static bool same_hop(const struct config_nexthop *a, const struct config_nexthop *b)
+{
+	return a->via.family == b->via.family && ip6_addr_equal(&a->via.addr, &b->via.addr) &&
+	       strcmp(a->port.text, b->port.text) == 0 && a->weight == b->weight && a->onlink == b->onlink;
+}
+
 /* The next hops of consecutive routes are mostly one and the same. */
 static bool add_hop(struct importer *im, struct config_route *r, const struct config_nexthop *hop)
 {
 	struct config_nexthop *hops;
 
-	if (r->n_nexthops == 0 && im->last && memcmp(im->last, hop, sizeof *hop) == 0) {
+	if (r->n_nexthops == 0 && im->last && same_hop(im->last, hop)) {
 		r->nexthops = (struct config_nexthop *)(uintptr_t)im->last;
 		r->n_nexthops = 1;
 		return true;

@@ -13,10 +13,8 @@ const char *path_in_folder(struct loader *l, const char *path)
 	if (path[0] == '/' || !a)
 		return path;
 	joined = arena_take(l->arena, a + b + 1);
-	if (joined) {
-		memcpy(joined, folder, a);
-		memcpy(joined + a, path, b);
-	}
+	if (joined)
+		snprintf(joined, a + b + 1, "%s%s", folder, path);
 	return joined;
 }
 

@@ -11,7 +11,7 @@ static void print_key(FILE *to, const struct schema_key *k, uint32_t depth)
 	else if (k->type == &type_list && k->section)
 		fprintf(to, " # a list of: %s", k->section->name);
 	else if (k->type == &type_section)
-		fprintf(to, " #");
+		fprintf(to, " # a mapping");
 	else
 		fprintf(to, " # %s%s", k->type == &type_list ? "a list of: " : "",
 		        schema_expected(k, of).text);

@@ -197,6 +197,11 @@ static void read_key(struct loader *l, const struct schema_section *s, const str
 		unknown_key(l, s, child->key);
 }
 
+bool item_has_unknown(const struct config_item *item)
+{
+	return item->node && item->node->n > (uint32_t)__builtin_popcountll(item->given);
+}
+
 void schema_read(struct loader *l, const struct schema_section *section, const struct node *n, void *to)
 {
 	struct config_item *item = to;
@@ -213,7 +218,7 @@ void schema_read(struct loader *l, const struct schema_section *section, const s
 	}
 	for (const struct node *child = n->first; child; child = child->next)
 		read_key(l, section, child, to);
-	for (uint32_t i = 0; i < section->n_keys; i++) {
+	for (uint32_t i = 0; i < section->n_keys && !item_has_unknown(item); i++) {
 		const struct schema_key *key = &section->keys[i];
 
 		if (key->required && !(item->given & UINT64_C(1) << i))

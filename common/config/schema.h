@@ -16,16 +16,16 @@ struct value_type;
 struct schema_key {
 	const char *name;
 	const struct value_type *type;
-	uint32_t at;                          /* in the section's structure */
-	uint32_t count_at;                    /* of a list: where the number of elements stands (uint32_t) */
-	uint32_t size;                        /* of an integer, or of a list's element */
+	uint32_t at;       /* in the section's structure */
+	uint32_t count_at; /* of a list: where the number of elements stands (uint32_t) */
+	uint32_t size;     /* of an integer, or of a list's element */
+	bool required;
 	uint64_t min, max;                    /* of a number; of a list: elements at most */
 	const char *const *words;             /* of a choice: its words, NULL behind them */
 	const struct value_type *element;     /* of a list of values */
 	const struct schema_section *section; /* of a mapping, or of a list's elements */
 	const char *by_default;               /* as it would be written; NULL: none */
 	const char *doc;
-	bool required;
 };
 
 struct schema_section {
@@ -74,6 +74,10 @@ struct phrase schema_expected(const struct schema_key *key, const struct value_t
 
 /* Whether the item's text gives the key that stands at this number in its section. */
 bool schema_given(const struct schema_section *section, const struct config_item *item, const char *key);
+
+/* Whether the item's mapping has keys that its section does not know: what is missing may be meant by one of
+ * them, and is not reported too. */
+bool item_has_unknown(const struct config_item *item);
 
 /* Reports an error at a node. */
 void node_error(
