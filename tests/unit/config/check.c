@@ -1,9 +1,33 @@
 /* Says what is wrong with a configuration, as the scripts in tests/config want it: config_check FILE
- * [--json|--schema]. Where nothing is wrong it compiles and attaches the result.  Status 1: refused, 2: our
- * own fault. */
+ * [--json|--schema]. Where nothing is wrong it compiles, attaches the result and fills a FIB.  Status 1:
+ * refused, 2: our own fault. */
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "common/config/config.h"
+
+static int fill(const struct config *c, const struct epoch *epoch)
+{
+	struct fib_limits limits;
+	struct fib *fib;
+	void *region;
+	size_t size;
+	int fault;
+
+	config_fib_limits(c, &limits);
+	size = fib_region_size(&limits);
+	region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (region == MAP_FAILED)
+		return -ENOMEM;
+	fault = fib_init(region, size, &limits);
+	fault = fault ? fault : fib_open(region, size, &fib);
+	if (!fault) {
+		fault = config_fib(c, epoch, fib);
+		fib_close(fib);
+	}
+	munmap(region, size);
+	return fault;
+}
 
 static int compile(const struct config *c)
 {
@@ -21,8 +45,10 @@ static int compile(const struct config *c)
 	fault = config_compile(c, 1, NULL, region, cap, &used);
 	if (!fault)
 		fault = epoch_attach(region, used, &epoch);
+	if (!fault)
+		fault = fill(c, &epoch);
 	printf("%u ports, %u routes, %zu bytes%s\n", c->n_ports + c->n_vlans, c->n_routes, used,
-	        fault ? ", which do not attach" : "");
+	        fault ? ", which do not attach or fill the FIB" : "");
 	free(region);
 	return fault ? 2 : 0;
 }

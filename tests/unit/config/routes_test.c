@@ -137,6 +137,20 @@ Test(routes, given_routes_find_their_ports)
 	        "unicast ::/0 metric 0 mtu 0 [fe80::1 wan 1]\n");
 }
 
+/* A gateway behind a smaller network that starts before it, and one in a network with another port's address
+ * in it. */
+Test(routes, a_gateway_is_found_in_networks_that_hold_others)
+{
+	struct seen s = routes_of(
+	        "ports: {a: {addresses: [10.0.0.1/8, 10.1.0.1/16]}, b: {addresses: [10.2.0.1/32]}}\n"
+	        "routes: [{to: 172.16.0.0/16, via: 10.200.0.9}, {to: 172.17.0.0/16, via: 10.1.0.9},\n"
+	        "  {to: 172.18.0.0/16, via: 10.2.0.2}]\n");
+
+	cr_expect_str_eq(strstr(s.text, LO), LO "unicast 172.16.0.0/16 metric 0 mtu 0 [10.200.0.9 a 1]\n"
+	                                        "unicast 172.17.0.0/16 metric 0 mtu 0 [10.1.0.9 a 1]\n"
+	                                        "unicast 172.18.0.0/16 metric 0 mtu 0 [10.2.0.2 a 1]\n");
+}
+
 Test(routes, a_port_that_is_down_has_its_addresses_alone)
 {
 	struct seen s = routes_of(
