@@ -58,6 +58,8 @@ static bool port_ok(const struct epoch *e, uint32_t id)
 	if (p->kind != EPOCH_PORT_LOOPBACK && (p->phys.v >= EPOCH_PHYS_MAX || p->phys.v >= e->n_ports ||
 	                                              e->ports[p->phys.v].kind != EPOCH_PORT_PHYSICAL))
 		return false;
+	if (!port_id_equal(p->phys, PORT_NONE) && p->phys.v >= e->n_ports)
+		return false;
 	if (!span_in(h, p->addresses, sizeof(struct epoch_address), 8) ||
 	        !span_in(h, p->groups, sizeof(struct ip6_addr), 1) ||
 	        !span_in(h, p->vlans, sizeof(uint16_t), 2))
