@@ -1,8 +1,5 @@
 /* IPv6 packets that ask for nothing but forwarding, in passes over the burst; as fast4.c. */
-#include "services/router/router_internal.h"
-
-#define PREFETCH_AHEAD 6u
-#define NEIGHBOR_SLOTS 256u
+#include "services/router/fast.h"
 
 struct fast6 {
 	uint32_t n;
@@ -11,7 +8,9 @@ struct fast6 {
 	uint16_t at[BURST_MAX];
 	uint16_t total[BURST_MAX];
 	uint64_t received, received_bytes, forwarded_bytes;
-	const struct neighbor_entry *known[NEIGHBOR_SLOTS];
+	uint32_t serial;
+	struct fast_way way[FAST_WAYS];
+	struct fast_way other;
 };
 
 uint64_t fast6_bytes(void)
@@ -28,22 +27,19 @@ static always_inline bool plain_addr(uint8_t first)
 static always_inline void check(
         const struct router_call *c, const struct pkt *p, const uint8_t *l3, struct fast6 *f, uint32_t i)
 {
-	const struct port_view *in = &c->view->port[p->port.v % EPOCH_PORTS_MAX];
 	uint32_t here = (uint32_t)p->len - p->l3_off, k = f->n, total;
+	int32_t lacks;
 	uint64_t w;
-	bool plain;
 
-	if (unlikely((p->ethertype != ETHER_TYPE_IPV6) | (p->type != PKT_HOST) | (p->trace != 0) |
-	             (p->csum == PKT_CSUM_PARTIAL) | (p->len != p->total_len) | (here < IPV6_HDR_LEN) |
-	             !(in->plain & PORT_IN6) | (p->port.v >= EPOCH_PORTS_MAX) |
-	             ((uint32_t)p->data_off + p->l3_off < PKT_META_BYTES + ETHER_HDR_LEN)))
+	if (unlikely(fast_odd(p, ETHER_TYPE_IPV6, IPV6_HDR_LEN)))
 		return;
 	w = wire_load_raw64(l3);
 	total = IPV6_HDR_LEN + __builtin_bswap16((uint16_t)(w >> 32));
-	plain = plain_addr(wire_load_u8(l3 + 8));
-	plain &= plain_addr(wire_load_u8(l3 + 24));
-	if (unlikely(((uint8_t)w >> 4 != 6) | ((uint8_t)(w >> 48) == IP_PROTO_HOP_BY_HOP) |
-	             ((uint8_t)(w >> 56) <= 1) | (total > here) | !plain))
+	lacks = (int32_t)(here - total) | ((int32_t)(w >> 56) - 2);
+	if (unlikely(lacks < 0) || unlikely((w & 0xf0) != 0x60) ||
+	        unlikely((uint8_t)(w >> 48) == IP_PROTO_HOP_BY_HOP) ||
+	        unlikely(!plain_addr(wire_load_u8(l3 + 8))) || unlikely(!plain_addr(wire_load_u8(l3 + 24))) ||
+	        unlikely(!(c->view->port[p->port.v].plain & PORT_IN6)))
 		return;
 	f->dst[k] = wire_load_ip6(l3 + 24);
 	f->at[k] = (uint16_t)i;
@@ -57,102 +53,95 @@ static void check_all(const struct router_call *c, struct fast6 *f)
 
 	f->n = 0;
 	for (uint32_t i = 0; i < b->n; i++) {
-		if (i + PREFETCH_AHEAD < b->n)
-			__builtin_prefetch(
-			        b->frame[i + PREFETCH_AHEAD] + b->pkt[i + PREFETCH_AHEAD].l3_off, 1);
+		uint32_t ahead = MIN(i + FAST_AHEAD, b->n - 1);
+
+		__builtin_prefetch(b->frame[ahead] + b->pkt[ahead].l3_off, 1);
 		if (likely(!b->more[i]))
 			check(c, &b->pkt[i], b->frame[i] + b->pkt[i].l3_off, f, i);
 	}
 }
 
-/* The way of packet k: out port and next hop; false where it is not plain. */
-static always_inline bool choose(const struct router_call *c, const struct fast6 *f, uint32_t k,
-        struct port_id *port, struct ip6_addr *next_hop)
+static struct fast_way *way_of_other(
+        const struct router_call *c, struct fast6 *f, const struct fib_group *g, uint32_t k)
 {
 	const struct pkt *p = &c->burst->pkt[f->at[k]];
-	const struct fib_group *g = fib_group(&c->view->fib, f->group[k]);
 	const struct fib_hop *hop = &g->hop;
-	const struct port_view *out;
-	uint32_t mtu;
 
-	if (unlikely(g->n_hops > 1)) {
+	if (g->n_hops > 1) {
 		struct ip6_addr src = wire_load_ip6(c->burst->frame[f->at[k]] + p->l3_off + 8);
 
 		hop = fib_hops_select(&c->view->fib, g, route_hash(c, p, &src, &f->dst[k]));
 	}
-	out = &c->view->port[hop->port.v % EPOCH_PORTS_MAX];
-	mtu = MAX(g->mtu ? MIN(g->mtu, (uint32_t)out->mtu) : out->mtu, IPV6_MTU_MIN);
-	if (unlikely((g->type != FIB_UNICAST) & (g->type != FIB_CONNECTED)) ||
-	        unlikely(!(out->plain & PORT_OUT6) | (hop->port.v >= EPOCH_PORTS_MAX) | (f->total[k] > mtu) |
-	                 (port_id_equal(hop->port, p->port) & out->redirects)))
-		return false;
-	*port = hop->port;
-	*next_hop = g->type == FIB_CONNECTED ? f->dst[k] : hop->gateway;
-	return true;
+	fast_way_resolve(
+	        c, &f->other, g, hop, g->type == FIB_UNICAST ? &hop->gateway : &f->dst[k], ETHER_TYPE_IPV6);
+	return &f->other;
 }
 
-static always_inline bool find_neighbor(const struct router_call *c, struct fast6 *f, uint32_t group,
-        struct port_id port, const struct ip6_addr *next_hop, struct mac_addr *mac)
+static __attribute__((noinline)) struct fast_way *way_resolve(
+        const struct router_call *c, struct fast6 *f, uint32_t k)
 {
-	const struct neighbor_entry *e = f->known[group % NEIGHBOR_SLOTS];
+	const struct fib_group *g = fib_group(&c->view->fib, f->group[k]);
+	struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
 
-	if (likely(e && neighbor_usable(e, port, next_hop, mac)))
-		return true;
-	e = neighbor_find(&c->router->table, port, next_hop);
-	if (!e || !neighbor_usable(e, port, next_hop, mac))
-		return false;
-	f->known[group % NEIGHBOR_SLOTS] = e;
-	return true;
+	if (g->type == FIB_UNICAST && g->n_hops == 1) {
+		fast_way_resolve(c, way, g, &g->hop, &g->hop.gateway, ETHER_TYPE_IPV6);
+		way->key = (uint64_t)f->serial << 32 | f->group[k];
+		return way;
+	}
+	if (g->type == FIB_UNICAST || g->type == FIB_CONNECTED)
+		return way_of_other(c, f, g, k);
+	f->other.mtu = 0;
+	return &f->other;
 }
 
-static always_inline void rewrite(const struct router_call *c, struct fast6 *f, uint32_t k,
-        struct port_id out, const struct mac_addr *mac)
+static always_inline void forward(struct burst *b, struct fast6 *f, uint32_t k, const struct fast_way *way)
 {
-	struct burst *b = c->burst;
-	uint32_t i = f->at[k];
+	uint32_t i = f->at[k], total = f->total[k];
 	struct pkt *p = &b->pkt[i];
 	uint8_t *l3 = b->frame[i] + p->l3_off;
 
 	l3[7]--;
-	ether_write(l3 - ETHER_HDR_LEN, mac, &c->view->port[out.v].mac, ETHER_TYPE_IPV6);
-	f->received++;
-	f->received_bytes += (uint32_t)p->len - p->l3_off;
-	f->forwarded_bytes += f->total[k];
-	b->frame[i] = l3 - ETHER_HDR_LEN;
-	p->data_off = (uint16_t)(p->data_off + p->l3_off - ETHER_HDR_LEN);
-	p->len = (uint16_t)(ETHER_HDR_LEN + f->total[k]);
-	p->total_len = p->len;
-	p->l4_off = p->l4_off > p->l3_off ? (uint16_t)(p->l4_off - p->l3_off + ETHER_HDR_LEN) : 0;
-	p->l3_off = ETHER_HDR_LEN;
 	p->flags &= (uint16_t) ~(PKT_F_TAGGED | PKT_F_TAGGED2);
-	p->out = out;
-	burst_pass(b, i, out_id(OUT_TX, b->lane));
+	f->received_bytes += (uint32_t)p->len - p->l3_off;
+	f->forwarded_bytes += total;
+	f->received++;
+	fast_send(b, i, l3, total, p->l4_off > p->l3_off ? p->l4_off - p->l3_off + ETHER_HDR_LEN : 0, way);
 }
 
-void fast6(const struct router_call *c)
+static void forward_all(const struct router_call *c, struct fast6 *f)
+{
+	uint64_t serial = (uint64_t)f->serial << 32;
+
+	for (uint32_t k = 0; k < f->n; k++) {
+		const struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
+
+		if (unlikely(way->key != (serial | f->group[k])))
+			way = way_resolve(c, f, k);
+		if (unlikely(f->total[k] > way->mtu) ||
+		        unlikely(way->redirect_port == c->burst->pkt[f->at[k]].port.v))
+			continue;
+		forward(c->burst, f, k, way);
+	}
+}
+
+uint32_t fast6(const struct router_call *c)
 {
 	struct fast6 *f = c->router->fast6;
 
 	f->received = f->received_bytes = f->forwarded_bytes = 0;
-	if (!c->view->has_fib)
-		return;
+	if (!c->view->has_fib || !c->burst->n)
+		return 0;
 	check_all(c, f);
 	if (!f->n)
-		return;
+		return 0;
 	fib6_lookup_bulk(&c->view->fib, f->dst, f->group, f->n);
-	for (uint32_t k = 0; k < f->n; k++) {
-		struct ip6_addr next_hop;
-		struct mac_addr mac;
-		struct port_id out;
-
-		if (likely(choose(c, f, k, &out, &next_hop)) &&
-		        likely(find_neighbor(c, f, f->group[k], out, &next_hop, &mac)))
-			rewrite(c, f, k, out, &mac);
-	}
+	f->serial++;
+	forward_all(c, f);
 	if (!f->received)
-		return;
+		return 0;
 	burst_count(c->burst, STAT_IP6_IN_RECEIVES, f->received);
 	burst_count(c->burst, STAT_IP6_IN_OCTETS, f->received_bytes);
 	burst_count(c->burst, STAT_IP6_OUT_FORW_DATAGRAMS, f->received);
 	burst_count(c->burst, STAT_IP6_OUT_OCTETS, f->forwarded_bytes);
+	return (uint32_t)f->received;
 }

@@ -28,11 +28,15 @@ static void input_one(const struct router_call *c, struct pkt_ref r)
 void input_rx(const struct router_call *c)
 {
 	struct burst *b = c->burst;
+	uint32_t done = 0;
 
 	if (likely(!c->router->plain_only_slow)) {
-		fast4(c);
-		fast6(c);
+		done = fast4(c);
+		if (done < b->n)
+			done += fast6(c);
 	}
+	if (likely(done == b->n))
+		return;
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (likely(burst_decided(b, i)))
 			continue;

@@ -231,9 +231,9 @@ struct ip6 {
 };
 
 /* The passes over a burst of INPUT_RX (fast4.c, fast6.c): forward what is plain, leave the rest without a
- * verdict. */
-void fast4(const struct router_call *c);
-void fast6(const struct router_call *c);
+ * verdict.  How many they forwarded. */
+uint32_t fast4(const struct router_call *c);
+uint32_t fast6(const struct router_call *c);
 uint64_t fast4_bytes(void);
 uint64_t fast6_bytes(void);
 

@@ -1,0 +1,146 @@
+/* What the router costs a packet, in a fixture: bursts of 64 packets of 64 bytes, all in the caches, the
+ * frame around the stage left out but for the journal.  A JSON line a case; nanoseconds a packet, the median
+ * of the rounds. */
+#include "tests/unit/router/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define BURST  64u
+#define ROUNDS 31u
+#define BURSTS 2000u
+
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NANOS_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The packets of a burst, as the frame would find them. */
+struct saved {
+	struct pkt pkt[BURST];
+	uint8_t *frame[BURST];
+	uint8_t bytes[BURST][64];
+};
+
+static void save(struct world *w, struct saved *s)
+{
+	memcpy(s->pkt, w->f.burst.pkt, sizeof s->pkt);
+	memcpy(s->frame, w->f.burst.frame, sizeof s->frame);
+	for (uint32_t i = 0; i < BURST; i++)
+		memcpy(s->bytes[i], s->frame[i], 64);
+}
+
+static void restore(struct world *w, const struct saved *s)
+{
+	struct burst *b = &w->f.burst;
+
+	burst_reset(b, INPUT_RX, BURST);
+	memcpy(b->pkt, s->pkt, sizeof s->pkt);
+	memcpy(b->frame, s->frame, sizeof s->frame);
+	for (uint32_t i = 0; i < BURST; i++)
+		memcpy(s->frame[i], s->bytes[i], 64);
+	w->f.spare.used = 0;
+}
+
+/* Nanoseconds a packet of `bursts` bursts; without the stage, what restoring costs. */
+static double round_ns(struct world *w, const struct saved *s, bool with_stage)
+{
+	uint64_t start = clock_ns();
+
+	for (uint32_t n = 0; n < BURSTS; n++) {
+		restore(w, s);
+		if (!with_stage)
+			continue;
+		journal_open(&w->f.journal, 0, 0, BURST);
+		world_run(w);
+		journal_commit(&w->f.journal);
+	}
+	return (double)(clock_ns() - start) / (BURSTS * BURST);
+}
+
+static void measure(struct world *w, const char *name)
+{
+	static struct saved s;
+	double ns[ROUNDS];
+
+	save(w, &s);
+	for (uint32_t i = 0; i < ROUNDS; i++)
+		ns[i] = round_ns(w, &s, true) - round_ns(w, &s, false);
+	qsort(ns, ROUNDS, sizeof ns[0], by_value);
+	round_ns(w, &s, true);
+	for (uint32_t i = 0; i < BURST; i++)
+		if (w->f.burst.verdict[i].kind != VERDICT_PASS) {
+			fprintf(stderr, "%s: packet %u did not pass\n", name, i);
+			exit(1);
+		}
+	printf("{\"bench\":\"router\",\"case\":\"%s\",\"value\":%.2f,\"unit\":\"ns/"
+	       "packet\",\"spread\":%.2f}\n",
+	        name, ns[ROUNDS / 2], ns[ROUNDS - 1] - ns[0]);
+}
+
+static void bench_forward4(struct world *w, const char *name, uint32_t flows, struct be32 net)
+{
+	world_begin(w, INPUT_RX);
+	for (uint32_t i = 0; i < BURST; i++)
+		world_add4(w, &(struct frame4){.port = P0,
+		                      .src = HOST(0, 2),
+		                      .dst = be32_from_host(be32_to_host(net) + i % flows),
+		                      .proto = IP_PROTO_UDP,
+		                      .payload_len = 22});
+	measure(w, name);
+	w->begun = false;
+}
+
+static void bench_forward6(struct world *w)
+{
+	world_begin(w, INPUT_RX);
+	for (uint32_t i = 0; i < BURST; i++)
+		world_add6(w, &(struct frame6){.port = P0,
+		                      .src = IP6(0, 2),
+		                      .dst = IP6(0x10, (uint8_t)i),
+		                      .next_header = IP_PROTO_UDP,
+		                      .payload_len = 10});
+	measure(w, "forward6");
+	w->begun = false;
+}
+
+static void bench_deliver4(struct world *w)
+{
+	world_begin(w, INPUT_RX);
+	for (uint32_t i = 0; i < BURST; i++)
+		world_add4(w, &(struct frame4){.port = P0,
+		                      .src = HOST(0, 2),
+		                      .dst = HOST(0, 1),
+		                      .proto = IP_PROTO_UDP,
+		                      .payload_len = 22});
+	measure(w, "deliver4");
+	w->begun = false;
+}
+
+int main(void)
+{
+	struct world w;
+
+	world_init(&w, 1);
+	bench_forward4(&w, "forward4 1 route", 1, IP4(192, 0, 2, 9));
+	bench_forward4(&w, "forward4 64 destinations", 64, IP4(192, 0, 2, 0));
+	bench_forward4(&w, "forward4 ecmp", 64, IP4(198, 51, 100, 0));
+	bench_forward4(&w, "forward4 connected", 1, HOST(1, 2));
+	bench_forward6(&w);
+	bench_deliver4(&w);
+	((struct router *)w.worker)->plain_only_slow = true;
+	bench_forward4(&w, "forward4 the long way", 1, IP4(192, 0, 2, 9));
+	world_free(&w);
+	return 0;
+}
