@@ -35,6 +35,8 @@ void lab_free(struct lab *lab)
 	char path[512];
 
 	ingest_stage.detach(lab->worker);
+	while (lab->n_dead)
+		ingest_stage.detach(lab->dead[--lab->n_dead]);
 	fixture_free(&lab->f);
 	free(lab->region);
 	while ((e = readdir(d))) {
@@ -162,7 +164,8 @@ void lab_end(struct lab *lab)
 void lab_die(struct lab *lab)
 {
 	fixture_cut(&lab->f);
-	ingest_stage.detach(lab->worker);
+	cr_assert_lt(lab->n_dead, LAB_DEATHS);
+	lab->dead[lab->n_dead++] = lab->worker;
 	lab_attach(lab);
 }
 

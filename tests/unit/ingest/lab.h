@@ -12,7 +12,8 @@
 #include "services/ingest/ingest.h"
 #include "tests/unit/fixture/fixture.h"
 
-#define LAB_TEXT 1024u
+#define LAB_TEXT   1024u
+#define LAB_DEATHS 2048u
 
 struct lab {
 	struct fixture f;
@@ -22,6 +23,8 @@ struct lab {
 	struct epoch epoch;
 	uint32_t number;
 	void *worker;
+	void *dead[LAB_DEATHS]; /* which a real death would not have closed anything of */
+	uint32_t n_dead;
 	char dir[64]; /* for files; removed by lab_free */
 };
 

@@ -443,6 +443,29 @@ Test(nic_pcap, drops_what_cannot_be_written)
 	cr_assert_eq(st.st_size, 24 + 16 + 64);
 }
 
+Test(nic_pcap, cuts_off_what_was_not_committed)
+{
+	uint8_t frame[64];
+	struct stat st;
+
+	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "out=%s", lab_path(&lab, "out.pcap"));
+	lab_adopt(&lab, 0);
+	make_frame(frame, sizeof frame, 1);
+	for (uint32_t round = 0; round < 3; round++) {
+		lab_begin_tx(&lab, 1);
+		for (uint32_t i = 0; i < 1 + round; i++)
+			lab_add(&lab, frame, sizeof frame, 0);
+		lab_send(&lab, 1);
+		if (round == 1)
+			lab_die(&lab);
+		else
+			lab_end(&lab);
+		lab_adopt(&lab, 1);
+		cr_assert_eq(stat(lab_path(&lab, "out.pcap"), &st), 0);
+		cr_assert_eq(st.st_size, 24 + (round < 2 ? 1 : 4) * (16 + 64));
+	}
+}
+
 Test(nic_pcap, refuses_a_file_that_has_lost_what_was_written)
 {
 	uint8_t frame[64];

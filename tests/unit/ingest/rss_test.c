@@ -115,7 +115,7 @@ static uint32_t put_ipv6(uint8_t *ip, uint64_t *random, uint32_t room)
 Test(rss, hashes_any_frame_as_the_definition_over_its_dissection)
 {
 	uint64_t random = 0x5eed;
-	uint32_t with_ports = 0, with_hash = 0;
+	uint32_t with_hash = 0;
 	uint8_t frame[256];
 
 	for (uint32_t round = 0; round < 200000; round++) {
@@ -132,7 +132,6 @@ Test(rss, hashes_any_frame_as_the_definition_over_its_dissection)
 		wire_store_u16(frame + at - 2, (uint16_t)(r >> 36 & 15 ? type : type + 1));
 		cr_assert_eq(rss_frame(frame, at + room), oracle(frame, at + room), "round %u", round);
 		with_hash += rss_frame(frame, at + room) != 0;
-		with_ports += oracle(frame, at + room) != 0;
 	}
 	cr_assert_gt(with_hash, 100000);
 	cr_assert_eq(rss_frame(frame, 13), 0);
