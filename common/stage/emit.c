@@ -34,11 +34,17 @@ void emit_free(struct worker *w, struct pkt_index index)
 		w->out[out].full++;
 }
 
+static const enum trace_code pass_event[OUT_KINDS] = {
+        [OUT_RX] = TRACE_VERDICT_RX,
+        [OUT_TX] = TRACE_VERDICT_TX,
+        [OUT_PUNT] = TRACE_VERDICT_PUNT,
+};
+
 static void trace_verdict(struct worker *w, const struct pkt *p, const struct verdict *v)
 {
 	switch ((enum verdict_kind)v->kind) {
 	case VERDICT_PASS:
-		trace(&w->log, p->trace, TRACE_VERDICT_PASS, v->out.v / LANES_MAX, v->out.v % LANES_MAX);
+		trace(&w->log, p->trace, pass_event[v->out.v / LANES_MAX], v->out.v % LANES_MAX);
 		break;
 	case VERDICT_DROP: trace(&w->log, p->trace, TRACE_VERDICT_DROP, v->reason); break;
 	case VERDICT_DELIVERED:

@@ -328,9 +328,12 @@ int worker_sleep(struct worker *w, nanos_t now)
 	__atomic_store_n(&w->status->idle, w->status->idle | 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(
 	        __ATOMIC_SEQ_CST); /* with commit_wake's, between publishing and looking whether we sleep */
-	if (!worker_has_work(w, now) && !__atomic_load_n(&w->control->stop, __ATOMIC_RELAXED))
+	if (!worker_has_work(w, now) && !__atomic_load_n(&w->control->stop, __ATOMIC_RELAXED)) {
+		if (w->on_sleep)
+			bell_ring(w->on_sleep);
 		err = bell_wait(&w->appliance->bell[w->id], NULL, 0,
 		        shared || next == NANOS_NEVER ? NANOS_NEVER : next - now);
+	}
 	bell_clear(&w->appliance->bell[w->id]);
 	__atomic_store_n(&w->status->idle, (w->status->idle | 1) + 1, __ATOMIC_RELEASE);
 	arm(w, false);

@@ -71,8 +71,10 @@ struct worker {
 
 	struct epoch epochs[2]; /* by number & 1 */
 	uint32_t newest;        /* adopted */
-	bool fused;             /* shares its thread with the others: nobody sleeps */
-	bool interrupted;       /* the predecessor died in a burst (for tests) */
+	struct bell
+	        *on_sleep; /* rung when the worker has gone to sleep, for who keeps a shared clock; or NULL */
+	bool fused;        /* shares its thread with the others: nobody sleeps */
+	bool interrupted;  /* the predecessor died in a burst (for tests) */
 
 	struct pace_settings pace;
 	struct pace_round round;

@@ -8,7 +8,9 @@
 
 /* The frame's own: what every stage may say. */
 #define TRACE_EVENTS_FRAME(X)                                                                                \
-	X(VERDICT_PASS, "handed to {u} lane {u}")                                                            \
+	X(VERDICT_RX, "handed on towards the applications, lane {u}")                                        \
+	X(VERDICT_TX, "handed on towards the wire, lane {u}")                                                \
+	X(VERDICT_PUNT, "handed to lane {u}, which owns neighbors and ICMP")                                 \
 	X(VERDICT_DROP, "dropped: {r}")                                                                      \
 	X(VERDICT_DELIVERED, "delivered")                                                                    \
 	X(VERDICT_HELD, "held")                                                                              \

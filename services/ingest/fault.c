@@ -171,6 +171,9 @@ static void spoil(struct nic *nic, struct pkt_ref r, enum way way)
 	if (chance(nic, way, f->truncate) && r.pkt->len > 1) {
 		r.pkt->len = (uint16_t)(1 + draw(nic, way) % (r.pkt->len - 1u));
 		r.pkt->total_len = r.pkt->len;
+		r.pkt->l3_off = MIN(
+		        r.pkt->l3_off, r.pkt->len); /* or the frame's own checks refuse it later */
+		r.pkt->l4_off = MIN(r.pkt->l4_off, r.pkt->len);
 	}
 }
 

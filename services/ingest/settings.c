@@ -36,7 +36,7 @@ static const struct key keys[] = {
         SHARE("fault.reorder", fault.reorder),
         SHARE("fault.corrupt", fault.corrupt),
         SHARE("fault.truncate", fault.truncate),
-        {"fault.delay", VALUE_U32, FOR_PCAP | FOR_LOOP, AT(fault.delay_ms), 0, SETTINGS_DELAY_MAX},
+        {"fault.delay_ms", VALUE_U32, FOR_PCAP | FOR_LOOP, AT(fault.delay_ms), 0, SETTINGS_DELAY_MAX},
 };
 
 static const char *const pace_words[] = {

@@ -13,7 +13,7 @@
  *     any   fault.seed=N       the same seed gives the same faults (1)
  *           fault.drop=N       parts per million of the frames, each way; the same for
  *           fault.repeat, fault.reorder, fault.corrupt, fault.truncate
- *           fault.delay=N      milliseconds: each frame comes so much later at the most
+ *           fault.delay_ms=N      milliseconds: each frame comes so much later at the most
  */
 #ifndef SLUICE_SERVICES_INGEST_SETTINGS_H
 #define SLUICE_SERVICES_INGEST_SETTINGS_H
