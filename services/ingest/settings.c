@@ -25,8 +25,7 @@ struct key {
 static const struct key keys[] = {
         {"in", VALUE_FILE, FOR_PCAP, AT(in)},
         {"out", VALUE_FILE, FOR_PCAP, AT(out)},
-        {"pace", VALUE_PACE, FOR_PCAP, AT(pace)},
-        {"rate", VALUE_U64, FOR_PCAP, AT(rate), 1, NANOS_PER_SEC},
+        {"pace", VALUE_PACE, FOR_PCAP, AT(pace), 1, NANOS_PER_SEC},
         {"loop", VALUE_U64, FOR_PCAP, AT(loop), 0, UINT32_MAX},
         {"peer", VALUE_NAME, FOR_LOOP, AT(peer)},
         {"capacity", VALUE_U32, FOR_LOOP, AT(capacity), 1, LOOP_CAPACITY_MAX},
@@ -38,9 +37,6 @@ static const struct key keys[] = {
         SHARE("fault.truncate", fault.truncate),
         {"fault.delay_ms", VALUE_U32, FOR_PCAP | FOR_LOOP, AT(fault.delay_ms), 0, SETTINGS_DELAY_MAX},
 };
-
-static const char *const pace_words[] = {
-        [PACE_CAPTURE] = "capture", [PACE_MAX] = "max", [PACE_RATE] = "rate"};
 
 struct piece {
 	const char *text;
@@ -75,14 +71,15 @@ static bool take_number(struct piece value, uint64_t min, uint64_t max, uint64_t
 	return value.len && x >= min && x <= max;
 }
 
-static bool take_pace(struct piece value, enum settings_pace *to)
+static bool take_pace(struct nic_settings *s, const struct key *key, struct piece value)
 {
-	for (size_t i = 0; i < ARRAY_LEN(pace_words); i++)
-		if (piece_is(value, pace_words[i])) {
-			*to = (enum settings_pace)i;
-			return true;
-		}
-	return false;
+	if (piece_is(value, "capture"))
+		s->pace = PACE_CAPTURE;
+	else if (piece_is(value, "max"))
+		s->pace = PACE_MAX;
+	else
+		s->pace = PACE_RATE;
+	return s->pace != PACE_RATE || take_number(value, key->min, key->max, &s->rate);
 }
 
 static bool take_value(struct nic_settings *s, const struct key *key, struct piece value)
@@ -92,8 +89,8 @@ static bool take_value(struct nic_settings *s, const struct key *key, struct pie
 
 	switch (key->kind) {
 	case VALUE_FILE: return take_text(value, to, SETTINGS_FILE_BYTES);
-	case VALUE_NAME: return take_text(value, to, EPOCH_NAME_LEN);
-	case VALUE_PACE: return take_pace(value, to);
+	case VALUE_NAME: return !value.len || take_text(value, to, EPOCH_NAME_LEN);
+	case VALUE_PACE: return take_pace(s, key, value);
 	case VALUE_U32:
 		if (!take_number(value, key->min, key->max, &x))
 			return false;
@@ -118,7 +115,7 @@ static void say_wanted(const struct key *key, struct piece value, char *error, s
 	switch (key->kind) {
 	case VALUE_FILE: snprintf(end, left, "a file name"); break;
 	case VALUE_NAME: snprintf(end, left, "a port's name"); break;
-	case VALUE_PACE: snprintf(end, left, "one of capture, max, rate"); break;
+	case VALUE_PACE: snprintf(end, left, "capture, max, or a number of frames a second"); break;
 	case VALUE_U32:
 	case VALUE_U64:
 		snprintf(end, left, "a number from %llu to %llu", (unsigned long long)key->min,
@@ -163,27 +160,6 @@ static int take_setting(struct nic_settings *s, uint32_t driver, struct piece se
 	return 0;
 }
 
-static bool was_seen(uint32_t seen, const char *name)
-{
-	const struct key *key = find_key((struct piece){name, strlen(name)}, FOR_PCAP | FOR_LOOP);
-
-	return seen & 1u << (key - keys);
-}
-
-/* pace and rate belong together. */
-static int settle_pace(struct nic_settings *s, uint32_t seen, char *error, size_t size)
-{
-	bool pace = was_seen(seen, "pace"), rate = was_seen(seen, "rate");
-
-	if (rate && !pace)
-		s->pace = PACE_RATE;
-	if (rate == (s->pace == PACE_RATE))
-		return 0;
-	snprintf(error, size, "driver setting `rate`: %s",
-	        rate ? "goes only with pace=rate" : "is needed with pace=rate");
-	return -EINVAL;
-}
-
 int settings_parse(
         struct nic_settings *settings, enum epoch_driver driver, const char *text, char *error, size_t size)
 {
@@ -200,7 +176,7 @@ int settings_parse(
 		err = take_setting(settings, which, (struct piece){text, len}, &seen, error, size);
 		text += len + (text[len] == ';');
 	}
-	return err ? err : settle_pace(settings, seen, error, size);
+	return err;
 }
 
 bool settings_faulty(const struct nic_settings *settings)

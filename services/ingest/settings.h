@@ -5,15 +5,16 @@
  *
  *     pcap  in=FILE            classic pcap or pcapng; without it nothing comes in
  *           out=FILE           classic pcap, nanoseconds, Ethernet; without it what is sent is forgotten
- *           pace=WORD          capture (the default): as the timestamps say; max; rate
- *           rate=N             frames a second; pace=rate goes without saying
+ *           pace=capture       as the timestamps say; this is the default
+ *           pace=max           as fast as they are taken
+ *           pace=N             so many frames a second
  *           loop=N             how often the file is played (1); 0: for ever.  Then it is kept in memory.
- *     loop  peer=PORT          what this port sends arrives there; without it on the port itself
+ *     loop  peer=PORT          what this port sends arrives there; without it, or empty, on the port itself
  *           capacity=N         frames that the way to the peer holds (256; at most 512)
  *     any   fault.seed=N       the same seed gives the same faults (1)
  *           fault.drop=N       parts per million of the frames, each way; the same for
  *           fault.repeat, fault.reorder, fault.corrupt, fault.truncate
- *           fault.delay_ms=N      milliseconds: each frame comes so much later at the most
+ *           fault.delay_ms=N   each frame comes so much later at the most
  */
 #ifndef SLUICE_SERVICES_INGEST_SETTINGS_H
 #define SLUICE_SERVICES_INGEST_SETTINGS_H

@@ -166,7 +166,7 @@ Test(fault, delays_at_random_up_to_a_bound)
 	uint64_t seen[FRAMES + 1] = {0};
 	uint32_t went = 0, out_of_order = 0, last = 0;
 
-	play(&one, "fault.delay=20", NULL);
+	play(&one, "fault.delay_ms=20", NULL);
 	for (uint32_t i = 0; i < one.n; i++) {
 		if (one.event[i].what != WENT_ON)
 			continue;
@@ -204,7 +204,7 @@ Test(fault, changes_one_bit_or_cuts)
 
 #define ALL                                                                                                  \
 	"fault.drop=50000;fault.repeat=50000;fault.reorder=50000;fault.corrupt=50000;fault.truncate=50000;"  \
-	"fault.delay=3;pace=max"
+	"fault.delay_ms=3;pace=max"
 
 /* Frames without their order: with delays, what is told in which burst depends on the clock of bursts. */
 static int by_number(const void *a, const void *b)
@@ -261,7 +261,7 @@ Test(fault, keeps_a_bounded_number_of_frames)
 	uint32_t n, got = 0, kept = 0;
 
 	make_capture(lab_path(&lab, "in"), FRAMES, NANOS_PER_MS);
-	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;pace=max;fault.delay=60000", lab_path(&lab, "in"));
+	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;pace=max;fault.delay_ms=60000", lab_path(&lab, "in"));
 	lab_adopt(&lab, 0);
 	while ((n = lab_receive(&lab, 0, 64))) {
 		for (uint32_t i = 0; i < n; i++) {
@@ -284,7 +284,7 @@ Test(fault, keeps_a_bounded_number_of_frames)
 Test(fault, gives_what_it_kept_back_when_the_port_vanishes)
 {
 	make_capture(lab_path(&lab, "in"), FRAMES, NANOS_PER_MS);
-	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;pace=max;fault.delay=60000", lab_path(&lab, "in"));
+	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;pace=max;fault.delay_ms=60000", lab_path(&lab, "in"));
 	lab_adopt(&lab, 0);
 	cr_assert_eq(lab_receive(&lab, 0, 64), 64);
 	lab_end(&lab);
@@ -390,7 +390,7 @@ Test(fault, delays_over_a_cable)
 	uint8_t frame[64];
 	uint32_t n, got = 0;
 
-	lab_port(&lab, 0, EPOCH_DRIVER_LOOP, "fault.delay=5;fault.repeat=1000000");
+	lab_port(&lab, 0, EPOCH_DRIVER_LOOP, "fault.delay_ms=5;fault.repeat=1000000");
 	lab_adopt(&lab, 0);
 	lab_begin_tx(&lab, 0);
 	for (uint32_t i = 0; i < 50; i++) {

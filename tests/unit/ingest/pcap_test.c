@@ -201,7 +201,7 @@ Test(nic_pcap, keeps_time_over_rounds)
 
 Test(nic_pcap, plays_at_a_rate)
 {
-	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;rate=1000000", lab_path(&lab, "in.pcap"));
+	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;pace=1000000", lab_path(&lab, "in.pcap"));
 	lab_adopt(&lab, 500);
 	cr_assert_eq(lab_receive(&lab, 500, 64), 1);
 	lab_end(&lab);

@@ -21,9 +21,9 @@ static void refuses(enum epoch_driver driver, const char *text, const char *says
 Test(settings, reads_all_keys)
 {
 	cr_assert(reads(EPOCH_DRIVER_PCAP,
-	                  "in=/a b/c.pcap;out=d;pace=rate;rate=1000;loop=0;fault.seed=18446744073709551615"
+	                  "in=/a b/c.pcap;out=d;pace=1000;loop=0;fault.seed=18446744073709551615"
 	                  ";fault.drop=1000000;fault.repeat=2;fault.reorder=3;fault.corrupt=4;"
-	                  "fault.truncate=5;fault.delay=60000"),
+	                  "fault.truncate=5;fault.delay_ms=60000"),
 	        "%s", error);
 	cr_assert_str_eq(s.in, "/a b/c.pcap");
 	cr_assert_str_eq(s.out, "d");
@@ -51,8 +51,10 @@ Test(settings, has_defaults)
 	cr_assert_eq(s.capacity, 256);
 	cr_assert_eq(s.fault.seed, 1);
 	cr_assert_not(settings_faulty(&s));
-	cr_assert(reads(EPOCH_DRIVER_PCAP, "rate=7;"));
+	cr_assert(reads(EPOCH_DRIVER_PCAP, "pace=7;"));
 	cr_assert_eq(s.pace, PACE_RATE);
+	cr_assert(reads(EPOCH_DRIVER_LOOP, "peer="));
+	cr_assert_str_eq(s.peer, "");
 }
 
 Test(settings, says_what_is_wrong)
@@ -66,12 +68,10 @@ Test(settings, says_what_is_wrong)
 	refuses(EPOCH_DRIVER_PCAP, "in", "`in` has no value");
 	refuses(EPOCH_DRIVER_PCAP, "in=", "file name");
 	refuses(EPOCH_DRIVER_PCAP, "in=a;in=b", "`in` is given twice");
-	refuses(EPOCH_DRIVER_PCAP, "pace=slow", "one of capture, max, rate");
-	refuses(EPOCH_DRIVER_PCAP, "pace=rate", "is needed with pace=rate");
-	refuses(EPOCH_DRIVER_PCAP, "pace=max;rate=3", "goes only with pace=rate");
-	refuses(EPOCH_DRIVER_PCAP, "rate=0", "from 1 to");
-	refuses(EPOCH_DRIVER_PCAP, "rate=1x", "`1x`");
-	refuses(EPOCH_DRIVER_PCAP, "rate=-1", "from 1 to");
+	refuses(EPOCH_DRIVER_PCAP, "pace=slow", "capture, max, or a number of frames");
+	refuses(EPOCH_DRIVER_PCAP, "pace=0", "`0`");
+	refuses(EPOCH_DRIVER_PCAP, "pace=1x", "`1x`");
+	refuses(EPOCH_DRIVER_PCAP, "loop=-1", "from 0 to");
 	refuses(EPOCH_DRIVER_PCAP, "loop=18446744073709551616", "from 0 to");
 	refuses(EPOCH_DRIVER_PCAP, "loop=18446744073709551615999", "from 0 to");
 	refuses(EPOCH_DRIVER_PCAP, "fault.drop=1000001", "from 0 to 1000000");
@@ -91,7 +91,7 @@ Test(settings, keeps_within_a_short_room_for_errors)
 	char small[16];
 
 	memset(small, 'x', sizeof small);
-	cr_assert(settings_parse(&s, EPOCH_DRIVER_PCAP, "rate=zzzzzzzzzzzzzzzzzzzzzzz", small, 8));
+	cr_assert(settings_parse(&s, EPOCH_DRIVER_PCAP, "pace=zzzzzzzzzzzzzzzzzzzzzzz", small, 8));
 	cr_assert_eq(small[7], 0);
 	cr_assert_eq(small[8], 'x');
 }
