@@ -25,6 +25,12 @@
 	X(GROUP_QUERY, "version {u} query on {p} for group {6}")                                             \
 	X(GROUP_REPORTED, "another node on {p} reports group {6}")
 
+#define TRACE_EVENTS_REASSEMBLY(X)                                                                           \
+	X(FRAG_TAKEN, "fragment of bytes {u} to {u} waits for the others, {u} do now")                       \
+	X(FRAG_REFUSED, "fragment of bytes {u} to {u}: {r}")                                                 \
+	X(FRAG_GIVEN_UP, "the datagram of this fragment is given up after {t}: {r}")                         \
+	X(FRAG_WHOLE, "whole again: {u} bytes from {u} fragments, the largest of {u} bytes")
+
 #define TRACE_EVENTS_ROUTER(X)                                                                               \
 	X(IP4_SOUND, "IPv4 header is sound: {4} to {4}, protocol {u}, TTL {u}, {u} bytes")                   \
 	X(IP4_FLAW, "IPv4 header is not sound: check {u} failed")                                            \
@@ -62,6 +68,7 @@
 	X(PMTU6, "path MTU to {6} is {u}")                                                                   \
 	X(PUNT, "handed to lane 0 (0: from routing on, 1: for its neighbor, 2: for an ICMP error): {u}")     \
 	X(PUNTED, "taken over from another lane: {u}")                                                       \
-	TRACE_EVENTS_NEIGHBOR(X)
+	TRACE_EVENTS_NEIGHBOR(X)                                                                             \
+	TRACE_EVENTS_REASSEMBLY(X)
 
 #endif

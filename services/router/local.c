@@ -248,3 +248,14 @@ void local6(const struct router_call *c, struct pkt_ref r, struct ip6 *ip, bool 
 	else
 		deliver6(c, r, ip, group);
 }
+
+void local_whole(const struct router_call *c, struct outbox_entry *e)
+{
+	/* Its route is not at hand any more: how its first fragment came tells whether it went to a group. */
+	bool group = e->pkt.type == PKT_BROADCAST || e->pkt.type == PKT_MULTICAST;
+
+	if (e->pkt.ethertype == ETHER_TYPE_IPV4)
+		continue_whole4(c, e, group);
+	else
+		continue_whole6(c, e, group);
+}

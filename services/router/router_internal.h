@@ -277,6 +277,9 @@ void mss_clamp(
 void local4(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, bool group);
 void local6(const struct router_call *c, struct pkt_ref r, struct ip6 *ip, bool group);
 
+/* A datagram of ours that became whole in an earlier burst (reassembly_whole); gives the verdict. */
+void local_whole(const struct router_call *c, struct outbox_entry *e);
+
 /* Up to the session, to the lane of the flow. */
 void local_deliver(const struct router_call *c, struct pkt_ref r, uint32_t l4, uint8_t proto, uint32_t hash);
 

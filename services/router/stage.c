@@ -159,12 +159,21 @@ static void router_burst(void *worker, const struct epoch *epoch, nanos_t now, s
 	assert(burst->n == 0);
 }
 
+static void reassembly_due(const struct router_call *c)
+{
+	struct outbox_entry *e;
+
+	reassembly_timer(c);
+	for (uint32_t n = 0; n < REASSEMBLY_WHOLES_BURST && (e = reassembly_whole(c)); n++)
+		local_whole(c, e);
+}
+
 static void timer(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
 	struct router_call c = enter(worker, epoch, now, burst);
 
 	if (reassembly_next_timer(c.router) <= now)
-		reassembly_timer(&c);
+		reassembly_due(&c);
 	if (router_owns_links(&c) && neighbor_next_timer(&c.router->neighbor) <= now)
 		neighbor_timer(&c.router->neighbor, epoch, now, burst);
 }
@@ -205,6 +214,8 @@ static const char *check(const void *worker)
 	return wrong || r->lane ? wrong : neighbor_check(&r->neighbor);
 }
 
+#define LINES_PACKET 192u /* undo lines that a packet may need */
+
 const struct stage_ops router_stage = {
         .name = "router",
         .state_bytes = state_bytes,
@@ -218,6 +229,7 @@ const struct stage_ops router_stage = {
         .oldest_epoch = oldest_epoch,
         .held = held,
         .check = check,
-        .lines_a_packet = 192,
-        .lines_a_burst = NEIGHBOR_LINES_BURST + REASSEMBLY_LINES_BURST,
+        .lines_a_packet = LINES_PACKET,
+        .lines_a_burst = NEIGHBOR_LINES_BURST + REASSEMBLY_LINES_BURST +
+                         REASSEMBLY_WHOLES_BURST * LINES_PACKET,
 };
