@@ -175,8 +175,8 @@ Test(router_input4, delivers_what_is_for_us)
 	        STAT_ICMP_OUT_DEST_UNREACHS);
 	CASE((f->dst = HOST(0, 255), f->proto = 200, f->type = PKT_BROADCAST), DROP_IP_NOPROTO, 0, IN,
 	        STAT_IP_IN_UNKNOWN_PROTOS);
-	CASE((f->dst = HOST(0, 1), f->fragment = IPV4_MORE_FRAGMENTS, f->payload_len = 32), DROP_FRAG_MEMORY,
-	        0, IN);
+	CASE((f->dst = HOST(0, 1), f->fragment = IPV4_MORE_FRAGMENTS, f->payload_len = 33),
+	        DROP_FRAG_MALFORMED, 0, IN, STAT_IP_REASM_REQDS, STAT_IP_REASM_FAILS);
 	world_free(&w);
 }
 
