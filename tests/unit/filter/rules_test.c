@@ -117,6 +117,13 @@ Test(filter_rules, see_layer_2)
 	cr_expect(ingress_matches(frame, len, BED_ETH0));
 	one.inner_vlan = CLASSIFY_UNTAGGED;
 	cr_expect_not(ingress_matches(frame, len, BED_ETH0));
+
+	one.in_port.id[0].v = BED_SUB;
+	one.vlan = 5;
+	len = ether_write(frame, &bed_mac, &bed_peer, ETHER_TYPE_VLAN);
+	len += vlan_write(frame + len, 5, ETHER_TYPE_IPV4);
+	len = bed_udp4(frame, len, 46, 11, 22);
+	cr_expect(ingress_matches(frame, len, BED_ETH0), "one tag is not two");
 }
 
 Test(filter_rules, see_layers_3_and_4)

@@ -149,6 +149,17 @@ Test(filter_tx, a_chain_goes_out_as_one)
 	cr_expect_eq(bed.f.burst.pkt[first].total_len, 2 * 414 + 4);
 }
 
+Test(filter_tx, a_chain_is_as_long_as_all_of_it)
+{
+	uint32_t first = add_out(BED_ETH0, 1000), second = add_out(PORT_NONE, 1000);
+
+	bed.f.burst.more[first] = 1;
+	bed.f.burst.pkt[first].total_len += bed.f.burst.pkt[second].len;
+	bed_run(&bed);
+	expect_reason(first, DROP_TX_LENGTH);
+	expect_reason(second, DROP_TX_LENGTH);
+}
+
 Test(filter_tx, decisions_are_told)
 {
 	char text[128];

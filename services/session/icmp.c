@@ -1,0 +1,123 @@
+#include "common/wire/icmp.h"
+#include "common/wire/icmp6.h"
+#include "services/session/state.h"
+
+/* --- Errors that concern our sockets --- */
+
+/* Of what we sent: source is ours. */
+static bool quote_read4(const struct arrival *a, struct flow *flow, uint8_t *proto)
+{
+	const uint8_t *message = a->chain->part[0].at;
+	uint32_t len = MIN(a->chain->part[0].len, a->seg->l4_len);
+	struct icmp_view view = {.len = len};
+	struct icmp_quote quote;
+
+	if (len < ICMP_HDR_LEN || icmp_quote_check(message, &view, &quote))
+		return false;
+	flow->dst = ip6_addr_mapped(quote.ip.src);
+	flow->src = ip6_addr_mapped(quote.ip.dst);
+	flow->dport = quote.src_port;
+	flow->sport = quote.dst_port;
+	*proto = quote.ip.proto;
+	return true;
+}
+
+static bool quote_read6(const struct arrival *a, struct flow *flow, uint8_t *proto)
+{
+	const uint8_t *message = a->chain->part[0].at;
+	uint32_t len = MIN(a->chain->part[0].len, a->seg->l4_len);
+	struct icmp6_view view = {.len = len};
+	struct icmp6_quote quote;
+
+	if (len < ICMP6_HDR_LEN || icmp6_quote_check(message, &view, &quote))
+		return false;
+	flow->dst = quote.ip.src;
+	flow->src = quote.ip.dst;
+	flow->dport = quote.src_port;
+	flow->sport = quote.dst_port;
+	*proto = quote.chain.upper;
+	return true;
+}
+
+/* Linux __udp4_lib_err and tcp_v4_err: one that finds no socket is an error of ICMP's input. */
+void icmp_input(const struct session_call *c, const struct arrival *a)
+{
+	bool ipv6 = a->seg->ipv6;
+	struct flow flow = {.port = a->seg->port, .ipv6 = ipv6};
+	struct session_socket *sk = NULL;
+	uint8_t proto;
+
+	if (a->seg->proto != (ipv6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP) ||
+	        !(ipv6 ? quote_read6(a, &flow, &proto) : quote_read4(a, &flow, &proto))) {
+		burst_drop(c->b, a->i, DROP_ICMP_MALFORMED);
+		return;
+	}
+	if (proto == IP_PROTO_UDP)
+		sk = socket_lookup(c->s, &flow);
+	if (!sk) {
+		burst_count(c->b, ipv6 ? STAT_ICMP6_IN_ERRORS : STAT_ICMP_IN_ERRORS, 1);
+		burst_drop(c->b, a->i, DROP_NO_SOCKET);
+		return;
+	}
+	touch(c, sk);
+	sk->errors++;
+	trace(c->b->trace, c->b->pkt[a->i].trace, TRACE_SOCKET_ERROR, socket_ref(c->s, sk) - 1);
+	burst_deliver(c->b, a->i);
+}
+
+/* --- Errors that we send --- */
+
+/* RFC 1122 3.2.2 and RFC 4443 2.4 (e): not about what went to many, nor to who is no single host. */
+static bool may_answer(const struct session_call *c, const struct arrival *a)
+{
+	const struct segment *seg = a->seg;
+
+	if (c->b->pkt[a->i].type != PKT_HOST || segment_to_many(c, &c->b->pkt[a->i], seg) ||
+	        segment_to_broadcast_of_ours(c, seg))
+		return false;
+	if (seg->ipv6)
+		return !ip6_is_unspecified(&seg->src) && !ip6_is_multicast(&seg->src);
+	return !ipv4_is_martian_source(seg->src.w32[3]) && !ipv4_is_reserved(seg->src.w32[3]);
+}
+
+/* The beginning of the packet from its IP header on. */
+static void quote_copy(const struct session_call *c, const struct arrival *a, uint8_t *to, uint32_t len)
+{
+	const struct pkt *p = &c->b->pkt[a->i];
+	uint32_t l3 = MIN(a->seg->l3_len, len);
+
+	memcpy(to, c->b->frame[a->i] + p->l3_off, l3);
+	chain_copy(a->chain, 0, to + l3, len - l3);
+}
+
+void unreachable_send(const struct session_call *c, const struct arrival *a, uint32_t l4_len)
+{
+	bool ipv6 = a->seg->ipv6;
+	uint32_t room = ipv6 ? IPV6_MTU_MIN - IPV6_HDR_LEN : ICMP_ERROR_LEN_MAX - IPV4_HDR_LEN;
+	uint32_t quote = MIN(a->seg->l3_len + l4_len, room - ICMP_HDR_LEN);
+	struct reply reply = {
+	        .src = a->seg->dst,
+	        .dst = a->seg->src,
+	        .port = a->seg->port,
+	        .ipv6 = ipv6,
+	        .proto = ipv6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP,
+	        .tos = ipv6 ? 0 : (a->seg->tos & 0x1e) | 0xc0, /* RFC 1812 4.3.2.5, as Linux icmp_send */
+	        .flags = PKT_F_ICMP_ERROR,
+	        .l4_header = ICMP_HDR_LEN + quote,
+	        .l4_len = ICMP_HDR_LEN + quote,
+	};
+	const struct pkt *cause = &c->b->pkt[a->i];
+	uint8_t *l4;
+
+	if (!may_answer(c, a) || !reply_make(c, a->i, cause, &reply, NULL, &l4))
+		return;
+	trace(c->b->trace, cause->trace, TRACE_PORT_UNREACHABLE, quote);
+	quote_copy(c, a, l4 + ICMP_HDR_LEN, quote);
+	if (ipv6) {
+		icmp6_write(l4, ICMP6_TYPE_DEST_UNREACH, ICMP6_UNREACH_PORT, 0);
+		icmp6_checksum_set(l4, reply.l4_len, &reply.src, &reply.dst);
+	} else {
+		icmp_write(l4, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_PORT, 0);
+		icmp_checksum_set(l4, reply.l4_len);
+	}
+}

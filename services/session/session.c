@@ -1,0 +1,130 @@
+#include "services/session/session.h"
+
+#include <stdlib.h>
+
+#include "services/session/state.h"
+
+static uint64_t session_state_bytes(const struct stage_params *params)
+{
+	return sizeof(struct session_state) + (uint64_t)params->buffers * sizeof(uint32_t);
+}
+
+static void session_init(void *state, const struct stage_params *params, uint32_t lane)
+{
+	struct session_state *st = state;
+
+	st->magic = SESSION_MAGIC;
+	st->version = SESSION_VERSION;
+	st->lane = lane;
+	st->pool_buffers = params->buffers;
+	st->stride = params->stride;
+	st->ident = (uint32_t)hash_mix(params->hash_key, lane);
+}
+
+static int session_attach(const struct stage_env *env, void **worker)
+{
+	struct session_state *st = env->state;
+	struct session *s;
+
+	if (st->magic != SESSION_MAGIC || st->version != SESSION_VERSION ||
+	        st->pool_buffers != env->params->buffers || env->pool->count > st->pool_buffers)
+		return -EINVAL;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return -ENOMEM;
+	s->seen = calloc(SESSION_SOCKETS_MAX, sizeof *s->seen);
+	if (!s->seen) {
+		free(s);
+		return -ENOMEM;
+	}
+	s->env = *env;
+	s->state = st;
+	*worker = s;
+	return 0;
+}
+
+static void session_detach(void *worker)
+{
+	struct session *s = worker;
+
+	free(s->seen);
+	free(s);
+}
+
+static bool session_adopt(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	return adopt_sockets(&(struct session_call){worker, epoch, now, burst});
+}
+
+static void session_burst(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	input_burst(&(struct session_call){worker, epoch, now, burst});
+}
+
+static void session_timer(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	reader_burst(&(struct session_call){worker, epoch, now, burst});
+}
+
+static nanos_t session_next_timer(const void *worker)
+{
+	return ((const struct session *)worker)->state->ready_head ? 0 : NANOS_NEVER;
+}
+
+static uint32_t session_held(const void *worker, struct pkt_index *index, uint32_t *packets)
+{
+	const struct session *s = worker;
+	uint32_t n = 0;
+
+	*packets = 0;
+	for (uint32_t slot = 0; slot < SESSION_SOCKETS_MAX; slot++)
+		for (uint32_t at = s->state->socket[slot].head; at && n < s->env.params->buffers;
+		        at = link_next(s->state->link[at - 1]))
+			index[n++] = (struct pkt_index){at - 1};
+	return n;
+}
+
+static const char *session_check(const void *worker)
+{
+	return state_check(worker);
+}
+
+bool session_socket_read(const void *state, uint32_t slot, struct session_socket_count *count)
+{
+	const struct session_state *st = state;
+	const struct session_socket *sk = &st->socket[slot];
+
+	if (slot >= SESSION_SOCKETS_MAX || sk->state != SOCKET_BOUND)
+		return false;
+	*count = (struct session_socket_count){
+	        .socket = sk->conf,
+	        .queued = sk->queued,
+	        .drops = sk->drops,
+	        .wakeups = sk->wakeups,
+	        .read = sk->read,
+	        .read_bytes = sk->read_bytes,
+	        .digest = sk->digest,
+	        .sent = sk->sent,
+	        .send_failed = sk->send_failed,
+	        .errors = sk->errors,
+	        .waiting = sk->packets,
+	        .rmem = sk->buffers * st->stride,
+	};
+	return true;
+}
+
+const struct stage_ops session_stage = {
+        .name = "session",
+        .state_bytes = session_state_bytes,
+        .init = session_init,
+        .attach = session_attach,
+        .detach = session_detach,
+        .adopt = session_adopt,
+        .burst = session_burst,
+        .timer = session_timer,
+        .next_timer = session_next_timer,
+        .held = session_held,
+        .check = session_check,
+        .lines_a_packet = SESSION_LINES_PACKET,
+        .lines_a_burst = SESSION_LINES_BURST,
+};
