@@ -125,7 +125,7 @@ static const char *judge_buffers(struct cut *cut)
 	return NULL;
 }
 
-static const char *judge_account(struct cut *cut)
+static const char *judge_account(struct cut *cut, bool at_rest)
 {
 	static struct account account;
 	static char text[160];
@@ -140,6 +140,8 @@ static const char *judge_account(struct cut *cut)
 	}
 	if (account.rings_off)
 		return "a ring's law does not hold";
+	if (at_rest && account.in_rings)
+		return "packets stand in a ring and nobody takes them";
 	if (account.appliance.balance) {
 		snprintf(text, sizeof text, "account of the appliance is off by %" PRId64,
 		        account.appliance.balance);
@@ -171,15 +173,36 @@ static const char *judge_held(struct cut *cut)
 	return NULL;
 }
 
+/* The record is the truth; between bursts the indices in the rings are copies of it. */
+static const char *judge_published(struct cut *cut)
+{
+	const struct appliance *a = &cut->appliance;
+
+	for (uint32_t k = 0; k < a->plan.n_rings; k++) {
+		const struct ring_plan *r = &a->plan.ring[k];
+		const struct ring_producer_half *prod = appliance_public(a, r->from, r->prod_off);
+		const struct ring_consumer_half *cons = appliance_public(a, r->to, r->cons_off);
+
+		if (prod->prod != cut->worker[r->from]->journal.work->index[r->from_link])
+			return "a ring's prod is not that of the record";
+		if (cons->cons != cut->worker[r->to]->journal.work->index[r->to_link])
+			return "a ring's cons is not that of the record";
+	}
+	return NULL;
+}
+
 const char *cut_judge(struct cut *cut, bool at_rest)
 {
 	const char *wrong = judge_buffers(cut);
+
+	if (!wrong)
+		wrong = judge_published(cut);
 
 	for (uint32_t id = 0; !wrong && id < cut->appliance.plan.n_workers; id++)
 		if (cut->worker[id]->ops->check)
 			wrong = cut->worker[id]->ops->check(cut->worker[id]->stage);
 	if (!wrong)
-		wrong = judge_account(cut);
+		wrong = judge_account(cut, at_rest);
 	if (!wrong)
 		wrong = judge_held(cut);
 	if (!wrong && at_rest && cut->judge)
@@ -187,19 +210,25 @@ const char *cut_judge(struct cut *cut, bool at_rest)
 	return wrong;
 }
 
-/* Before a step all others sleep, armed; who has input behind the recovery must have been woken. */
+/* Where each input of a worker stood when it went to sleep. */
+static uint32_t slept_at[WORKERS_MAX][WORKER_RINGS];
+
+/* All but one sleep: they have armed and looked; nothing was to be done. */
 static void all_sleep(struct cut *cut, uint32_t but)
 {
 	for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++) {
 		struct worker *w = cut->worker[id];
 
 		bell_clear(&cut->appliance.bell[id]);
-		for (uint32_t k = 0; k < w->n_in && id != but; k++)
-			if (!(w->in[k].end.own->armed & 1))
-				ring_arm(&w->in[k].end);
+		for (uint32_t k = 0; k < w->n_in && id != but; k++) {
+			ring_disarm(&w->in[k].end);
+			ring_arm(&w->in[k].end);
+			slept_at[id][k] = w->in[k].end.peer->prod;
+		}
 	}
 }
 
+/* Who sleeps though a word was published to it since must have been woken. */
 static const char *judge_sleepers(struct cut *cut, uint32_t but)
 {
 	for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++) {
@@ -209,11 +238,22 @@ static const char *judge_sleepers(struct cut *cut, uint32_t but)
 		if (id == but || poll(&bell, 1, 0) == 1)
 			continue;
 		for (uint32_t k = 0; k < w->n_in; k++)
-			if (w->in[k].peer == but &&
-			        ring_used(&w->in[k].end, w->journal.work->index[w->in[k].link]))
+			if (w->in[k].end.peer->prod != slept_at[id][k])
 				return "a sleeper has work and nobody wakes it";
 	}
 	return NULL;
+}
+
+/* The others go on while one is dead. */
+static void run_others(struct cut *cut, uint32_t dead)
+{
+	bool did;
+
+	do {
+		did = false;
+		for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++)
+			did |= id != dead && worker_step(cut->worker[id], cut->now);
+	} while (did);
 }
 
 /* Bells of its own: a child's rings are not the parent's. */
@@ -258,6 +298,20 @@ static void complain(
 	        wrong);
 }
 
+/* Nothing was cut: when it goes to sleep, it has woken who is to go on. */
+static int beyond(struct cut *cut, uint32_t id, uint64_t k)
+{
+	const char *wrong;
+
+	while (worker_step(cut->worker[id], cut->now))
+		;
+	wrong = judge_sleepers(cut, id);
+	if (!wrong)
+		return CHILD_BEYOND;
+	complain(cut, id, k, UINT64_MAX, "uncut", wrong);
+	return CHILD_BAD;
+}
+
 static int child(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nanos_t until)
 {
 	const char *wrong;
@@ -268,7 +322,11 @@ static int child(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nanos_t u
 		hooks_arm(k, false);
 		worker_step(cut->worker[id], cut->now);
 		hooks_disarm();
-		return CHILD_BEYOND;
+		return beyond(cut, id, k);
+	}
+	if ((k + cut->steps) & 1) {
+		run_others(cut, id);
+		all_sleep(cut, id);
 	}
 	if (recover(cut, id, j))
 		recover(cut, id, UINT64_MAX);

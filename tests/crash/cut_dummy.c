@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void add_log(uint8_t *times, const struct dummy_log *log)
+/* Whether a packet was run twice by one stage. */
+static bool add_log(uint8_t *times, const struct dummy_log *log)
 {
 	for (uint64_t i = 0; i < log->n; i++)
 		if (log->number[i] < dummy_packets)
 			times[log->number[i]]++;
+	return log->again;
 }
 
 /* No packet came to its end twice; those that never did are in the account as dropped. */
@@ -24,7 +26,8 @@ static const char *judge(struct cut *cut)
 
 	account_read(&account, &cut->appliance);
 	for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++)
-		add_log(times, dummy_log(cut->worker[id]->env.state));
+		if (add_log(times, dummy_log(cut->worker[id]->env.state)))
+			return "a packet that a dead stage had in hand was run again";
 	for (uint32_t i = 0; i < dummy_packets; i++) {
 		uint32_t most = i % 23 == 6 ? 2 : 1;
 

@@ -4,6 +4,7 @@
 
 #define HELD_MAX 256u
 #define FRAME    64u
+#define MARKS    40u /* in the frame, a byte a stage and input: how often it was run there */
 
 uint32_t dummy_packets = 200;
 
@@ -75,11 +76,37 @@ static uint64_t number_of(const uint8_t *frame)
 	return load_u64(frame);
 }
 
-static void log_add(struct dummy *d, uint64_t number, bool head)
+static void fill(uint8_t *frame, uint64_t number)
+{
+	memcpy(frame, &number, sizeof number);
+	memset(frame + 8, (int)number, MARKS - 8);
+	memset(frame + MARKS, 0, FRAME - MARKS);
+}
+
+/* Rewrites a packet as a stage does, so that one which is run twice shows. */
+static void mark(uint8_t *frame, enum stage_id stage, enum input_kind input)
+{
+	uint32_t at = MARKS + (uint32_t)stage * 4 + (input == INPUT_PORT ? 3 : input - INPUT_RX);
+
+	assert(at < FRAME);
+	frame[at]++;
+}
+
+static bool marked_twice(const uint8_t *frame)
+{
+	for (uint32_t i = MARKS; i < FRAME; i++)
+		if (frame[i] > 1)
+			return true;
+	return false;
+}
+
+static void log_add(struct dummy *d, const uint8_t *frame, bool head)
 {
 	struct dummy_log *l = &d->state->log;
+	uint64_t number = number_of(frame);
 
 	journal_touch(d->journal, &l->packets);
+	l->again += marked_twice(frame);
 	journal_touch(d->journal, &l->n);
 	l->packets += head;
 	journal_touch(d->journal, &l->number[l->n % DUMMY_LOG]);
@@ -107,8 +134,7 @@ static void port_rx(void *worker, const struct epoch *e, nanos_t now, struct por
 	(void)e, (void)now;
 	journal_touch(d->journal, d->state);
 	for (uint32_t i = 0; i < b->n; i++) {
-		memcpy(b->frame[i], &d->state->next, sizeof d->state->next);
-		memset(b->frame[i] + 8, (int)d->state->next, FRAME - 8);
+		fill(b->frame[i], d->state->next);
 		d->state->next += d->lanes;
 		b->pkt[i].len = FRAME;
 		b->pkt[i].total_len = FRAME;
@@ -124,6 +150,7 @@ static void ingest_burst(void *worker, const struct epoch *e, nanos_t now, struc
 	for (uint32_t i = 0; i < b->n; i++) {
 		uint64_t n = number_of(b->frame[i]);
 
+		mark(b->frame[i], STAGE_INGEST, b->input);
 		if (b->input == INPUT_PORT) {
 			if (n % 29 == 28)
 				burst_drop(b, i, DROP_RX_LENGTH);
@@ -131,7 +158,7 @@ static void ingest_burst(void *worker, const struct epoch *e, nanos_t now, struc
 				burst_pass(b, i, out_id(OUT_RX, n / 2 % d->lanes));
 			continue;
 		}
-		log_add(d, n, true);
+		log_add(d, b->frame[i], true);
 		burst_sent(b, i, 0);
 	}
 }
@@ -146,6 +173,7 @@ static void filter_burst(void *worker, const struct epoch *e, nanos_t now, struc
 	for (uint32_t i = 0; i < b->n; i++) {
 		uint64_t n = number_of(b->frame[i]);
 
+		mark(b->frame[i], STAGE_FILTER, b->input);
 		if (b->input == INPUT_TX)
 			burst_pass(b, i, out_id(OUT_TX, n / 2 % d->lanes));
 		else if (n % 11 == 3)
@@ -163,8 +191,7 @@ static void make(struct burst *b, uint32_t i, enum born born, uint64_t number, s
 
 	if (!e)
 		return;
-	memcpy(e->frame, &number, sizeof number);
-	memset(e->frame + 8, (int)number, FRAME - 8);
+	fill(e->frame, number);
 	e->pkt.len = FRAME;
 	e->pkt.total_len = FRAME;
 	outbox_pass(e, out);
@@ -242,6 +269,7 @@ static void router_burst(void *worker, const struct epoch *e, nanos_t now, struc
 
 	(void)e;
 	for (uint32_t i = 0; i < b->n; i++) {
+		mark(b->frame[i], STAGE_ROUTER, b->input);
 		if (b->input == INPUT_TX)
 			burst_pass(b, i, out_id(OUT_TX, d->lane));
 		else
@@ -312,8 +340,10 @@ static void session_burst(void *worker, const struct epoch *e, nanos_t now, stru
 		n = 1;
 		while (b->more[i + n - 1])
 			n++;
-		for (uint32_t k = 0; k < n; k++)
-			log_add(d, number_of(b->frame[i + k]), k == 0);
+		for (uint32_t k = 0; k < n; k++) {
+			mark(b->frame[i + k], STAGE_SESSION, b->input);
+			log_add(d, b->frame[i + k], k == 0);
+		}
 		if (number % 9 == 4)
 			make(b, i, BORN_GENERATED, number | 4 * DUMMY_MADE, out_id(OUT_TX, d->lane));
 		if (number % 4 == 0 || s->n_queued + n > HELD_MAX) {

@@ -15,6 +15,7 @@ extern const struct stage_ops dummy_ingest, dummy_filter, dummy_router, dummy_se
 /* Journaled: what came to its end here, in order. */
 struct dummy_log {
 	uint64_t packets; /* a packet of several buffers counts once, and each of its numbers is listed */
+	uint64_t again;   /* of which a stage had run one twice */
 	uint64_t n;
 	uint64_t number[DUMMY_LOG];
 };
