@@ -76,15 +76,23 @@ static uint32_t address_make(const struct neighbor_call *c, const struct epoch_a
 	return i;
 }
 
-/* The address comes up: it is probed first where that is wanted, then announced. */
+/* Whether the address stands on a link, where it can be probed and announced. */
+static bool is_linked(const struct neighbor_call *c, const struct epoch_address *from)
+{
+	const struct epoch_port *port = epoch_port(c->epoch, from->port);
+
+	return port_has_link(port) && from->scope != EPOCH_SCOPE_HOST &&
+	       (from->family == 4 || port->flags & EPOCH_PORT_IPV6);
+}
+
+/* The address comes up, or its link goes: it is probed first where that is wanted, then announced. */
 static void begin(const struct neighbor_call *c, uint32_t i, const struct epoch_address *from)
 {
 	const struct epoch_port *port = epoch_port(c->epoch, from->port);
 	struct neighbor_address *a = call_touch(c, &c->n->address[i]);
 	bool probe = from->family == 6 && !(from->flags & EPOCH_ADDRESS_NODAD) && port->dad_transmits;
 
-	a->linked = port_has_link(port) && from->scope != EPOCH_SCOPE_HOST &&
-	            (from->family == 4 || port->flags & EPOCH_PORT_IPV6);
+	a->linked = is_linked(c, from);
 	a->probes = probe && a->linked ? port->dad_transmits : 0;
 	a->announce = a->linked ? port->gratuitous_arp : 0;
 	set_state(c, i, a->probes ? ADDRESS_TENTATIVE : ADDRESS_OURS);
@@ -108,7 +116,7 @@ void address_up(const struct neighbor_call *c, const struct epoch_address *from)
 	struct neighbor_address *a = call_touch(c, &c->n->address[i]);
 
 	a->seen = c->epoch->number;
-	if (!known || (!a->linked && port_has_link(epoch_port(c->epoch, from->port))))
+	if (!known || a->linked != is_linked(c, from))
 		begin(c, i, from);
 }
 

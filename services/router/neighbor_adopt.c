@@ -1,6 +1,6 @@
 #include "services/router/neighbor_internal.h"
 
-#define ITEMS_A_BURST 512u
+#define ITEMS_A_BURST 4096u
 #define ITEM_LINES    64u
 #define ITEM_OUTBOX   256u
 

@@ -121,6 +121,23 @@ static const char *check_addresses(const struct neighbor *n)
 	               : "neighbor: addresses of ours are counted wrongly";
 }
 
+/* Where the answer to a general query goes on: at a group of the port. */
+static const char *check_walks(const struct neighbor *n)
+{
+	for (uint32_t p = 0; p < EPOCH_PORTS_MAX; p++)
+		for (uint32_t family = 0; family < 2; family++) {
+			uint32_t i = n->port[p].walk[family];
+			bool due = n->port[p].due[family] != NANOS_NEVER;
+
+			if (i != NEIGHBOR_NONE &&
+			        (n->group[i].state == GROUP_FREE || n->group[i].port.v != p))
+				return "neighbor: an answer goes on at a group that is gone";
+			if (due != wheel_is_set(&n->wheel, TIMER_PORT(n, p, family)))
+				return "neighbor: a port's timer is not as it says";
+		}
+	return NULL;
+}
+
 static const char *check_groups(const struct neighbor *n)
 {
 	uint32_t used = 0, on_ports = 0;
@@ -170,5 +187,7 @@ const char *neighbor_check(const struct neighbor *n)
 		wrong = check_addresses(n);
 	if (!wrong)
 		wrong = check_groups(n);
+	if (!wrong)
+		wrong = check_walks(n);
 	return wrong ? wrong : wheel_check(&n->wheel);
 }

@@ -4,9 +4,9 @@
  *     setup_na(&s, now, ...);  setup_send(&s, now, ...);  setup_until(&s, later);
  *     look at s.sent[0 .. s.n_sent), setup_state(&s, ...)
  *
- * Every burst ends with a look at the state's consistency, and at the buffers: what the fixture has as held
- * is what the table says that it holds.  With `cut` each burst is first done and undone, and must leave no
- * trace.
+ * Nothing here knows Criterion: the fuzz target stands on it too.  Every burst ends with a look at the
+ * state's consistency, and at the buffers: what the fixture has as held is what the table says that it holds.
+ * With `cut` each burst is first done and undone, and must leave no trace.
  */
 #ifndef SLUICE_TESTS_UNIT_ROUTER_NEIGHBOR_SETUP_H
 #define SLUICE_TESTS_UNIT_ROUTER_NEIGHBOR_SETUP_H
@@ -51,13 +51,19 @@ struct setup {
 	uint32_t unreachable; /* calls of the hook */
 	uint32_t held;        /* packets that wait, by verdicts */
 	bool cut;
-	uint8_t *before; /* the state, with cut */
-	uint32_t outbox; /* entries that the outbox seems to have room for; 0: all */
-	uint32_t lines;  /* the most undo lines that a burst has needed */
+	bool unchecked;       /* setup_check is the caller's, and not at the end of each burst */
+	bool adopted;         /* the last burst of adoption was the last one needed */
+	uint8_t *before;      /* the state, with cut */
+	uint32_t outbox;      /* entries that the outbox seems to have room for; 0: all */
+	uint32_t lines;       /* the most undo lines that a packet has needed */
+	uint32_t burst_lines; /* and a burst of timers or adoption */
 };
 
 void setup_init(struct setup *s);
 void setup_free(struct setup *s);
+
+/* As after setup_init, but for the state, of which `state` is a copy in which nothing is held. */
+void setup_reset(struct setup *s, const void *state);
 
 /* The region was changed: a new epoch, not yet taken up. */
 void setup_publish(struct setup *s);
@@ -66,6 +72,9 @@ void setup_adopt(struct setup *s, nanos_t now);
 /* What happens in one burst. */
 typedef void setup_event(struct setup *s, nanos_t now, const void *arg);
 void setup_burst(struct setup *s, nanos_t now, enum input_kind input, setup_event *event, const void *arg);
+
+/* That the state is consistent, and holds what the fixture says is held. */
+void setup_check(struct setup *s);
 
 /* Timers up to and at `now`. */
 void setup_until(struct setup *s, nanos_t now);

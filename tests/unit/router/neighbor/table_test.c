@@ -1,0 +1,374 @@
+/* The table's bounds (RFC 6583), garbage collection, groups and broadcast, adoption, and readers in other
+ * lanes. */
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+#include "common/wire/arp.h"
+#include "common/wire/nd.h"
+#include "tests/unit/router/neighbor/setup.h"
+
+static struct setup s;
+
+static void begin(void)
+{
+	setup_init(&s);
+	setup_adopt(&s, T0);
+	setup_until(&s, T0 + 100 * SEC);
+	setup_forget(&s);
+}
+
+#define NOW (T0 + 100 * SEC)
+
+static void resolve(uint32_t i, nanos_t now)
+{
+	struct ip6_addr addr = host6(i), us = s.region->address[2].addr;
+	struct mac_addr m = mac(i);
+
+	setup_send(&s, now, P0, &addr, i);
+	setup_na(&s, now, P0, &addr, &us, &addr, &m, ND_NA_SOLICITED | ND_NA_OVERRIDE);
+	cr_assert_eq(setup_state(&s, P0, &addr), NUD_REACHABLE);
+	setup_forget(&s);
+}
+
+static uint32_t count(enum neighbor_list list)
+{
+	return s.n.header->count[list];
+}
+
+Test(neighbor_table, a_scan_of_empty_addresses_does_not_push_out_who_answers)
+{
+	nanos_t now = NOW;
+
+	begin();
+	for (uint32_t i = 0; i < 500; i++)
+		resolve(i, now += 5 * MS);
+	for (uint32_t i = 0; i < 100000; i++) {
+		struct ip6_addr random = host6(0x10000000 + i * 7919);
+
+		now += 10000; /* 100,000 a second */
+		if (neighbor_next_timer(&s.n) <= now)
+			setup_until(&s, now);
+		setup_send(&s, now, P0, &random, i);
+		setup_forget(&s);
+		cr_assert_leq(count(LIST_INCOMPLETE) + count(LIST_FAILED), 256u);
+	}
+	cr_assert_gt(fixture_stat(&s.f, STAT_NEIGH_TABLE_FULLS), 90000u, "resolutions are limited");
+	for (uint32_t i = 0; i < 500; i++) {
+		struct ip6_addr addr = host6(i);
+		struct verdict v = setup_send(&s, now, P0, &addr, i);
+
+		cr_assert_eq(v.kind, VERDICT_PASS, "neighbor %u was pushed out", i);
+	}
+	setup_free(&s);
+}
+
+Test(neighbor_table, a_full_table_of_neighbors_in_use_keeps_them_all)
+{
+	struct ip6_addr other = host6(5000);
+	struct verdict v;
+	nanos_t now = NOW;
+
+	begin();
+	for (uint32_t i = 0; i < 1024; i++)
+		resolve(i, now += 5 * MS);
+	v = setup_send(&s, now, P0, &other, 1);
+	cr_assert(v.kind == VERDICT_DROP && v.reason == DROP_NEIGH_CREATEFAIL);
+	cr_assert_eq(count(LIST_ACTIVE), 1024);
+	setup_free(&s);
+}
+
+Test(neighbor_table, a_full_table_gives_up_the_longest_unused)
+{
+	struct ip6_addr us = s.region ? s.region->address[2].addr : (struct ip6_addr){}, other = host6(5000);
+	nanos_t now = NOW;
+	struct verdict v;
+
+	begin();
+	us = s.region->address[2].addr;
+	for (uint32_t i = 0; i < 1024; i++)
+		resolve(i, now += 5 * MS);
+	for (uint32_t i = 0; i < 3; i++) { /* 700, 701, 702 turn stale in this order */
+		struct ip6_addr addr = host6(700 + i);
+		struct mac_addr m = mac(9000 + i);
+
+		setup_na(&s, now, P0, &addr, &IP6_ALL_NODES, &addr, &m, ND_NA_OVERRIDE);
+		cr_assert_eq(setup_state(&s, P0, &addr), NUD_STALE);
+		now += SEC;
+	}
+	v = setup_send(&s, now, P0, &other, 1);
+	cr_assert_eq(v.reason, DROP_NEIGH_CREATEFAIL, "what changed a moment ago is not evicted");
+	now += 4 * SEC;
+	s.cut = true;
+	v = setup_send(&s, now, P0, &other, 1);
+	cr_assert_eq(v.kind, VERDICT_HELD);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct ip6_addr addr = host6(700 + i);
+
+		cr_assert_eq(setup_state(&s, P0, &addr), i == 0 ? NUD_NONE : NUD_STALE);
+	}
+	cr_assert_eq(fixture_stat(&s.f, STAT_NEIGH_FORCED_GC_RUNS), 1);
+	/* The next evicts the unresolved one before a second neighbor that has answered. */
+	setup_forget(&s);
+	for (uint32_t i = 1; i < 50; i++) {
+		other = host6(5000 + i);
+		v = setup_send(&s, now, P0, &other, 1);
+		cr_assert_eq(v.kind, VERDICT_HELD);
+	}
+	cr_assert_eq(setup_count(&s, VERDICT_DROP, DROP_NEIGH_DEAD), 49);
+	cr_assert_eq(count(LIST_STALE), 2);
+	(void)us;
+	setup_free(&s);
+}
+
+Test(neighbor_table, what_is_not_used_goes_after_its_time)
+{
+	nanos_t now = NOW;
+
+	begin();
+	for (uint32_t i = 0; i < 100; i++)
+		resolve(i, now);
+	setup_until(&s, now + (45 + 60) * SEC + SEC);
+	for (uint32_t list = 0; list < NEIGHBOR_LISTS; list++)
+		cr_assert_eq(count((enum neighbor_list)list), 0);
+	cr_assert_eq(fixture_stat(&s.f, STAT_NEIGH_DESTROYS), fixture_stat(&s.f, STAT_NEIGH_ALLOCS));
+	cr_assert_eq(neighbor_next_timer(&s.n), NANOS_NEVER, "idle costs nothing");
+	setup_free(&s);
+}
+
+static void expect_mac(const struct ip6_addr *to, struct mac_addr want)
+{
+	struct verdict v = setup_send(&s, NOW, P0, to, 1);
+
+	cr_assert_eq(v.kind, VERDICT_PASS);
+	cr_assert_eq(memcmp(s.f.burst.frame[0], &want, sizeof want), 0);
+	cr_assert_eq(count(LIST_INCOMPLETE), 0);
+}
+
+Test(neighbor_table, groups_and_broadcast_need_no_neighbor)
+{
+	struct ip6_addr group6 = {.b = {0xff, 0x05, [12] = 1, [13] = 2, [14] = 3, [15] = 4}};
+	struct ip6_addr group4 = mapped(0xe1828384), all = mapped(0xffffffff), subnet = mapped(0x0a0000ff);
+
+	begin();
+	expect_mac(&group6, (struct mac_addr){{0x33, 0x33, 1, 2, 3, 4}});
+	expect_mac(&group4, (struct mac_addr){{0x01, 0x00, 0x5e, 0x02, 0x83, 0x84}});
+	expect_mac(&all, MAC_BROADCAST);
+	expect_mac(&subnet, MAC_BROADCAST);
+	setup_free(&s);
+}
+
+Test(neighbor_table, a_port_without_a_link_takes_nothing)
+{
+	struct ip6_addr to = host6(1);
+	struct port_id none = {77};
+
+	begin();
+	cr_assert_eq(setup_send(&s, NOW, P_DOWN, &to, 1).reason, DROP_PORT_DOWN);
+	cr_assert_eq(setup_send(&s, NOW, P_LO, &to, 1).reason, DROP_PORT_DOWN);
+	cr_assert_eq(setup_send(&s, NOW, none, &to, 1).reason, DROP_PORT_DOWN);
+	setup_free(&s);
+}
+
+static void no_room_event(struct setup *x, nanos_t now, const void *arg)
+{
+	struct burst *b = &x->f.burst;
+	uint8_t frame[20] = {0x45};
+	uint32_t i = fixture_add(&x->f, frame, sizeof frame, P1);
+
+	b->pkt[i].out = P0;
+	b->pkt[i].ethertype = ETHER_TYPE_IPV4;
+	b->pkt[i].data_off = PKT_META_BYTES + 3;
+	b->frame[i] = pool_buffer(&x->f.pool, b->index[i]) + b->pkt[i].data_off;
+	neighbor_output(&x->n, &x->epoch, now, b, burst_ref(b, i), arg);
+	cr_assert(b->verdict[i].kind == VERDICT_DROP && b->verdict[i].reason == DROP_BAD_DESC);
+}
+
+Test(neighbor_table, no_room_for_a_header_ends_the_packet)
+{
+	struct ip6_addr to = host6(1);
+
+	begin();
+	resolve(1, NOW);
+	setup_burst(&s, NOW, INPUT_RX, no_room_event, &to);
+	setup_free(&s);
+}
+
+/* --- adoption --- */
+
+static void permanent(uint32_t i, uint32_t m)
+{
+	s.region->neighbor[s.region->h.neighbors.count++] = (struct epoch_neighbor){host6(i), mac(m), P0, 0};
+}
+
+Test(neighbor_adopt, permanent_neighbors_follow_the_epoch)
+{
+	struct mac_addr m = mac(2);
+	struct ip6_addr one, two, three;
+
+	begin();
+	s.cut = true;
+	resolve(2, NOW);
+	permanent(1, 1);
+	permanent(2, 22);
+	s.region->neighbor[s.region->h.neighbors.count++] = (struct epoch_neighbor){
+	        host6(3), mac(3), P_DOWN, 0};
+	setup_publish(&s);
+	setup_adopt(&s, NOW);
+	one = host6(1), two = host6(2), three = host6(3);
+	cr_assert_eq(setup_state(&s, P0, &one), NUD_PERMANENT);
+	cr_assert_eq(setup_state(&s, P0, &two), NUD_PERMANENT);
+	cr_assert_eq(setup_state(&s, P_DOWN, &three), NUD_NONE);
+	m = setup_mac(&s, P0, &two);
+	cr_assert_eq(m.b[5], 22);
+	setup_until(&s, NOW + 10000 * SEC);
+	cr_assert_eq(setup_state(&s, P0, &one), NUD_PERMANENT);
+	s.region->h.neighbors.count = 0;
+	permanent(1, 7);
+	setup_publish(&s);
+	setup_adopt(&s, NOW + 10001 * SEC);
+	m = setup_mac(&s, P0, &one);
+	cr_assert_eq(m.b[5], 7);
+	cr_assert_eq(setup_state(&s, P0, &two), NUD_NONE);
+	setup_free(&s);
+}
+
+Test(neighbor_adopt, the_same_epoch_again_changes_nothing)
+{
+	begin();
+	permanent(1, 1);
+	setup_publish(&s);
+	setup_adopt(&s, NOW);
+	setup_until(&s, NOW + 50 * SEC);
+	memcpy(s.before, s.f.state, s.f.journal.state_bytes);
+	setup_forget(&s);
+	setup_adopt(&s, NOW + 60 * SEC);
+	cr_assert_eq(memcmp(s.before, s.f.state, s.f.journal.state_bytes), 0);
+	cr_assert_eq(s.n_sent, 0);
+	setup_free(&s);
+}
+
+Test(neighbor_adopt, entries_of_a_port_that_went_down_go_with_what_waits)
+{
+	struct ip6_addr one, waits = host6(2);
+
+	begin();
+	one = host6(1);
+	resolve(1, NOW);
+	setup_send(&s, NOW, P0, &waits, 1);
+	s.region->port[0].flags &= (uint16_t)~EPOCH_PORT_UP;
+	setup_publish(&s);
+	s.cut = true;
+	setup_forget(&s);
+	setup_adopt(&s, NOW);
+	cr_assert_eq(setup_state(&s, P0, &one), NUD_NONE);
+	cr_assert_eq(setup_state(&s, P0, &waits), NUD_NONE);
+	cr_assert_eq(setup_count(&s, VERDICT_DROP, DROP_NEIGH_DEAD), 1);
+	setup_free(&s);
+}
+
+Test(neighbor_adopt, a_timer_that_comes_before_it_finds_the_port_gone)
+{
+	struct ip6_addr one;
+
+	begin();
+	one = host6(1);
+	resolve(1, NOW);
+	s.region->port[0].flags &= (uint16_t)~EPOCH_PORT_UP;
+	setup_until(&s, NOW + 50 * SEC);
+	cr_assert_eq(setup_state(&s, P0, &one), NUD_NONE);
+	setup_free(&s);
+}
+
+Test(neighbor_adopt, no_more_permanent_neighbors_than_the_state_was_made_for)
+{
+	static struct epoch_neighbor many[1100];
+	struct epoch wide;
+
+	begin();
+	wide = s.epoch;
+	for (uint32_t i = 0; i < 1100; i++)
+		many[i] = (struct epoch_neighbor){host6(i), mac(i), P0, 0};
+	for (uint32_t i = 1024; i < 1100; i++)
+		resolve(i, NOW + i * 5 * MS);
+	wide.neighbors = many;
+	wide.n_neighbors = 1100;
+	wide.number++;
+	s.epoch = wide;
+	setup_adopt(&s, NOW + 10 * SEC);
+	cr_assert_eq(count(LIST_STATIC), 1024);
+	cr_assert_eq(count(LIST_ACTIVE), 76);
+	setup_free(&s);
+}
+
+/* --- readers in other lanes --- */
+
+#define HOSTS 4u
+
+struct reader {
+	struct neighbor_table table;
+	bool stop;
+	uint64_t found, wrong;
+};
+
+/* MACs follow from addresses: whoever finds one of another address has read a torn entry. */
+static void *read_all(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!__atomic_load_n(&r->stop, __ATOMIC_RELAXED))
+		for (uint32_t i = 0; i < HOSTS; i++) {
+			struct ip6_addr addr = host6(i);
+			const struct neighbor_entry *e = neighbor_find(&r->table, P0, &addr);
+			struct mac_addr m, want = mac(i);
+
+			if (!e || !neighbor_usable(e, P0, &addr, &m))
+				continue;
+			r->found++;
+			r->wrong += !mac_equal(&m, &want);
+		}
+	return NULL;
+}
+
+/* In one burst the slot becomes neighbor i, in the next it is free again; some bursts die. */
+static void reuse_slot(uint32_t i, nanos_t now, bool die)
+{
+	struct neighbor_call c = neighbor_call_alone(&s.n, &s.epoch, now, &s.f.burst);
+	struct ip6_addr addr = host6(i);
+	struct mac_addr m = mac(i);
+
+	for (uint32_t step = 0; step < 2; step++) {
+		uint32_t slot = entry_find(&s.n, P0, &addr);
+
+		journal_open(&s.f.journal, 0, 0, 0);
+		if (slot == NEIGHBOR_NONE)
+			nud_event_send(&c, nud_event_ns(&c, P0, &addr, &m, UPDATE_OVERRIDE));
+		else
+			cr_assert(entry_remove(&c, slot, DROP_NEIGH_DEAD));
+		if (die && step == 0) {
+			fixture_cut(&s.f);
+			return;
+		}
+		journal_commit(&s.f.journal);
+	}
+}
+
+Test(neighbor_table, readers_in_other_lanes_never_get_another_neighbors_mac)
+{
+	struct reader r = {0};
+	pthread_t thread;
+	uint64_t random = 3;
+	nanos_t now = NOW;
+
+	begin();
+	s.n.free_mask = 0; /* all take the same slot */
+	neighbor_table_attach(&r.table, s.f.state, &s.f.params);
+	fixture_begin(&s.f, INPUT_TIMER, now);
+	cr_assert_eq(pthread_create(&thread, NULL, read_all, &r), 0);
+	for (uint32_t i = 0; i < 400000; i++)
+		reuse_slot(random_next(&random) % HOSTS, now += 1000, i % 8 == 0);
+	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	cr_assert_eq(r.wrong, 0, "%lu of %lu", (unsigned long)r.wrong, (unsigned long)r.found);
+	cr_assert_gt(r.found, 0u);
+	setup_free(&s);
+}
