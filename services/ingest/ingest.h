@@ -29,6 +29,10 @@ void ingest_wish(const struct nic_wishes *wishes);
  * first that could not, with its number and a sentence in error (NIC_ERROR_BYTES). */
 [[nodiscard]] int ingest_probe(const struct epoch *epoch, struct port_id *port, char *error);
 
+/* The earliest time of a first frame among the files that the epoch's ports play, for a host that lets
+ * several files keep step (nic_wishes.capture_origin); 0: no port plays one that can be read. */
+nanos_t ingest_first_time(const struct epoch *epoch);
+
 /* Why a port of a worker (of the private side that attach made) is down: a sentence; NULL: it is open, or
  * none of this lane's. */
 const char *ingest_port_error(const void *worker, struct port_id port);

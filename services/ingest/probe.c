@@ -1,5 +1,6 @@
 /* probe: whether the ports of an epoch could be opened, before anything is. */
 #include "services/ingest/ingest.h"
+#include "services/ingest/play.h"
 #include "services/ingest/ports.h"
 
 #include <stdio.h>
@@ -44,4 +45,39 @@ int ingest_probe(const struct epoch *epoch, struct port_id *port, char *error)
 	}
 	free(settings);
 	return err;
+}
+
+static nanos_t first_time(const char *path)
+{
+	char error[NIC_ERROR_BYTES];
+	struct play play;
+	nanos_t first;
+
+	if (play_open(&play, path, false, 0, 1, error))
+		return 0;
+	first = play.first_time;
+	play_close(&play);
+	return first;
+}
+
+nanos_t ingest_first_time(const struct epoch *epoch)
+{
+	struct nic_settings *settings = malloc(sizeof *settings);
+	char error[NIC_ERROR_BYTES];
+	nanos_t first = 0;
+
+	for (uint32_t i = 0; settings && i < MIN(epoch->n_ports, EPOCH_PHYS_MAX); i++) {
+		const struct epoch_port *p = &epoch->ports[i];
+		nanos_t t;
+
+		if (p->kind != EPOCH_PORT_PHYSICAL || p->driver != EPOCH_DRIVER_PCAP ||
+		        settings_parse(
+		                settings, EPOCH_DRIVER_PCAP, ports_text(epoch, p), error, sizeof error) ||
+		        !settings->in[0])
+			continue;
+		t = first_time(settings->in);
+		first = t && (!first || t < first) ? t : first;
+	}
+	free(settings);
+	return first;
 }

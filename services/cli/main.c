@@ -1,0 +1,72 @@
+#include "services/cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *what;
+} commands[] = {
+        {"replay", cli_replay, "play captures through the whole appliance and account for every packet"},
+        {"check", cli_check, "read a configuration and say what is wrong with it"},
+};
+
+#define N_COMMANDS (sizeof commands / sizeof commands[0])
+
+static void help(FILE *to)
+{
+	fprintf(to, "usage: sluice COMMAND ...\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
+	fprintf(to, "\n  sluice replay trace.pcap --config deploy/examples/replay.yaml\n"
+	            "  sluice replay trace.pcap --config deploy/examples/replay.yaml --explain 7\n"
+	            "  sluice check deploy/examples/router.yaml\n\n"
+	            "sluice COMMAND --help tells more.\n");
+}
+
+bool cli_number(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno == 0 && end != text && !*end && text[0] != '-' && *out >= min && *out <= max)
+		return true;
+	fprintf(stderr, "sluice: %s must be a whole number from %llu to %llu, not '%s'\n", what,
+	        (unsigned long long)min, (unsigned long long)max, text);
+	return false;
+}
+
+int cli_usage(const char *command, const char *format, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "sluice %s: ", command);
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+	fprintf(stderr, "\nsluice %s --help shows how it is used\n", command);
+	return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		help(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return CLI_FINE;
+	}
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "sluice: there is no command '%s'\n\n", argv[1]);
+	help(stderr);
+	return CLI_USAGE;
+}
