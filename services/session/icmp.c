@@ -40,7 +40,7 @@ static bool quote_read6(const struct arrival *a, struct flow *flow, uint8_t *pro
 }
 
 /* Linux __udp4_lib_err and tcp_v4_err: one that finds no socket is an error of ICMP's input. */
-void icmp_input(const struct session_call *c, const struct arrival *a)
+void icmp_error_input(const struct session_call *c, const struct arrival *a)
 {
 	bool ipv6 = a->seg->ipv6;
 	struct flow flow = {.port = a->seg->port, .ipv6 = ipv6};

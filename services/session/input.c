@@ -14,7 +14,7 @@ static void packet_input(const struct session_call *c, uint32_t i, uint32_t n)
 	case IP_PROTO_UDP: udp_input(c, &a); return;
 	case IP_PROTO_TCP: tcp_input(c, &a); return;
 	case IP_PROTO_ICMP:
-	case IP_PROTO_ICMP6: icmp_input(c, &a); return;
+	case IP_PROTO_ICMP6: icmp_error_input(c, &a); return;
 	}
 	burst_drop(c->b, i, DROP_IP_NOPROTO);
 }

@@ -245,7 +245,7 @@ struct arrival {
 void input_burst(const struct session_call *c);
 void udp_input(const struct session_call *c, const struct arrival *a);
 void tcp_input(const struct session_call *c, const struct arrival *a);
-void icmp_input(const struct session_call *c, const struct arrival *a);
+void icmp_error_input(const struct session_call *c, const struct arrival *a);
 
 /* Counters of UDP stand in the same order for both families. */
 static inline void udp_count(const struct session_call *c, bool ipv6, enum stat_id stat)
