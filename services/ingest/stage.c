@@ -192,14 +192,20 @@ static bool complete_checksum(struct burst *b, uint32_t i)
 	return true;
 }
 
-/* Whether packet i can leave by a port; the reason if not.  Sets the physical port. */
-static enum drop_reason tx_flaw(const struct epoch *epoch, struct burst *b, uint32_t i, uint8_t *phys)
+/* The physical port under the (sub-)port `out`, if it is up. */
+static const struct epoch_port *egress(const struct epoch *epoch, struct port_id out)
+{
+	const struct epoch_port *p = epoch_port(epoch, out), *port = p ? epoch_port(epoch, p->phys) : NULL;
+
+	return port && p->phys.v < EPOCH_PHYS_MAX && port->flags & EPOCH_PORT_UP ? port : NULL;
+}
+
+/* Whether packet i can leave by that port; the reason if not. */
+static always_inline enum drop_reason tx_flaw(struct burst *b, uint32_t i, const struct epoch_port *port)
 {
 	const struct pkt *p = &b->pkt[i];
-	const struct epoch_port *out = epoch_port(epoch, p->out),
-	                        *port = out ? epoch_port(epoch, out->phys) : NULL;
 
-	if (unlikely(!port || out->phys.v >= EPOCH_PHYS_MAX || !(port->flags & EPOCH_PORT_UP)))
+	if (unlikely(!port))
 		return DROP_PORT_DOWN;
 	if (unlikely(p->len < ETHER_HDR_LEN))
 		return DROP_PKT_TOO_SMALL;
@@ -208,12 +214,14 @@ static enum drop_reason tx_flaw(const struct epoch *epoch, struct burst *b, uint
 	if (unlikely(p->csum == PKT_CSUM_PARTIAL && !(port->flags & EPOCH_PORT_CSUM_PARTIAL)) &&
 	        !complete_checksum(b, i))
 		return DROP_TX_FAILED;
-	*phys = (uint8_t)out->phys.v;
 	return DROP_NONE;
 }
 
 static void sort_out(const struct epoch *epoch, struct burst *b, struct sending *s)
 {
+	const struct epoch_port *port = NULL;
+	struct port_id last = PORT_NONE;
+
 	s->ports = 0;
 	for (uint32_t i = 0; i < b->n; i++) {
 		enum drop_reason flaw;
@@ -221,11 +229,17 @@ static void sort_out(const struct epoch *epoch, struct burst *b, struct sending 
 		s->port[i] = NOT_SENT;
 		if (i && b->more[i - 1]) /* the verdict of the first counts for all */
 			continue;
-		flaw = tx_flaw(epoch, b, i, &s->port[i]);
-		if (unlikely(flaw))
+		if (!port_id_equal(b->pkt[i].out, last)) {
+			last = b->pkt[i].out;
+			port = egress(epoch, last);
+		}
+		flaw = tx_flaw(b, i, port);
+		if (unlikely(flaw)) {
 			burst_drop(b, i, flaw);
-		else
-			s->ports |= 1u << s->port[i];
+			continue;
+		}
+		s->port[i] = (uint8_t)port->phys.v;
+		s->ports |= 1u << port->phys.v;
 	}
 }
 
