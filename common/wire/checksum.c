@@ -7,18 +7,20 @@ typedef uint64_t __attribute__((vector_size(32))) lanes;
 #define BLOCK     128u
 #define HALF_MASK ((lanes){UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX})
 
-/* Sums 32-bit halves in 64-bit lanes: no carry is lost in fewer than 2^31 additions. */
+/* Sums 32-bit halves in 64-bit lanes: no carry is lost in fewer than 2^31 additions.  Two pairs of sums, so
+ * that additions need not wait for each other. */
 static struct csum sum_blocks(const uint8_t *b, uint32_t blocks)
 {
 	lanes low[2] = {}, high[2] = {};
 
 	for (; blocks > 0; blocks--, b += BLOCK) {
-		for (uint32_t i = 0; i < 4; i++) {
-			lanes x = *(const lanes_any *)(b + 32 * i);
+		lanes x0 = *(const lanes_any *)b, x1 = *(const lanes_any *)(b + 32);
+		lanes x2 = *(const lanes_any *)(b + 64), x3 = *(const lanes_any *)(b + 96);
 
-			low[i % 2] += x & HALF_MASK;
-			high[i % 2] += x >> 32;
-		}
+		low[0] += (x0 & HALF_MASK) + (x2 & HALF_MASK);
+		low[1] += (x1 & HALF_MASK) + (x3 & HALF_MASK);
+		high[0] += (x0 >> 32) + (x2 >> 32);
+		high[1] += (x1 >> 32) + (x3 >> 32);
 	}
 	lanes all_low = low[0] + low[1], all_high = high[0] + high[1];
 	uint64_t l = all_low[0] + all_low[1] + all_low[2] + all_low[3];

@@ -11,6 +11,8 @@
 #include "common/wire/ip.h"
 #include "common/wire/wire.h"
 
+static_assert(IP_PROTO_HOP_BY_HOP == 0, "ipv6_check asks for it as a zero");
+
 #define IPV6_HDR_LEN           40u
 #define IPV6_MTU_MIN           1280u
 #define IPV6_PAYLOAD_MAX       65535u
@@ -69,7 +71,9 @@ static always_inline enum ipv6_flaw ipv6_check(const void *bytes, uint32_t len, 
 	view->total_len = IPV6_HDR_LEN + view->payload_len;
 	if (unlikely(w >> 60 != 6))
 		return IPV6_VERSION;
-	if (unlikely(view->payload_len == 0 && view->next_header == IP_PROTO_HOP_BY_HOP))
+	/* Payload length and next header are both 0; asked of the word, since reading the view back would
+	 * stall. */
+	if (unlikely((w & 0xffffff00) == 0))
 		view->total_len = len;
 	return unlikely(view->total_len > len) ? IPV6_PAYLOAD_TOO_LONG : IPV6_OK;
 }

@@ -104,13 +104,15 @@ enum ipv6_chain_flaw ipv6_chain_check(
 	return IPV6_CHAIN_OK;
 }
 
+static_assert(UDP_HDR_LEN == ICMP6_HDR_LEN, "upper_header_min takes them together");
+
 /* The least that a first fragment must hold of its upper layer (Linux ipv6frag_thdr_truncated). */
 static uint32_t upper_header_min(uint8_t proto)
 {
 	switch (proto) {
 	case IP_PROTO_TCP: return TCP_HDR_LEN;
-	case IP_PROTO_UDP: return UDP_HDR_LEN;
-	case IP_PROTO_ICMP6: return ICMP6_HDR_LEN;
+	case IP_PROTO_UDP:
+	case IP_PROTO_ICMP6: return UDP_HDR_LEN;
 	}
 	return 1;
 }

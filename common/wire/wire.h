@@ -88,10 +88,11 @@ static always_inline struct mac_addr wire_load_mac(const void *p)
 static always_inline struct ip6_addr wire_load_ip6(const void *p)
 {
 	const uint8_t *b = p;
-	uint64_t half[2] = {wire_load_raw64(b), wire_load_raw64(b + 8)};
+	uint64_t high = wire_load_raw64(b), low = wire_load_raw64(b + 8);
 	struct ip6_addr a;
 
-	memcpy(&a, half, sizeof a);
+	memcpy(a.b, &high, sizeof high);
+	memcpy(a.b + 8, &low, sizeof low);
 	return a;
 }
 

@@ -322,6 +322,9 @@ Test(mld, refuses_bad_queries)
 		cr_assert_eq(flaw, len == 24 ? MLD_OK : MLD_TRUNCATED, "%u", len);
 	}
 	cr_assert_eq(MLD("\x82\0..\x27\x10\0\0" GROUP "\0\0\0\1", &querier, &v), MLD_SOURCES);
+	for (uint32_t len = 28; len < 44; len++)
+		cr_assert_eq(
+		        mld("\x82\0..\x27\x10\0\0" GROUP "\0\0\0\1" LL2, len, &querier, &v), MLD_SOURCES);
 	cr_assert_eq(MLD("\x82\0..\x27\x10\0\0" LL2, &querier, &v), MLD_GROUP);
 	cr_assert_eq(MLD("\x83\0..\0\0\0\0" LL2, &querier, &v), MLD_GROUP);
 	cr_assert_eq(MLD("\x84\0..\0\0\0\0" GROUP, &querier, &v), MLD_OK);

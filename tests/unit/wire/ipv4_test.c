@@ -268,6 +268,18 @@ Test(ipv4_options, points_at_what_is_wrong)
 	}
 }
 
+/* The last of forty bytes begins an option: there is no length to look at. */
+Test(ipv4_options, does_not_look_past_a_full_header)
+{
+	struct ipv4_options_view v;
+	char bytes[40];
+
+	memset(bytes, IPV4_OPTION_NOP, sizeof bytes);
+	bytes[39] = IPV4_OPTION_RECORD_ROUTE;
+	cr_assert_eq(options(bytes, sizeof bytes, &v), IPV4_OPTIONS_LENGTH);
+	cr_assert_eq(v.bad_offset, 59);
+}
+
 Test(ipv4_options, survives_every_type_length_and_pointer)
 {
 	for (uint32_t type = 0; type < 256; type++) {
