@@ -137,10 +137,12 @@ static void merge(struct outbox_entry *e, uint32_t n)
 	}
 }
 
+/* All that was released is dropped; for the first fragment its copy is, where it has one. */
 static void drop_from(struct burst *b, uint32_t first, enum drop_reason reason)
 {
 	for (uint32_t i = first; i < b->n_out; i++)
-		outbox_drop(&b->out[i], reason);
+		if (b->out[i].verdict.kind != VERDICT_CONSUMED)
+			outbox_drop(&b->out[i], reason);
 }
 
 /* There is room for all; the queue is freed. */

@@ -356,7 +356,8 @@ static bool header_is_right6(const struct bed_whole *w, const struct bed_piece *
 	       chain.upper_offset == IPV6_HDR_LEN + first->options;
 }
 
-void bed_expect_whole(const struct bed_whole *w, const struct bed_piece *first, uint32_t len)
+void bed_expect_whole(
+        const struct bed_whole *w, const struct bed_piece *first, const uint8_t *payload, uint32_t len)
 {
 	uint32_t header = first->options + (first->family == FRAG_IPV4 ? IPV4_HDR_LEN : IPV6_HDR_LEN);
 	bool right = first->family == FRAG_IPV4 ? header_is_right4(w, first, len)
@@ -368,6 +369,6 @@ void bed_expect_whole(const struct bed_whole *w, const struct bed_piece *first, 
 	if (!(w->pkt.flags & PKT_F_REASSEMBLED) || w->pkt.flags & PKT_F_FRAGMENT || w->pkt.csum)
 		abort();
 	for (uint32_t i = 0; i < len; i++)
-		if (w->bytes[header + i] != bed_byte(first->id, first->salt, i))
+		if (w->bytes[header + i] != (payload ? payload[i] : bed_byte(first->id, first->salt, i)))
 			abort();
 }

@@ -82,7 +82,24 @@ static inline uint8_t bed_byte(uint32_t id, uint8_t salt, uint32_t i)
 	return (uint8_t)(id * 31 + salt + i * 7 + (i >> 8) * 13);
 }
 
-/* The whole must be what its sender cut to pieces. */
-void bed_expect_whole(const struct bed_whole *w, const struct bed_piece *first, uint32_t len);
+/* The whole must have the header that its first fragment says, and this payload; NULL: that of its salt. */
+void bed_expect_whole(
+        const struct bed_whole *w, const struct bed_piece *first, const uint8_t *payload, uint32_t len);
+
+/* A fragment of UDP from sender 2: family, offset, length, and what else is to be set. */
+#define PIECE(f, off, bytes, ...)                                                                            \
+	((struct bed_piece){                                                                                 \
+	        .family = (f), .proto = 17, .host = 2, .offset = (off), .len = (bytes), __VA_ARGS__})
+
+#define EACH_FAMILY(f) for (uint8_t f = FRAG_IPV4; f < FRAG_FAMILIES; f++)
+
+#define BED_EXPECT(v, want_kind, want_reason)                                                                \
+	do {                                                                                                 \
+		const struct verdict v_ = (v);                                                               \
+		cr_assert_eq(v_.kind, (want_kind), "verdict %u, %s", v_.kind,                                \
+		        drop_reason_label((enum drop_reason)v_.reason));                                     \
+		cr_assert_eq(                                                                                \
+		        v_.reason, (want_reason), "%s", drop_reason_label((enum drop_reason)v_.reason));     \
+	} while (0)
 
 #endif
