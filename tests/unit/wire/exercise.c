@@ -27,7 +27,7 @@ static bool same_bytes(const void *a, const void *b, size_t len)
 		memset(&(view), 0, sizeof(view));                                                            \
 		int second_ = (int)(call);                                                                   \
 		assert(exercise_racing ||                                                                    \
-		        (first_ == second_ && same_bytes(\& first_view_, \& (view), sizeof(view))));         \
+		        (first_ == second_ && same_bytes(&first_view_, &(view), sizeof(view))));             \
 		memcpy(&(view), &first_view_, sizeof(view));                                                 \
 		first_;                                                                                      \
 	})
