@@ -117,7 +117,8 @@ static enum ipv4_options_flaw check_option(struct ipv4_options_view *v, struct o
 		v->cipso = IPV4_HDR_LEN + o.at;
 		return IPV4_OPTIONS_OK;
 	}
-	return flaw_at(v, o.at, IPV4_OPTIONS_UNKNOWN);
+	/* What is not known is passed over (RFC 1122 3.2.1.8), the security options among it. */
+	return IPV4_OPTIONS_OK;
 }
 
 enum ipv4_options_flaw ipv4_options_check(

@@ -38,7 +38,6 @@ enum ipv4_options_flaw {
 	IPV4_OPTIONS_TWICE,     /* a second source route, record route, timestamp or CIPSO */
 	IPV4_OPTIONS_OVERFLOW,  /* no room in a timestamp whose overflow count is full */
 	IPV4_OPTIONS_TIMESTAMP, /* an unknown kind of timestamp */
-	IPV4_OPTIONS_UNKNOWN,   /* a type that is not known, the security ones among them */
 };
 
 /* Offsets are from the start of the header, 0 where there is none. */
@@ -62,9 +61,9 @@ struct ipv4_options_view {
 };
 
 /* Walk the options of a header that ipv4_check found sound (`bytes` is the header, `header_len` from the
- * view).  Judges as Linux __ip_options_compile does for a packet received without rights, CIPSO's inside
- * apart (which is not looked at). It changes nothing: who forwards stores into the slots and moves the
- * pointers. */
+ * view).  Judges as Linux __ip_options_compile does for a packet from the wire; a type that is not known is
+ * passed over; what is in a CIPSO option is not looked at.  It changes nothing: who forwards stores into the
+ * slots and moves the pointers. */
 enum ipv4_options_flaw ipv4_options_check(
         const void *bytes, uint32_t header_len, struct ipv4_options_view *view);
 

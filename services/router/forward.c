@@ -30,6 +30,10 @@ static void rewrite4(const struct router_call *c, struct pkt_ref r, struct ip4 *
 {
 	const struct epoch_port *out = epoch_port(c->epoch, route->port);
 
+	r.pkt->l4_off = (uint16_t)(r.pkt->l3_off + ip->v.header_len);
+	r.pkt->l4_proto = ip->v.proto;
+	if (ipv4_is_fragment(&ip->v))
+		r.pkt->flags |= PKT_F_FRAGMENT;
 	if (ipv4_has_options(&ip->v))
 		options4_forward(c, r, ip, route);
 	if (ip->v.proto == IP_PROTO_TCP && !ipv4_fragment_offset(&ip->v))

@@ -1,11 +1,6 @@
 #include "common/wire/tcp.h"
 #include "services/router/router_internal.h"
 
-#define OPTION_END 0u
-#define OPTION_NOP 1u
-#define OPTION_MSS 2u
-#define MSS_LEN    4u
-
 /* What a port's setting allows: an MSS, or 0 where it does not care. */
 static uint32_t port_limit(uint16_t setting, uint32_t mtu, bool ipv6)
 {
@@ -35,30 +30,6 @@ static uint32_t clamp_of(const struct router_call *c, struct pkt_ref r, const st
 	return least;
 }
 
-/* Where the value of the MSS option stands in the header; 0: it has none. */
-static uint32_t mss_at(const uint8_t *tcp, uint32_t header_len)
-{
-	uint32_t at = TCP_HDR_LEN;
-
-	while (at + MSS_LEN <= header_len) {
-		uint8_t kind = wire_load_u8(tcp + at), len;
-
-		if (kind == OPTION_END)
-			return 0;
-		if (kind == OPTION_NOP) {
-			at++;
-			continue;
-		}
-		len = wire_load_u8(tcp + at + 1);
-		if (kind == OPTION_MSS)
-			return len == MSS_LEN ? at + 2 : 0;
-		if (len < 2)
-			return 0;
-		at += len;
-	}
-	return 0;
-}
-
 /* A word at an odd offset counts with its bytes swapped (RFC 1071 2.B). */
 static struct be16 as_summed(uint16_t value, uint32_t at)
 {
@@ -73,21 +44,20 @@ void mss_clamp(
 	uint32_t limit = clamp_of(c, r, route, ipv6), here = packet_l3_here(r), at;
 	uint8_t *tcp = packet_l3(r) + l4;
 	struct tcp_hdr *h = (void *)tcp;
+	struct tcp_options_view options;
 	struct tcp_view v;
-	uint16_t was;
 
 	if (!limit || l4 > here || tcp_check(tcp, here - l4, &v) || !(v.flags & TCP_SYN))
 		return;
-	at = mss_at(tcp, v.header_len);
-	if (!at)
+	/* With a flaw the view holds what came before it. */
+	(void)tcp_options_check(tcp, v.header_len, &options);
+	if (!options.mss_offset || options.mss <= limit || options.has_signature)
 		return;
-	was = wire_load_u16(tcp + at);
-	if (was <= limit)
-		return;
+	at = options.mss_offset + 2u;
 	wire_store_u16(tcp + at, (uint16_t)limit);
 	if (r.pkt->csum != PKT_CSUM_PARTIAL)
 		h->checksum = csum_replace_be16(
-		        v.checksum, as_summed(was, at), as_summed((uint16_t)limit, at));
+		        v.checksum, as_summed(options.mss, at), as_summed((uint16_t)limit, at));
 	burst_count(c->burst, STAT_MSS_CLAMPED, 1);
-	trace(c->burst->trace, r.pkt->trace, TRACE_MSS_CLAMPED, was, limit);
+	trace(c->burst->trace, r.pkt->trace, TRACE_MSS_CLAMPED, options.mss, limit);
 }

@@ -1,5 +1,8 @@
 #include "tests/unit/router/world.h"
 
+#include "common/wire/tcp.h"
+#include "common/wire/udp.h"
+
 #include <criterion/criterion.h>
 
 static struct frame4 plain(void)
@@ -12,15 +15,568 @@ static struct frame4 plain(void)
 	        .id = 77};
 }
 
-Test(router_forward, sends_a_plain_packet_to_its_gateway)
+static struct ipv4_hdr *ip_of(struct world *w, uint32_t i)
 {
-	struct world w;
+	return (void *)(w->f.burst.frame[i] + w->f.burst.pkt[i].l3_off);
+}
+
+/* What leaves: Ethernet header, TTL less one, its checksum right, all else as it was. */
+static void forwarded_whole(bool slow, uint32_t tags, uint32_t padding)
+{
 	struct frame4 f = plain();
-	struct verdict v;
+	const struct mac_addr to = {{2, 0, 0, 1, 1, 2}}, from = {{2, 0, 0, 0, 0, 1}};
+	struct ether_hdr *e;
+	uint8_t before[64];
+	struct world w;
+	uint32_t i;
 
 	world_init(&w, 1);
-	v = world_send4(&w, &f);
-	cr_assert_eq(v.kind, VERDICT_PASS);
+	((struct router *)w.worker)->plain_only_slow = slow;
+	f.tags = tags;
+	f.padding = padding;
+	i = world_add4(&w, &f);
+	memcpy(before, ip_of(&w, i), 50);
+	world_run(&w);
+	cr_assert_eq(w.f.burst.verdict[i].kind, VERDICT_PASS);
+	cr_assert_eq(w.f.burst.verdict[i].out.v, out_id(OUT_TX, 0).v);
+	cr_assert_eq(w.f.burst.pkt[i].out.v, 1);
+	cr_assert_eq(w.f.burst.pkt[i].len, ETHER_HDR_LEN + 50);
+	cr_assert_eq(w.f.burst.pkt[i].total_len, ETHER_HDR_LEN + 50);
+	cr_assert_eq(w.f.burst.pkt[i].l3_off, ETHER_HDR_LEN);
+	cr_assert_eq(w.f.burst.pkt[i].flags & PKT_F_TAGGED, 0);
+	cr_assert_eq(
+	        w.f.burst.frame[i], pool_buffer(&w.f.pool, w.f.burst.index[i]) + w.f.burst.pkt[i].data_off);
+	e = (void *)w.f.burst.frame[i];
+	cr_assert(mac_equal(&e->dst, &to) && mac_equal(&e->src, &from));
+	cr_assert_eq(be16_to_host(e->type), ETHER_TYPE_IPV4);
+	before[8]--;
+	ipv4_checksum_set(before, 20);
+	cr_assert_arr_eq(before, ip_of(&w, i), 50);
 	world_end(&w);
+	world_free(&w);
+}
+
+Test(router_forward, rewrites_a_plain_packet)
+{
+	forwarded_whole(false, 0, 0);
+	forwarded_whole(false, 8, 0);
+	forwarded_whole(false, 0, 10);
+	forwarded_whole(true, 0, 0);
+	forwarded_whole(true, 4, 6);
+}
+
+/* --- both ways through the router agree --- */
+
+static uint64_t seed;
+
+static uint32_t some(uint32_t n)
+{
+	return (uint32_t)(random_next(&seed) >> 33) % n;
+}
+
+static struct be32 some_address(void)
+{
+	static const uint8_t nets[][3] = {{192, 0, 2}, {198, 51, 100}, {203, 0, 113}, {10, 0, 0}, {10, 0, 1},
+	        {10, 0, 2}, {172, 16, 1}, {224, 0, 0}, {8, 8, 8}, {127, 0, 0}, {0, 0, 0}, {255, 255, 255},
+	        {239, 1, 2}};
+	const uint8_t *n = nets[some(3) ? some(7) : some(ARRAY_LEN(nets))];
+	static const uint8_t last[] = {1, 2, 3, 0, 255, 70, 130};
+
+	return IP4(n[0], n[1], n[2], last[some(ARRAY_LEN(last))]);
+}
+
+static void some_frame4(struct world *w)
+{
+	static const uint8_t protos[] = {IP_PROTO_UDP, IP_PROTO_TCP, IP_PROTO_ICMP, IP_PROTO_IGMP, 99};
+	static const uint8_t options[][8] = {
+	        {1, 1, 1, 0}, {7, 7, 4, 0, 0, 0, 0, 0}, {131, 7, 4, 1, 2, 3, 4, 0}, {9, 99}};
+	struct frame4 f = {.port = {(uint16_t)some(3)},
+	        .src = some(4) ? HOST(some(3), 2) : some_address(),
+	        .dst = some_address(),
+	        .proto = protos[some(ARRAY_LEN(protos))],
+	        .ttl = some(8) ? 0 : (uint8_t)(1 + some(2)),
+	        .id = (uint16_t)some(65536),
+	        .fragment = some(4) ? 0 : (uint16_t)(some(8) << 13 | (some(2) ? some(100) : 0)),
+	        .payload_len = some(6) ? some(80) : 8 * some(180),
+	        .type = some(8) ? PKT_HOST : (enum pkt_type)some(4),
+	        .padding = some(20),
+	        .tags = some(4) ? 0 : 4 * some(3),
+	        .bad_csum = !some(16)};
+
+	if (!some(10))
+		f.total_len = (int)some(200);
+	if (!some(10)) {
+		f.options = options[some(ARRAY_LEN(options))];
+		f.options_len = 8;
+	}
+	if (!some(20))
+		f.first = (uint8_t)some(256);
+	world_add4(w, &f);
+}
+
+static struct ip6_addr some_address6(void)
+{
+	static const uint8_t nets[] = {0, 1, 2, 0x10, 0x20, 0x30, 0x31, 0x32, 0x40, 0x77};
+	struct ip6_addr a = IP6(nets[some(ARRAY_LEN(nets))], (uint8_t)(1 + some(4)));
+
+	switch (some(12)) {
+	case 0: return LL6((uint8_t)(1 + some(4)));
+	case 1: return (struct ip6_addr){.b = {0xff, (uint8_t)some(16), [15] = (uint8_t)some(3)}};
+	case 2: return (struct ip6_addr){.b = {[15] = (uint8_t)some(2)}};
+	}
+	return a;
+}
+
+static void some_frame6(struct world *w)
+{
+	static const uint8_t protos[] = {IP_PROTO_UDP, IP_PROTO_TCP, IP_PROTO_ICMP6, IP_PROTO_HOP_BY_HOP,
+	        IP_PROTO_ROUTING, IP_PROTO_FRAGMENT, IP_PROTO_DST_OPTIONS, 99, IP_PROTO_NONE};
+	uint8_t payload[1460] = {
+	        protos[some(ARRAY_LEN(protos))], (uint8_t)some(2), (uint8_t)some(8), (uint8_t)some(8)};
+	struct frame6 f = {.port = {(uint16_t)some(3)},
+	        .src = some(3) ? IP6((uint8_t)some(3), 2) : some_address6(),
+	        .dst = some_address6(),
+	        .next_header = protos[some(ARRAY_LEN(protos))],
+	        .hop_limit = some(8) ? 0 : (uint8_t)(1 + some(2)),
+	        .payload = payload,
+	        .payload_len = some(6) ? some(80) : some(1460),
+	        .type = some(8) ? PKT_HOST : (enum pkt_type)some(4),
+	        .padding = some(20),
+	        .version = some(20) ? 0 : (uint8_t)some(256)};
+
+	for (uint32_t i = 4; i < sizeof payload; i++)
+		payload[i] = (uint8_t)(some(3) ? 0 : some(256));
+	world_add6(w, &f);
+}
+
+static void some_burst(struct world *w, uint64_t from)
+{
+	seed = from;
+	world_begin(w, INPUT_RX);
+	for (uint32_t n = 1 + some(40); n; n--)
+		if (some(2))
+			some_frame4(w);
+		else
+			some_frame6(w);
+}
+
+static void same_packet(const struct pkt *a, const uint8_t *fa, struct verdict va, const struct pkt *b,
+        const uint8_t *fb, struct verdict vb)
+{
+	cr_assert_eq(va.kind, vb.kind);
+	cr_assert_eq(va.out.v, vb.out.v);
+	cr_assert_eq(va.reason, vb.reason, "%s, %s", drop_reason_label((enum drop_reason)va.reason),
+	        drop_reason_label((enum drop_reason)vb.reason));
+	if (va.kind != VERDICT_PASS)
+		return;
+	cr_assert_arr_eq(a, b, sizeof *a);
+	cr_assert_arr_eq(fa, fb, a->len);
+}
+
+static void same_outcome(const struct world *a, const struct world *b)
+{
+	const struct burst *x = &a->f.burst, *y = &b->f.burst;
+
+	for (uint32_t i = 0; i < x->n; i++)
+		same_packet(&x->pkt[i], x->frame[i], x->verdict[i], &y->pkt[i], y->frame[i], y->verdict[i]);
+	cr_assert_eq(x->n_out, y->n_out);
+	for (uint32_t i = 0; i < x->n_out; i++)
+		same_packet(&x->out[i].pkt, x->out[i].frame, x->out[i].verdict, &y->out[i].pkt,
+		        y->out[i].frame, y->out[i].verdict);
+	for (uint32_t s = 0; s < STAT_COUNT; s++)
+		cr_assert_eq(world_stat(a, (enum stat_id)s), world_stat(b, (enum stat_id)s), "%s%s",
+		        stat_group((enum stat_id)s), stat_name((enum stat_id)s));
+}
+
+Test(router_forward, comes_to_the_same_by_the_short_and_the_long_way)
+{
+	struct world *a = malloc(sizeof *a), *b = malloc(sizeof *b);
+
+	world_init(a, 1);
+	world_init(b, 1);
+	((struct router *)b->worker)->plain_only_slow = true;
+	for (uint32_t round = 0; round < 3000; round++) {
+		if (round % 500 == 250) {
+			a->region->port[some(3)].flags ^= EPOCH_PORT_REDIRECTS;
+			memcpy(b->region->port, a->region->port, sizeof a->region->port);
+			world_publish(a);
+			world_publish(b);
+		}
+		some_burst(a, 1000 + round);
+		some_burst(b, 1000 + round);
+		world_run(a);
+		world_run(b);
+		same_outcome(a, b);
+		world_end(a);
+		world_end(b);
+		a->now = b->now += some(1000) * NANOS_PER_MS;
+		world_timers(a, a->now);
+		world_timers(b, b->now);
+	}
+	cr_assert(world_stat(a, STAT_IP_FORW_DATAGRAMS) > 5000);
+	cr_assert(world_stat(a, STAT_IP6_OUT_FORW_DATAGRAMS) > 5000);
+	world_free(a);
+	world_free(b);
+	free(a);
+	free(b);
+}
+
+Test(router_forward, leaves_no_trace_in_state_where_a_burst_is_cut)
+{
+	struct world *w = malloc(sizeof *w);
+	uint64_t bytes;
+	uint8_t *before;
+
+	world_init(w, 1);
+	bytes = w->f.journal.state_bytes;
+	before = malloc(bytes);
+	for (uint32_t round = 0; round < 300; round++) {
+		memcpy(before, w->f.state, bytes);
+		some_burst(w, 77000 + round);
+		world_run(w);
+		fixture_cut(&w->f);
+		w->begun = false;
+		cr_assert_eq(memcmp(before, w->f.state, bytes), 0, "round %u", round);
+		some_burst(w, 77000 + round);
+		world_run(w);
+		world_end(w);
+		world_timers(w, w->now + some(2000) * NANOS_PER_MS);
+	}
+	world_free(w);
+	free(before);
+	free(w);
+}
+
+/* --- several ways --- */
+
+Test(router_forward, spreads_flows_over_several_ways_by_weight)
+{
+	struct world w;
+	uint32_t way[3] = {}, n = 0;
+	struct port_id first[64];
+
+	world_init(&w, 1);
+	for (uint32_t round = 0; round < 40; round++) {
+		for (uint32_t i = 0; i < 64; i++) {
+			struct frame4 f = plain();
+
+			f.src = HOST(0, 2);
+			f.dst = IP4(198, 51, 100, i);
+			f.payload_len = 1 + round % 20;
+			world_add4(&w, &f);
+			w.f.burst.pkt[i].hash = (round / 2 * 64 + i) * 0x9e3779b1u;
+			w.f.burst.pkt[i].flags |= PKT_F_HASHED;
+		}
+		world_run(&w);
+		for (uint32_t i = 0; i < 64; i++) {
+			cr_assert_eq(w.f.burst.verdict[i].kind, VERDICT_PASS);
+			if (round % 2)
+				cr_assert_eq(w.f.burst.pkt[i].out.v, first[i].v, "a flow keeps its way");
+			first[i] = w.f.burst.pkt[i].out;
+			way[w.f.burst.pkt[i].out.v]++;
+			n++;
+		}
+		world_end(&w);
+	}
+	cr_assert(way[1] > n / 4 - n / 20 && way[1] < n / 4 + n / 20, "%u of %u", way[1], n);
+	cr_assert_eq(way[1] + way[2], n);
+	world_free(&w);
+}
+
+/* --- MTU --- */
+
+/* What came out of a packet, put together again by a naive reassembler: pieces may come in any order. */
+static uint32_t put_together(struct world *w, uint8_t *whole, uint32_t mtu, uint32_t header)
+{
+	uint32_t total = 0, sum = 0;
+	bool last = false;
+
+	for (uint32_t i = 0; i < w->f.burst.n_out; i++) {
+		struct outbox_entry *e = &w->f.burst.out[i];
+		struct ipv4_view v;
+		uint32_t off, n;
+
+		if (e->born != BORN_PIECE)
+			continue;
+		cr_assert_eq(ipv4_check(e->frame + ETHER_HDR_LEN, e->pkt.len - ETHER_HDR_LEN, &v), IPV4_OK);
+		cr_assert_leq(v.total_len, mtu);
+		cr_assert_eq(v.header_len, header);
+		cr_assert_eq(v.ttl, 63);
+		cr_assert_eq(e->verdict.kind, VERDICT_PASS);
+		off = ipv4_fragment_offset(&v);
+		n = v.total_len - header;
+		cr_assert(!(v.fragment & IPV4_MORE_FRAGMENTS) || n % 8 == 0);
+		memcpy(whole + off, e->frame + ETHER_HDR_LEN + header, n);
+		sum += n;
+		if (!(v.fragment & IPV4_MORE_FRAGMENTS)) {
+			last = true;
+			total = off + n;
+		}
+	}
+	cr_assert(last && sum == total);
+	return total;
+}
+
+Test(router_forward, cuts_what_is_longer_than_the_way)
+{
+	static const uint8_t options[8] = {7, 3, 4, 130, 3, 1, 1, 0};
+	struct world w;
+
+	world_init(&w, 1);
+	for (uint32_t len = 1250; len < 1480; len += 7) {
+		uint8_t whole[2048], expected[2048];
+		uint32_t n;
+		struct frame4 f = plain();
+
+		f.dst = IP4(172, 16, 0, 9);
+		f.payload_len = len;
+		f.options = options;
+		f.options_len = len % 2 ? 8 : 0;
+		world_add4(&w, &f);
+		n = f.options_len + IPV4_HDR_LEN;
+		memcpy(expected, (uint8_t *)ip_of(&w, 0) + n, len);
+		world_run(&w);
+		if (len + n <= 1280) {
+			cr_assert_eq(w.f.burst.verdict[0].kind, VERDICT_PASS);
+		} else {
+			cr_assert_eq(w.f.burst.verdict[0].kind, VERDICT_CONSUMED);
+			cr_assert_eq(put_together(&w, whole, 1280, n), len);
+			cr_assert_arr_eq(whole, expected, len);
+			/* Record route is not copied, a security option is. */
+			if (n > IPV4_HDR_LEN) {
+				static const uint8_t later[8] = {1, 1, 1, 130, 3, 1, 1, 0};
+
+				cr_assert_arr_eq(w.f.burst.out[0].frame + 34, options, 8);
+				cr_assert_arr_eq(w.f.burst.out[1].frame + 34, later, 8);
+			}
+		}
+		world_end(&w);
+	}
+	cr_assert_eq(world_stat(&w, STAT_IP_FRAG_CREATES), 2 * world_stat(&w, STAT_IP_FRAG_OKS));
+	world_free(&w);
+}
+
+Test(router_forward, cuts_a_fragment_further)
+{
+	struct frame4 f = plain();
+	struct ipv4_view v;
+	struct world w;
+
+	world_init(&w, 1);
+	f.dst = IP4(172, 16, 0, 9);
+	f.payload_len = 1400;
+	f.fragment = IPV4_MORE_FRAGMENTS | 100;
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_CONSUMED);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct outbox_entry *e = &w.f.burst.out[i];
+
+		cr_assert_eq(ipv4_check(e->frame + 14, e->pkt.len - 14u, &v), IPV4_OK);
+		cr_assert_eq(v.fragment, IPV4_MORE_FRAGMENTS | (100 + i * 157));
+	}
+	world_end(&w);
+	world_free(&w);
+}
+
+Test(router_forward, makes_all_pieces_or_none)
+{
+	struct frame4 f = plain();
+	struct verdict v;
+	struct world w;
+
+	world_init(&w, 1);
+	f.dst = IP4(172, 16, 0, 9);
+	f.payload_len = 1400;
+	world_begin(&w, INPUT_RX);
+	w.f.spare.n = 1;
+	v = world_send4(&w, &f);
+	cr_assert_eq(v.reason, DROP_NO_BUFFER);
+	cr_assert_eq(w.f.burst.n_out, 0);
+	world_end(&w);
+	cr_assert_eq(world_stat(&w, STAT_IP_FRAG_FAILS), 1);
+	world_free(&w);
+}
+
+Test(router_forward, tells_the_sender_what_fits_where_it_may_not_cut)
+{
+	struct frame4 f = plain();
+	struct world w;
+
+	world_init(&w, 1);
+	f.dst = IP4(172, 16, 0, 9);
+	f.payload_len = 1400;
+	f.fragment = IPV4_DONT_FRAGMENT;
+	for (uint32_t i = 0; i < 100; i++) {
+		const uint8_t *icmp;
+
+		cr_assert_eq(world_send4(&w, &f).reason, DROP_PKT_TOO_BIG);
+		cr_assert_eq(w.f.burst.n_out, 1, "never limited");
+		icmp = w.f.burst.out[0].frame + 34;
+		cr_assert_eq(icmp[0], ICMP_TYPE_DEST_UNREACH);
+		cr_assert_eq(icmp[1], ICMP_UNREACH_FRAG_NEEDED);
+		cr_assert_eq(wire_load_u32(icmp + 4), 1280);
+		cr_assert_eq(icmp[8 + 8], 64, "the TTL as it came");
+		world_end(&w);
+	}
+	cr_assert_eq(world_stat(&w, STAT_IP_FRAG_FAILS), 100);
+	world_free(&w);
+}
+
+/* --- redirects --- */
+
+Test(router_forward, redirects_a_neighbor_that_need_not_come_by_us)
+{
+	struct frame4 f = plain();
+	struct world w;
+	const uint8_t *icmp;
+
+	world_init(&w, 1);
+	f.port = P1;
+	f.src = HOST(1, 3);
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(w.f.burst.n_out, 0, "the port does not send redirects");
+	world_end(&w);
+	w.region->port[1].flags |= EPOCH_PORT_REDIRECTS;
+	world_publish(&w);
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(w.f.burst.n_out, 1);
+	icmp = w.f.burst.out[0].frame + 34;
+	cr_assert_eq(icmp[0], ICMP_TYPE_REDIRECT);
+	cr_assert_eq(icmp[1], ICMP_REDIRECT_HOST);
+	cr_assert_eq(load_u32(icmp + 4), HOST(1, 2).raw);
+	cr_assert_eq(icmp[8 + 8], 63);
+	world_end(&w);
+	f.src = IP4(192, 0, 2, 77); /* not on the link */
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(w.f.burst.n_out, 0);
+	world_end(&w);
+	world_free(&w);
+}
+
+/* --- layer 4 on the way --- */
+
+static uint32_t tcp_syn(uint8_t *at, struct be32 src, struct be32 dst, uint32_t odd, uint16_t mss)
+{
+	memset(at, 0, 28);
+	tcp_write(
+	        at, &(struct tcp_fields){
+	                    .src_port = 1, .dst_port = 2, .flags = TCP_SYN, .window = 100, .header_len = 28});
+	memset(at + 20, 1, 8);
+	at[20 + odd] = 2;
+	at[21 + odd] = 4;
+	wire_store_u16(at + 22 + odd, mss);
+	tcp_checksum_set(at, 28, csum_pseudo_ipv4(src, dst, IP_PROTO_TCP, 28));
+	return 28;
+}
+
+static uint16_t clamped(struct world *w, uint32_t odd, uint16_t mss)
+{
+	uint8_t tcp[28];
+	struct frame4 f = plain();
+	uint8_t *at;
+	uint16_t now;
+
+	f.proto = IP_PROTO_TCP;
+	f.payload = tcp;
+	f.payload_len = tcp_syn(tcp, f.src, f.dst, odd, mss);
+	cr_assert_eq(world_send4(w, &f).kind, VERDICT_PASS);
+	at = w->f.burst.frame[0] + 34;
+	cr_assert_eq(
+	        csum_verify(csum_pseudo_ipv4(f.src, f.dst, IP_PROTO_TCP, 28), at, 28, TCP_CHECKSUM_FIELD),
+	        CSUM_GOOD);
+	now = wire_load_u16(at + 22 + odd);
+	world_end(w);
+	return now;
+}
+
+Test(router_forward, clamps_the_mss_of_a_syn)
+{
+	struct world w;
+
+	world_init(&w, 1);
+	cr_assert_eq(clamped(&w, 0, 1460), 1460);
+	w.region->port[1].mss_clamp4 = 1000;
+	world_publish(&w);
+	for (uint32_t odd = 0; odd < 4; odd++) {
+		cr_assert_eq(clamped(&w, odd, 1460), 1000);
+		cr_assert_eq(clamped(&w, odd, 999), 999);
+	}
+	w.region->port[1].mss_clamp4 = 0;
+	w.region->port[0].mss_clamp4 = 1;
+	w.region->port[0].mtu = 1400;
+	world_publish(&w);
+	cr_assert_eq(clamped(&w, 1, 1460), 1360);
+	cr_assert_eq(world_stat(&w, STAT_MSS_CLAMPED), 5);
+	world_free(&w);
+}
+
+static uint32_t udp_partial(uint8_t *at, const struct frame4 *f, uint32_t len)
+{
+	udp_write(at, 5, 6, (uint16_t)(len - 8));
+	memset(at + 8, 0xab, len - 8);
+	((struct udp_hdr *)at)->checksum = csum_fold(csum_pseudo_ipv4(f->src, f->dst, IP_PROTO_UDP, len));
+	return len;
+}
+
+Test(router_forward, completes_a_partial_checksum_where_the_egress_does_not)
+{
+	struct frame4 f = plain();
+	struct udp_hdr *h;
+	uint8_t udp[100];
+	struct world w;
+
+	world_init(&w, 1);
+	w.region->port[0].flags |= EPOCH_PORT_CSUM_PARTIAL;
+	world_publish(&w);
+	f.payload = udp;
+	f.payload_len = udp_partial(udp, &f, 99);
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(csum_verify(csum_pseudo_ipv4(f.src, f.dst, IP_PROTO_UDP, 99), w.f.burst.frame[0] + 34,
+	                     99, UDP_CHECKSUM_FIELD),
+	        CSUM_GOOD);
+	cr_assert_eq(world_stat(&w, STAT_CSUM_PARTIAL_COMPLETED), 1);
+	world_end(&w);
+	w.region->port[1].flags |= EPOCH_PORT_CSUM_PARTIAL;
+	world_publish(&w);
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	h = (void *)(w.f.burst.frame[0] + 34);
+	cr_assert_eq(h->checksum.raw, ((struct udp_hdr *)udp)->checksum.raw);
+	cr_assert_eq(w.f.burst.pkt[0].csum, PKT_CSUM_PARTIAL);
+	cr_assert_eq(w.f.burst.pkt[0].csum_start, 34);
+	cr_assert_eq(w.f.burst.pkt[0].csum_off, UDP_CHECKSUM_FIELD);
+	world_end(&w);
+	udp[50] ^= 1; /* a wrong checksum stays wrong, and is no partial one */
+	((struct udp_hdr *)udp)->checksum.raw ^= 0x1234;
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(w.f.burst.pkt[0].csum, PKT_CSUM_NONE);
+	world_end(&w);
+	world_free(&w);
+}
+
+Test(router_forward, waits_for_a_neighbor_that_is_not_known)
+{
+	struct frame4 f = plain();
+	struct world w;
+	uint32_t errors = 0;
+
+	world_init(&w, 1);
+	f.dst = HOST(1, 77);
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_HELD);
+	cr_assert_eq(w.f.burst.n_out, 1, "an ARP request");
+	world_end(&w);
+	/* Nobody answers: host unreachable. */
+	for (uint32_t i = 0; i < 40 && !errors; i++) {
+		w.now = MAX(w.now, router_stage.next_timer(w.worker));
+		fixture_begin(&w.f, INPUT_TIMER, w.now);
+		router_stage.timer(w.worker, &w.epoch, w.now, &w.f.burst);
+		for (uint32_t k = 0; k < w.f.burst.n_out; k++)
+			if (w.f.burst.out[k].pkt.l4_proto == IP_PROTO_ICMP &&
+			        w.f.burst.out[k].verdict.kind == VERDICT_PASS) {
+				cr_assert_eq(w.f.burst.out[k].frame[34], ICMP_TYPE_DEST_UNREACH);
+				cr_assert_eq(w.f.burst.out[k].frame[35], ICMP_UNREACH_HOST);
+				errors++;
+			}
+		fixture_end(&w.f);
+	}
+	cr_assert_eq(errors, 1);
 	world_free(&w);
 }

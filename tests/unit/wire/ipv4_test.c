@@ -256,8 +256,8 @@ Test(ipv4_options, points_at_what_is_wrong)
 	        {"\x44\4\5\0\x44\4\5\0", 8, IPV4_OPTIONS_TWICE, 24},        /* a second timestamp */
 	        {"\x94\3\0\0", 4, IPV4_OPTIONS_LENGTH, 21},                 /* router alert below 4 */
 	        {"\x86\2\x86\2", 4, IPV4_OPTIONS_TWICE, 22},                /* a second CIPSO */
-	        {"\x82\2\0\0", 4, IPV4_OPTIONS_UNKNOWN, 20},                /* security */
-	        {"\1\1\x99\2", 4, IPV4_OPTIONS_UNKNOWN, 22},
+	        {"\x82\2\0\0", 4, IPV4_OPTIONS_OK, 0},                      /* security: passed over */
+	        {"\1\1\x99\2", 4, IPV4_OPTIONS_OK, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
