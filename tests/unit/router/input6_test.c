@@ -219,7 +219,6 @@ Test(router_input6, walks_the_headers_of_packets_for_us)
 	header = IP_PROTO_FRAGMENT;
 	CASE(BYTES(UDP, 0, 0, 0);
 	        f->dst = IP6(0, 1), DROP_NONE, 0, IN, STAT_IP6_IN_DELIVERS, STAT_IP6_REASM_OKS);
-	CASE(BYTES(UDP, 0, 0, 1); f->dst = IP6(0, 1), DROP_FRAG_MEMORY, 0, IN);
 	CASE(BYTES(UDP, 0, 0, 1); f->dst = IP6(0, 1); f->payload_len = 31, DROP_FRAG_MALFORMED, 1, IN, BAD);
 	world_free(&w);
 }

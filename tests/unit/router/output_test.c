@@ -399,3 +399,42 @@ Test(router_output, bounds_the_icmp_errors_of_the_session)
 	world_end(&w);
 	world_free(&w);
 }
+
+Test(router_output, answers_an_echo_that_comes_in_fragments)
+{
+	static uint8_t message[4096], whole[8192];
+	uint8_t body[3000];
+	struct world w;
+	uint32_t len;
+
+	for (uint32_t i = 0; i < sizeof body; i++)
+		body[i] = (uint8_t)(i * 3);
+	world_init(&w, 1);
+	len = world_icmp(message, ICMP_TYPE_ECHO, 0, 99, body, sizeof body);
+	for (uint32_t off = 0; off < len; off += 1480) {
+		uint32_t n = MIN(1480u, len - off);
+
+		world_add4(&w,
+		        &(struct frame4){.port = P0,
+		                .src = HOST(0, 2),
+		                .dst = HOST(0, 1),
+		                .proto = IP_PROTO_ICMP,
+		                .id = 5,
+		                .fragment = (uint16_t)(off / 8 | (off + n < len ? IPV4_MORE_FRAGMENTS : 0)),
+		                .payload = message + off,
+		                .payload_len = n});
+	}
+	world_run(&w);
+	for (uint32_t i = 0; i < w.f.burst.n_out; i++) {
+		memcpy(w.f.burst.out[i].frame + 18, "\x12\x67", 2);
+		if (w.f.burst.out[i].born == BORN_PIECE)
+			ipv4_checksum_set(w.f.burst.out[i].frame + 14, 20);
+	}
+	cr_assert_eq(put_together(&w, false, 1500, whole), len);
+	cr_assert_eq(whole[0], ICMP_TYPE_ECHO_REPLY);
+	cr_assert_arr_eq(whole + 8, body, sizeof body);
+	world_end(&w);
+	cr_assert_eq(world_stat(&w, STAT_IP_REASM_OKS), 1);
+	cr_assert_eq(world_stat(&w, STAT_ICMP_OUT_ECHO_REPS), 1);
+	world_free(&w);
+}
