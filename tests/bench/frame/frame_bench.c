@@ -1,9 +1,8 @@
 /* frame: what the frame itself costs a packet: stages that only pass packets on, in one thread, ingest to
  * router and back. */
 #include "common/stage/worker.h"
+#include "tests/bench/case.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 
 #define ROUNDS  9
@@ -143,11 +142,6 @@ static double cpu_ns(void)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e3;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
 int main(void)
 {
 	double ns[ROUNDS];
@@ -165,10 +159,11 @@ int main(void)
 		}
 		ns[r] = (cpu_ns() - t) / PACKETS;
 	}
-	qsort(ns, ROUNDS, sizeof ns[0], by_value);
-	printf("{\"bench\":\"frame\",\"case\":\"five bursts a packet, stages that only "
-	       "pass\",\"value\":%.2f,\"unit\":\"ns/packet\","
-	       "\"spread\":[%.2f,%.2f]}\n",
-	        ns[ROUNDS / 2], ns[0], ns[ROUNDS - 1]);
+	case_print(&(struct bench_case){
+	        .bench = "frame",
+	        .name = "five bursts a packet, stages that only pass",
+	        .unit = "ns/packet",
+	        .value = figures_of(ns, ROUNDS),
+	});
 	return 0;
 }

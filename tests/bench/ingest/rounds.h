@@ -2,8 +2,8 @@
 #ifndef SLUICE_TESTS_BENCH_INGEST_ROUNDS_H
 #define SLUICE_TESTS_BENCH_INGEST_ROUNDS_H
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/bench/case.h"
+
 #include <sys/resource.h>
 
 #define ROUNDS 9
@@ -17,11 +17,6 @@ static inline double cpu_ns(void)
 	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e3;
 }
 
-static inline int by_value(const void *a, const void *b)
-{
-	return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
-}
-
 /* Runs `work`, which does `n` things, and prints nanoseconds a thing. */
 static inline void bench(const char *bench, const char *what, double n, void (*work)(void))
 {
@@ -33,10 +28,8 @@ static inline void bench(const char *bench, const char *what, double n, void (*w
 		work();
 		ns[r] = (cpu_ns() - t) / n;
 	}
-	qsort(ns, ROUNDS, sizeof ns[0], by_value);
-	printf("{\"bench\":\"%s\",\"case\":\"%s\",\"value\":%.2f,\"unit\":\"ns/"
-	       "packet\",\"spread\":[%.2f,%.2f]}\n",
-	        bench, what, ns[ROUNDS / 2], ns[0], ns[ROUNDS - 1]);
+	case_print(&(struct bench_case){
+	        .bench = bench, .name = what, .unit = "ns/packet", .value = figures_of(ns, ROUNDS)});
 }
 
 #endif

@@ -1,10 +1,9 @@
 /* What the router costs a packet, in a fixture: bursts of 64 packets of 64 bytes, all in the caches, the
  * frame around the stage left out but for the journal.  A JSON line a case; nanoseconds a packet, the median
  * of the rounds. */
+#include "tests/bench/case.h"
 #include "tests/unit/router/world.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define BURST  64u
@@ -17,13 +16,6 @@ static uint64_t clock_ns(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (uint64_t)t.tv_sec * NANOS_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 /* The packets of a burst, as the frame would find them. */
@@ -77,16 +69,14 @@ static void measure(struct world *w, const char *name)
 	save(w, &s);
 	for (uint32_t i = 0; i < ROUNDS; i++)
 		ns[i] = round_ns(w, &s, true) - round_ns(w, &s, false);
-	qsort(ns, ROUNDS, sizeof ns[0], by_value);
 	round_ns(w, &s, true);
 	for (uint32_t i = 0; i < BURST; i++)
 		if (w->f.burst.verdict[i].kind != VERDICT_PASS) {
 			fprintf(stderr, "%s: packet %u did not pass\n", name, i);
 			exit(1);
 		}
-	printf("{\"bench\":\"router\",\"case\":\"%s\",\"value\":%.2f,\"unit\":\"ns/"
-	       "packet\",\"spread\":%.2f}\n",
-	        name, ns[ROUNDS / 2], ns[ROUNDS - 1] - ns[0]);
+	case_print(&(struct bench_case){
+	        .bench = "router", .name = name, .unit = "ns/packet", .value = figures_of(ns, ROUNDS)});
 }
 
 static void bench_forward4(struct world *w, const char *name, uint32_t flows, struct be32 net)
