@@ -244,7 +244,8 @@ static uint32_t put_together(const struct world *w, bool ipv6, uint32_t mtu, uin
 		uint32_t off, n;
 		bool more;
 
-		if (e->born != BORN_PIECE)
+		/* What reassembly made is cut again. */
+		if (e->born != BORN_PIECE || e->verdict.kind == VERDICT_CONSUMED)
 			continue;
 		cr_assert_leq(e->pkt.len, ETHER_HDR_LEN + mtu);
 		if (ipv6) {
