@@ -293,7 +293,10 @@ static void run(struct bed *b, nanos_t now, const struct bed_piece *piece, uint3
 	memcpy(dropped, b->dropped, sizeof dropped);
 	save(b);
 	work(b, now, piece, n);
-	b->lines = MAX(b->lines, b->f.journal.undo / MAX(n, 1u));
+	if (n)
+		b->lines = MAX(b->lines, b->f.journal.undo / n);
+	else
+		b->timer_lines = MAX(b->timer_lines, b->f.journal.undo);
 	fixture_cut(&b->f);
 	check_undone(b);
 	b->f.next_buffer = next;

@@ -59,7 +59,8 @@ struct bed {
 	struct bed_whole *whole;
 	uint32_t n_error; /* ICMP errors */
 	uint8_t error_type, error_code;
-	uint32_t lines; /* the most undo lines that a burst has needed for each packet */
+	uint32_t timer_lines; /* the most undo lines that a timer burst has needed */
+	uint32_t lines;       /* the most undo lines that a burst of packets has needed for each */
 };
 
 void bed_init(struct bed *b);

@@ -12,6 +12,8 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	cr_expect_leq(b.lines, REASSEMBLY_LINES_PACKET, "%u undo lines", b.lines);
+	cr_expect_leq(b.timer_lines, REASSEMBLY_LINES_BURST / 2, "%u undo lines", b.timer_lines);
 	bed_free(&b);
 }
 

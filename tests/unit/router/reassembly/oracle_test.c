@@ -137,7 +137,8 @@ static void run(uint64_t from, uint32_t bursts)
 	cr_expect_gt(o->timeouts[FRAG_IPV4], 0);
 	cr_expect_gt(o->timeouts[FRAG_IPV6], 0);
 	cr_expect_gt(o->overlaps, 0);
-	cr_expect_leq(bed.lines, REASSEMBLY_LINES_PACKET * 4);
+	cr_expect_leq(bed.lines, REASSEMBLY_LINES_PACKET);
+	cr_expect_leq(bed.timer_lines, REASSEMBLY_LINES_BURST / 2);
 	oracle_until(o, now + 100 * NANOS_PER_SEC);
 	cr_assert_eq(bed_held(&bed), 0);
 	cr_assert_eq(reassembly_next_timer(&bed.router), NANOS_NEVER);
