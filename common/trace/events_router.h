@@ -45,8 +45,12 @@
 	X(ROUTE4_NONE, "no route to {4}")                                                                    \
 	X(ROUTE6, "route to {6} matches /{u}, group {u}")                                                    \
 	X(ROUTE6_NONE, "no route to {6}")                                                                    \
-	X(ROUTE_TYPE, "the route is no way out: type {u} (4 local, 5 broadcast, 6 blackhole, 7 "             \
-	              "unreachable, 8 prohibit)")                                                            \
+	X(ROUTE_DOWN, "the route's port is not up")                                                          \
+	X(ROUTE_LOCAL, "the route leads to ourselves")                                                       \
+	X(ROUTE_BROADCAST, "the route leads to ourselves and to all on a link")                              \
+	X(ROUTE_BLACKHOLE, "the route is a blackhole")                                                       \
+	X(ROUTE_UNREACHABLE, "the route says unreachable")                                                   \
+	X(ROUTE_PROHIBIT, "the route says prohibited")                                                       \
 	X(HOP4, "next hop {4} on {p}, MTU {u}")                                                              \
 	X(HOP6, "next hop {6} on {p}, MTU {u}")                                                              \
 	X(SOURCE4, "way back to {4} looked up: rp_filter {u}, a neighbor {u}")                               \

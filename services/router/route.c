@@ -35,6 +35,22 @@ static void route_from_group(const struct router_call *c, uint32_t id, uint32_t 
 	out->mtu = g->mtu ? MIN(g->mtu, (uint32_t)port->mtu) : port->mtu;
 }
 
+/* The event of a route that is no way. */
+static enum trace_code code_of(enum fib_type type)
+{
+	switch (type) {
+	case FIB_LOCAL: return TRACE_ROUTE_LOCAL;
+	case FIB_BROADCAST: return TRACE_ROUTE_BROADCAST;
+	case FIB_BLACKHOLE: return TRACE_ROUTE_BLACKHOLE;
+	case FIB_UNREACHABLE: return TRACE_ROUTE_UNREACHABLE;
+	case FIB_PROHIBIT: return TRACE_ROUTE_PROHIBIT;
+	case FIB_NONE:
+	case FIB_UNICAST:
+	case FIB_CONNECTED: break;
+	}
+	return TRACE_ROUTE_DOWN;
+}
+
 static uint32_t prefix_len(const struct router_call *c, enum fib_family family, const struct ip6_addr *dst)
 {
 	struct fib_route route;
@@ -63,7 +79,7 @@ void route4(
 		trace(c->burst->trace, p->trace, TRACE_HOP4, be32_to_host(out->next_hop.w32[3]), out->port.v,
 		        out->mtu);
 	else
-		trace(c->burst->trace, p->trace, TRACE_ROUTE_TYPE, (uint64_t)out->type);
+		trace(c->burst->trace, p->trace, code_of(out->type));
 }
 
 /* Link-local addresses have no route: each port has its own (RFC 4007 9). */
@@ -102,11 +118,13 @@ void route6(const struct router_call *c, const struct pkt *p, const struct ip6_a
 		        id);
 	else if (out->type == FIB_NONE)
 		trace(c->burst->trace, p->trace, TRACE_ROUTE6_NONE, TRACE_IP6(dst));
+	if (id == FIB_NO_ROUTE && out->type == FIB_NONE)
+		return;
 	if (route_is_way(out))
 		trace(c->burst->trace, p->trace, TRACE_HOP6, TRACE_IP6(&out->next_hop), out->port.v,
 		        out->mtu);
 	else
-		trace(c->burst->trace, p->trace, TRACE_ROUTE_TYPE, (uint64_t)out->type);
+		trace(c->burst->trace, p->trace, code_of(out->type));
 }
 
 /* Does a way of the group lead through this port? */
