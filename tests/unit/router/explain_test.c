@@ -146,6 +146,7 @@ Test(router_source, is_chosen_by_the_rules_of_rfc_6724)
 	        {"2001:db8:0:0:0:0:0:1", "2001:db8:0:0:0:0:0:1", 0},  /* the same */
 	        {"ff02:0:0:0:0:0:0:1", "fe80:0:0:0:0:0:0:1", 2},      /* a group's scope */
 	        {"ff0e:0:0:0:0:0:0:1", "2001:db8:0:2:0:0:0:1", 2},
+	        {"2003:0:0:0:0:0:0:1", "2001:db8:0:1:0:0:0:1", 1}, /* label before the longer prefix */
 	        {"2001:0:0:0:0:0:0:1", "2001:db8:0:1:0:0:0:1", 1},
 	};
 	struct router_call c;
