@@ -96,7 +96,7 @@ static int mend(struct replay *r)
 	int status;
 
 	for (uint32_t s = 0; s < STAGE_COUNT; s++) {
-		if (waitpid(r->pid[s], &status, WNOHANG) != r->pid[s])
+		if (!r->pid[s] || waitpid(r->pid[s], &status, WNOHANG) != r->pid[s])
 			continue;
 		if (WIFEXITED(status))
 			return -ECHILD;
@@ -207,11 +207,42 @@ static void stop_all(struct replay *r)
 	__atomic_store_n(&appliance_control(&r->appliance)->stop, 0, __ATOMIC_RELEASE);
 }
 
+/* Ingest has handed out spare buffers: before that a stage's first packets (reports of groups joined) would
+ * find none. */
+static bool ingest_ready(const struct replay *r)
+{
+	for (uint32_t l = 0; l < r->appliance.plan.params.lanes; l++) {
+		const struct worker_status *s = appliance_status(
+		        &r->appliance, plan_worker_id(&r->appliance.plan, STAGE_INGEST, l));
+
+		if (__atomic_load_n(&s->adopted, __ATOMIC_ACQUIRE) != r->publisher.number ||
+		        !(__atomic_load_n(&s->idle, __ATOMIC_ACQUIRE) & 1))
+			return false;
+	}
+	return true;
+}
+
+static int start_ingest(struct replay *r)
+{
+	int err = start_stage(r, STAGE_INGEST);
+
+	/* It takes no frames yet: the clock stands before the first. */
+	while (!err && !ingest_ready(r)) {
+		int woken = bell_wait(&r->host, NULL, 0, 20 * NANOS_PER_MS);
+
+		bell_clear(&r->host);
+		err = woken < 0 ? woken : mend(r);
+	}
+	return err;
+}
+
 int processes_run(struct replay *r)
 {
 	int err = bell_open(&r->host);
 
-	for (uint32_t s = 0; s < STAGE_COUNT && !err; s++)
+	if (!err)
+		err = start_ingest(r);
+	for (uint32_t s = STAGE_FILTER; s < STAGE_COUNT && !err; s++)
 		err = start_stage(r, (enum stage_id)s);
 	if (!err)
 		err = conduct(r);
