@@ -256,7 +256,10 @@ static inline bool ref_move_start(const struct pool *pool, struct pkt_ref r, int
 /* A packet that the stage had held (VERDICT_HELD in an earlier burst, or earlier in this one) goes on: its
  * metadata is read from the buffer and checked.  The caller gives the verdict; its own entry for it is to be
  * forgotten in the same burst. NULL where the outbox is full: it stays held.  If the metadata was spoilt by a
- * neighbour the entry is returned with verdict DROP (BAD_DESC) already given; outbox_decided() tells. */
+ * neighbour the entry is returned with verdict DROP (BAD_DESC) already given; outbox_decided() tells. Until
+ * the commit the buffer is still the held one: after a death it is released anew, so what is written to its
+ * frame and metadata meanwhile must be such that doing it twice is the same as once (an Ethernet header put
+ * in front is; decrementing a TTL is not). */
 [[nodiscard]] struct outbox_entry *burst_release(struct burst *b, uint32_t at, struct pkt_index index);
 
 /* Reassembly: the last fragment gets VERDICT_HELD like those before it (ref_hold); then all are released in

@@ -53,22 +53,24 @@ void input_rx(const struct router_call *c)
 static void tx_icmp_error(const struct router_call *c, struct pkt_ref r)
 {
 	const uint8_t *l3 = packet_l3(r);
+	bool ipv6 = r.pkt->ethertype == ETHER_TYPE_IPV6;
 	struct ip6_addr peer;
 
 	if (!router_owns_links(c)) {
 		punt_again(c, r);
 		return;
 	}
-	if (packet_l3_here(r) < IPV6_HDR_LEN) {
+	if (packet_l3_here(r) <= IPV6_HDR_LEN) {
 		ref_drop(r, DROP_BAD_DESC);
 		return;
 	}
-	peer = r.pkt->ethertype == ETHER_TYPE_IPV4 ? ip6_addr_mapped(wire_load_be32(l3 + 16))
-	                                           : wire_load_ip6(l3 + 24);
-	if (limit_icmp_error(c, &peer))
-		output_local(c, r);
-	else
+	peer = ipv6 ? wire_load_ip6(l3 + 24) : ip6_addr_mapped(wire_load_be32(l3 + 16));
+	if (!limit_icmp_error(c, &peer)) {
 		ref_drop(r, DROP_ICMP_RATELIMIT);
+		return;
+	}
+	icmp_count_out(c, ipv6, l3[ipv6 ? IPV6_HDR_LEN : IPV4_HDR_LEN]);
+	output_local(c, r);
 }
 
 void input_tx_one(const struct router_call *c, struct pkt_ref r)
