@@ -27,6 +27,7 @@ static uint32_t queue_of(const struct stage_env *env, const struct epoch_port *p
 {
 	uint32_t lanes = env->params->lanes;
 
+	assert(lanes > 0);
 	*queues = MIN(MAX((uint32_t)p->queues, 1u), lanes);
 	return MIN((env->lane + lanes - p->lane % lanes) % lanes, *queues);
 }
@@ -99,6 +100,7 @@ static void *peer_state(const struct nic *nic, const char *name)
 	const struct epoch *epoch = ports->opening;
 	const struct epoch_port *own = physical(epoch, nic->port.v);
 
+	assert(own);
 	for (uint32_t i = 0; i < MIN(epoch->n_ports, EPOCH_PHYS_MAX); i++) {
 		const struct epoch_port *p = physical(epoch, i);
 

@@ -205,8 +205,6 @@ static always_inline enum drop_reason tx_flaw(struct burst *b, uint32_t i, const
 {
 	const struct pkt *p = &b->pkt[i];
 
-	if (unlikely(!port))
-		return DROP_PORT_DOWN;
 	if (unlikely(p->len < ETHER_HDR_LEN))
 		return DROP_PKT_TOO_SMALL;
 	if (unlikely(b->more[i] || p->len > port->mtu + ETHER_HDR_LEN + VLAN_TAGS_MAX * VLAN_HDR_LEN))
@@ -233,8 +231,8 @@ static void sort_out(const struct epoch *epoch, struct burst *b, struct sending 
 			last = b->pkt[i].out;
 			port = egress(epoch, last);
 		}
-		flaw = tx_flaw(b, i, port);
-		if (unlikely(flaw)) {
+		flaw = port ? tx_flaw(b, i, port) : DROP_PORT_DOWN;
+		if (unlikely(!port || flaw)) {
 			burst_drop(b, i, flaw);
 			continue;
 		}

@@ -34,6 +34,12 @@ static void *zeroed(uint64_t bytes)
 	return p;
 }
 
+static void write_bytes(FILE *f, const void *bytes, size_t n)
+{
+	if (fwrite(bytes, n, 1, f) != 1)
+		exit(1);
+}
+
 /* A classic capture of UDP packets of `len` bytes over IPv4, of FLOWS flows. */
 static void write_capture(const char *path, uint32_t len)
 {
@@ -44,11 +50,11 @@ static void write_capture(const char *path, uint32_t len)
 
 	if (!f)
 		exit(1);
-	fwrite(head, sizeof head, 1, f);
+	write_bytes(f, head, sizeof head);
 	for (uint32_t i = 0; i < FLOWS; i++) {
 		memcpy(frame + 26, &i, sizeof i);
-		fwrite(record, sizeof record, 1, f);
-		fwrite(frame, len, 1, f);
+		write_bytes(f, record, sizeof record);
+		write_bytes(f, frame, len);
 	}
 	fclose(f);
 }
@@ -121,7 +127,7 @@ static void configure(uint32_t number, const char *text)
 	        .flags = EPOCH_PORT_UP,
 	        .mtu = 1500,
 	        .driver_text = 4096};
-	strcpy((char *)h + 4096, text);
+	memcpy((char *)h + 4096, text, strlen(text));
 	if (epoch_attach(h, 8192, &lab.epoch))
 		exit(1);
 	while (!done) {

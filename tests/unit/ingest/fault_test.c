@@ -28,10 +28,12 @@ TestSuite(fault, .init = setup, .fini = teardown);
 /* What became of the frames, in order: number, bytes and where they went. */
 struct story {
 	uint32_t n;
+	uint32_t unused;
 	struct event {
 		uint32_t number;
 		uint32_t len;
 		uint32_t what;
+		uint32_t unused;
 		uint64_t bytes;
 	} event[EVENT_N];
 };

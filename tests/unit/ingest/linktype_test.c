@@ -16,11 +16,12 @@ static const struct mac_addr port = {{0x02, 0xaa, 0, 0, 0, 0x0f}};
 #define SOURCE 0x02, 0x53, 0x4c, 0, 0, 1
 
 static const struct conversion {
-	uint16_t link;
+	uint32_t link;
 	uint32_t skip; /* what of `in` is gone */
 	uint32_t len;
 	uint8_t in[64];
 	uint8_t head[14];
+	uint8_t unused[2];
 } conversions[] = {
         {101, 0, 20, {IPV4(10, 0, 0, 2)}, {OURS, SOURCE, 0x08, 0x00}},
         {101, 0, 20, {IPV4(255, 255, 255, 255)}, {255, 255, 255, 255, 255, 255, SOURCE, 0x08, 0x00}},
@@ -62,10 +63,10 @@ Test(linktype, puts_an_ethernet_header_before_anything)
 		uint32_t len = c->len - c->skip + 14;
 		uint8_t *in = malloc(c->len + !c->len), *out = malloc(len);
 
-		cr_assert(linktype_known(c->link));
+		cr_assert(linktype_known((uint16_t)c->link));
 		memcpy(in, c->in, c->len);
-		cr_assert_eq(linktype_len(c->link, in, c->len), len, "conversion %zu", i);
-		linktype_copy(c->link, in, c->len, &port, out);
+		cr_assert_eq(linktype_len((uint16_t)c->link, in, c->len), len, "conversion %zu", i);
+		linktype_copy((uint16_t)c->link, in, c->len, &port, out);
 		cr_assert_eq(memcmp(out, c->head, 14), 0, "conversion %zu", i);
 		cr_assert_eq(memcmp(out + 14, in + c->skip, c->len - c->skip), 0);
 		free(in);

@@ -405,6 +405,7 @@ Test(nic_pcap, probes_without_harm)
 	cr_assert_eq(ingest_probe(&lab.epoch, &port, error), 0, "%s", error);
 	cr_assert_eq(stat(lab_path(&lab, "a"), &st), 0);
 	cr_assert_eq(st.st_size, 1);
+	cr_assert_eq(ingest_first_time(&lab.epoch), LAB_START);
 	lab_port(&lab, 1, EPOCH_DRIVER_PCAP, "out=%s", lab_path(&lab, "a"));
 	lab_publish(&lab);
 	cr_assert_lt(ingest_probe(&lab.epoch, &port, error), 0);
