@@ -266,12 +266,14 @@ static uint32_t take_frame(struct nic *nic, nanos_t now, struct burst *b, uint32
 
 static void fault_rx(struct nic *nic, nanos_t now, struct burst *b, uint32_t first, uint32_t n)
 {
+	const struct fault *f = nic->driver;
 	uint32_t i = first, end = first + n;
 
 	if (n && take_repeat(nic, &b->pkt[i], b->frame[i]))
 		i++;
 	while (i < end)
 		i += take_frame(nic, now, b, i, end);
+	nic->stats = f->wire.stats;
 }
 
 static bool repeat_waits(const struct nic *nic)
@@ -323,7 +325,7 @@ static void fault_tx(struct nic *nic, nanos_t now, struct burst *b, const struct
 
 	for (uint32_t i = 0; i < n; i++)
 		send_one(nic, now, b, packets[i]);
-	nic->stats.tx_errors = f->wire.stats.tx_errors;
+	nic->stats = f->wire.stats;
 }
 
 /* Time. */
