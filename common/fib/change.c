@@ -103,6 +103,17 @@ int fib_set(struct fib *fib, uint32_t *word, uint32_t value)
 	return 0;
 }
 
+int fib_fill(struct fib *fib, uint16_t *words, uint32_t count, uint16_t value)
+{
+	if (log_room(fib))
+		return -ENOMEM;
+	fib->log[fib->n_log++] = (struct fib_log){
+	        .op = FIB_FILL, .count = (uint16_t)count, .old = *words, .words = words};
+	for (uint32_t i = 0; i < count; i++)
+		__atomic_store_n(&words[i], value, __ATOMIC_RELEASE); /* pairs with fib_flat_load */
+	return 0;
+}
+
 /* A log that one large change has grown is not kept. */
 static void log_clear(struct fib *fib)
 {
@@ -146,6 +157,8 @@ void fib_abort(struct fib *fib)
 
 		if (l->op == FIB_SET)
 			__atomic_store_n(l->word, l->old, __ATOMIC_RELEASE);
+		for (uint32_t w = 0; l->op == FIB_FILL && w < l->count; w++)
+			__atomic_store_n(&l->words[w], (uint16_t)l->old, __ATOMIC_RELEASE);
 	}
 	for (size_t i = 0; i < fib->n_log; i++) {
 		if (fib->log[i].op == FIB_TAKE)

@@ -15,12 +15,12 @@ static int writer_alloc(struct fib *fib)
 	fib->bucket_mask = pow2_at_least(r->n_groups) - 1;
 	fib->buckets = calloc(fib->bucket_mask + 1, sizeof *fib->buckets);
 	fib->refs = calloc(r->n_groups, sizeof *fib->refs);
-	fib->uniform = calloc(r->n_groups, sizeof *fib->uniform);
 	fib->same_hash = calloc(r->n_groups, sizeof *fib->same_hash);
+	fib->flat_written = calloc(FIB_DIR_WORDS / 64, sizeof(uint64_t));
 	fib->dirty[0] = calloc(FIB_DIR_WORDS / 64, sizeof(uint64_t));
 	fib->dirty[1] = calloc(FIB_DIR_WORDS / 64, sizeof(uint64_t));
-	if (!fib->retired || !fib->buckets || !fib->refs || !fib->uniform || !fib->same_hash ||
-	        !fib->dirty[0] || !fib->dirty[1] || fib_slab_init(&fib->line_slab, r->n_lines) ||
+	if (!fib->retired || !fib->buckets || !fib->refs || !fib->same_hash || !fib->dirty[0] ||
+	        !fib->dirty[1] || !fib->flat_written || fib_slab_init(&fib->line_slab, r->n_lines) ||
 	        fib_slab_init(&fib->hop_slab, r->n_hops / FIB_HOPS_UNIT) ||
 	        fib_pool_init(&fib->node_pool, r->n_nodes) || fib_pool_init(&fib->entry_pool, r->n_entries) ||
 	        fib_pool_init(&fib->group_pool, r->n_groups))
@@ -35,7 +35,6 @@ int fib_open(void *region, size_t size, struct fib **out)
 	uint8_t *start = region;
 	struct fib_reader reader;
 	struct fib *fib;
-	uint32_t line;
 	int error = fib_attach(region, size, &reader);
 
 	if (error || header->opened || !fib_layout(&header->limits, &layout))
@@ -46,7 +45,9 @@ int fib_open(void *region, size_t size, struct fib **out)
 	*fib = (struct fib){
 	        .reader = reader,
 	        .limits = header->limits,
-	        .dir = {(void *)(start + layout.dir[0]), (void *)(start + layout.dir[1])},
+	        .flat = (void *)(start + layout.flat),
+	        .wide = (void *)(start + layout.wide),
+	        .dir = (void *)(start + layout.dir),
 	        .lines = (void *)(start + layout.lines),
 	        .groups = (void *)(start + layout.groups),
 	        .hops = (void *)(start + layout.hops),
@@ -54,14 +55,13 @@ int fib_open(void *region, size_t size, struct fib **out)
 	        .entries = (void *)(start + layout.entries),
 	        .defaults = header->defaults,
 	        .roots = header->roots,
+	        .flat_parts = &header->flat_parts,
+	        .flat_used = header->flat_used,
 	};
-	error = writer_alloc(fib);
-	/* Line 0 is what the zeros of a fresh directory lead to: no route anywhere. */
-	if (error || !fib_slab_take(&fib->line_slab, 0, &line)) {
+	if (writer_alloc(fib)) {
 		fib_close(fib);
 		return -ENOMEM;
 	}
-	assert(line == 0);
 	header->opened = 1;
 	*out = fib;
 	return 0;
@@ -79,10 +79,10 @@ void fib_close(struct fib *fib)
 	free(fib->retired);
 	free(fib->buckets);
 	free(fib->refs);
-	free(fib->uniform);
 	free(fib->same_hash);
 	free(fib->dirty[0]);
 	free(fib->dirty[1]);
+	free(fib->flat_written);
 	free(fib->log);
 	free(fib);
 }

@@ -19,21 +19,22 @@
  *	hop = fib_group_select(&reader, group[i], hash);
  *	switch (fib_group(&reader, group[i])->type) ...
  *
- * How it is found.  The first 16 bits of the address index a directory; each further 8 bits are looked up in
- *a line: one cache line of 16 words, each a start (8 bits) and what lies from there to the next start (24
- *bits: a group, or the line for the next 8 bits).  Counting the starts not above the address's byte, one
- *vector comparison, gives the word.  Behind the directory there are 1, 2, 4, 8 or 16 lines in a row, as many
- *as the runs need, so that an IPv4 prefix up to 24 bits costs one line.  Where a line does not suffice for a
- *later 8 bits it leads to lines for its parts.  Equal neighbours share a word, so that a full table takes
- * some ten megabytes; a bulk lookup asks for the lines of many addresses before it needs the first.
+ * How it is found.  IPv4: the first 24 bits index a flat table of 16-bit words; where a prefix is longer than
+ * that, the last 8 bits are looked up in a line.  IPv6: the first 16 bits index a directory; each further 8
+ *bits are looked up in a line.  A line is one cache line of 16 words, each a start (8 bits) and what lies
+ *from there to the next start (24 bits: a group, or the line for the next 8 bits); counting the starts that
+ *are not above the address's byte, one vector comparison, gives the word.  Behind the directory there are 1,
+ *2, 4, 8 or 16 lines in a row, as many as the runs need; where a line does not suffice later on it leads to
+ *lines for its parts.  A bulk lookup asks for the words and lines of many addresses before it needs the
+ *first.
  *
  * What a reader sees.  Lines are written before they are published and never changed after: a change writes
- * new ones and swings one word of the directory (a release store; readers load it with acquire).  An address
- * has the result before the change or the one after, at each moment; addresses that differ in the first 16
- * bits may change at different moments.  What is no longer reachable is used again only after
- * fib_reclaim was told that no reader can hold it.  If the writer dies in the midst of a change, readers go
- *on with what is there; a new writer fills a new region.  Whatever the region holds, a reader stays inside it
- * and comes to an end: indices are bounded by what fib_attach worked out, and steps by the address's length.
+ *new ones and swings one word of the table or directory (a release store; readers load it with acquire).  An
+ *address has the result before the change or the one after, at each moment; different addresses under one
+ *prefix may change at different moments.  What is no longer reachable is used again only after fib_reclaim
+ *was told that no reader can hold it.  If the writer dies in the midst of a change, readers go on with what
+ *is there; a new writer fills a new region.  Whatever the region holds, a reader stays inside it and comes to
+ *an end: indices are bounded by what fib_attach worked out, and steps by the address's length.
  *
  * Memory.  The region is sized for the worst case that its limits allow and only what routes need is ever
  * touched: map it without populating it.  A region begins as zeros (a fresh memfd).
@@ -152,10 +153,14 @@ struct fib_entry;
 /* A reader's own copy of where things are and how many there are; its fields are for the inline functions
  * below and the library. */
 struct fib_reader {
-	const uint32_t *dir[2]; /* by family */
+	const uint16_t *flat; /* IPv4, by 24 bits */
+	const uint32_t *wide; /* IPv4, by 24 bits: what does not fit there */
+	const uint32_t *dir;  /* IPv6, by 16 bits */
 	const uint32_t *lines;
-	const uint32_t *defaults; /* by family: the group of the prefix of length 0 */
-	const uint32_t *roots;    /* by family: of the writer's tree */
+	const uint32_t *flat_parts;
+	const uint32_t *flat_used; /* 8 words */
+	const uint32_t *defaults;  /* by family: the group of the prefix of length 0 */
+	const uint32_t *roots;     /* by family: of the writer's tree */
 	const struct fib_group *groups;
 	const struct fib_hop *hops;
 	const struct fib_node *nodes;

@@ -89,14 +89,13 @@ static unsigned hops_order(uint32_t n_hops)
 	return order;
 }
 
-/* The pieces of a group, taken all or none: itself, its line, its hops. */
-static bool pieces_take(struct fib *fib, uint32_t n_hops, struct fib_piece piece[3])
+/* The pieces of a group, taken both or none: itself, and its hops if there are several. */
+static bool pieces_take(struct fib *fib, uint32_t n_hops, struct fib_piece piece[2])
 {
-	uint32_t n = n_hops > 1 ? 3 : 2, taken = 0;
+	uint32_t n = n_hops > 1 ? 2 : 1, taken = 0;
 
 	piece[0] = (struct fib_piece){.kind = FIB_PIECE_GROUP};
-	piece[1] = (struct fib_piece){.kind = FIB_PIECE_LINES};
-	piece[2] = (struct fib_piece){.kind = FIB_PIECE_HOPS, .order = (uint8_t)hops_order(n_hops)};
+	piece[1] = (struct fib_piece){.kind = FIB_PIECE_HOPS, .order = (uint8_t)hops_order(n_hops)};
 	while (taken < n && fib_piece_take(fib, &piece[taken]))
 		taken++;
 	if (taken == n)
@@ -110,7 +109,7 @@ int fib_group_get(struct fib *fib, const struct fib_group_spec *spec, uint32_t *
 {
 	struct fib_hop hops[FIB_HOPS_MAX];
 	struct fib_group group = {.type = (uint8_t)spec->type, .mtu = spec->mtu, .source = spec->source};
-	struct fib_piece piece[3];
+	struct fib_piece piece[2];
 	uint64_t hash;
 	int error = spec_check(spec);
 
@@ -126,12 +125,10 @@ int fib_group_get(struct fib *fib, const struct fib_group_spec *spec, uint32_t *
 			return -ENOSPC;
 		*id = piece[0].index;
 		if (spec->n_hops > 1) {
-			group.first_hop = piece[2].index * FIB_HOPS_UNIT;
+			group.first_hop = piece[1].index * FIB_HOPS_UNIT;
 			memcpy(&fib->hops[group.first_hop], hops, spec->n_hops * sizeof *hops);
 		}
 		fib->groups[*id] = group;
-		fib->uniform[*id] = piece[1].index;
-		fib_line_fill(fib, piece[1].index, *id);
 		fib->same_hash[*id] = fib->buckets[hash & fib->bucket_mask];
 		fib->buckets[hash & fib->bucket_mask] = *id;
 	}
@@ -162,7 +159,5 @@ void fib_group_put(struct fib *fib, uint32_t id)
 		fib_retire(fib, (struct fib_piece){.kind = FIB_PIECE_HOPS,
 		                        .order = (uint8_t)hops_order(group->n_hops),
 		                        .index = group->first_hop / FIB_HOPS_UNIT});
-	fib_retire(fib, (struct fib_piece){.kind = FIB_PIECE_LINES, .index = fib->uniform[id]});
 	fib_retire(fib, (struct fib_piece){.kind = FIB_PIECE_GROUP, .index = id});
-	fib->uniform[id] = 0;
 }

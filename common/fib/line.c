@@ -40,11 +40,6 @@ static void line_write(struct fib *fib, uint32_t line, const uint32_t *word, uin
 		to[i] = word[MIN(i, n - 1)];
 }
 
-void fib_line_fill(struct fib *fib, uint32_t line, uint32_t group)
-{
-	line_write(fib, line, &group, 1);
-}
-
 /* The values from `from` to before `to`, which one line holds. */
 static void line_expand(const struct fib *fib, uint32_t line, uint32_t from, uint32_t to, uint32_t value[256])
 {
@@ -69,10 +64,67 @@ void fib_unit_expand(const struct fib *fib, uint32_t line, uint32_t value[256])
 
 void fib_dir_expand(const struct fib *fib, uint32_t word, uint32_t value[256])
 {
-	uint32_t line = word >> FIB_ORDER_BITS, n = 1u << (word & FIB_ORDER_MASK), size = 256 / n;
+	uint32_t line = (word & ~FIB_LINES) >> FIB_ORDER_BITS, n = 1u << (word & FIB_ORDER_MASK),
+	         size = 256 / n;
 
+	if (!(word & FIB_LINES)) {
+		for (uint32_t i = 0; i < 256; i++)
+			value[i] = word;
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++)
 		line_expand(fib, line + i, i * size, (i + 1) * size, value);
+}
+
+void fib_flat_expand(const struct fib *fib, uint32_t at, uint32_t value[256])
+{
+	const uint16_t *word = &fib->flat[at << 8];
+
+	for (uint32_t i = 0; i < 256; i++)
+		value[i] = word[i] & FIB_WIDE ? fib->wide[at << 8 | i] & FIB_VALUE : word[i];
+}
+
+static uint16_t flat_of(uint32_t value)
+{
+	return value < FIB_WIDE ? (uint16_t)value : (uint16_t)FIB_WIDE;
+}
+
+/* Notes that a part of the flat table is written to, before it is: a reader who does not know yet finds
+ * nothing there without a look, as it was before.  It is never taken back, since the memory stays in use. */
+static void flat_note(struct fib *fib, uint32_t at)
+{
+	uint64_t bit = UINT64_C(1) << at % 64;
+	uint32_t *used = &fib->flat_used[at >> 13];
+
+	if (fib->flat_written[at / 64] & bit)
+		return;
+	fib->flat_written[at / 64] |= bit;
+	__atomic_store_n(used, *used | 1u << (at >> 8 & 31), __ATOMIC_RELEASE); /* pairs with fib_word_load */
+	__atomic_store_n(fib->flat_parts, *fib->flat_parts + 1, __ATOMIC_RELEASE);
+}
+
+/* A reader that saw FIB_WIDE reads the wide word next: it must find the old value or the new one there, so
+ * the wide word is set first, and stays when the flat one no longer leads to it. */
+int fib_flat_write(struct fib *fib, uint32_t at, const uint32_t before[256], const uint32_t after[256])
+{
+	uint16_t *word = &fib->flat[at << 8];
+	uint32_t n;
+	int error = 0;
+
+	flat_note(fib, at);
+	for (uint32_t i = 0; i < 256 && !error; i++) {
+		if (before[i] != after[i] && (flat_of(after[i]) == FIB_WIDE || word[i] == FIB_WIDE))
+			error = fib_set(fib, &fib->wide[at << 8 | i], after[i]);
+	}
+	for (uint32_t i = 0; i < 256 && !error; i += n) {
+		uint16_t old = word[i], next = flat_of(after[i]);
+
+		for (n = 1; i + n < 256 && word[i + n] == old && flat_of(after[i + n]) == next;)
+			n++;
+		if (old != next)
+			error = fib_fill(fib, &word[i], n, next);
+	}
+	return error;
 }
 
 /* More runs than a line holds: a line of lines. */
@@ -140,7 +192,7 @@ int fib_dir_write(struct fib *fib, const uint32_t value[256], uint32_t *word)
 
 	runs_find(value, &runs);
 	if (runs.n == 1) {
-		*word = fib->uniform[value[0]] << FIB_ORDER_BITS;
+		*word = value[0];
 		return 0;
 	}
 	order = dir_order(&runs);
@@ -154,7 +206,7 @@ int fib_dir_write(struct fib *fib, const uint32_t value[256], uint32_t *word)
 		run += runs_within(&runs, from, 256u >> order);
 		line_write(fib, line + (from << order >> 8), &runs.word[first], run - first);
 	}
-	*word = line << FIB_ORDER_BITS | order;
+	*word = FIB_LINES | line << FIB_ORDER_BITS | order;
 	return 0;
 }
 
@@ -174,9 +226,7 @@ int fib_unit_give(struct fib *fib, uint32_t line)
 
 int fib_dir_give(struct fib *fib, uint32_t word)
 {
-	uint32_t line = word >> FIB_ORDER_BITS, value = fib->lines[(size_t)line * FIB_RUNS] & FIB_VALUE;
-
-	if (!(value & FIB_DEEP) && fib->uniform[value] == line)
+	if (!(word & FIB_LINES))
 		return 0;
-	return fib_give(fib, FIB_PIECE_LINES, word & FIB_ORDER_MASK, line);
+	return fib_give(fib, FIB_PIECE_LINES, word & FIB_ORDER_MASK, (word & ~FIB_LINES) >> FIB_ORDER_BITS);
 }

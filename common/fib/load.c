@@ -6,6 +6,7 @@
 
 #define DIGIT_BITS 11u
 #define DIGITS     3u
+#define AHEAD      16u
 
 struct item {
 	uint32_t key; /* the first 32 bits of the address */
@@ -59,8 +60,11 @@ static int insert_all(struct fib *fib, const struct fib_route *routes, const str
 
 	for (size_t i = 0; i < n && !error; i++) {
 		const struct fib_route *route = &routes[items[i].index];
+		/* In the order of addresses the routes themselves lie anywhere. */
+		size_t ahead = MIN(i + AHEAD, n - 1);
 		struct fib_key key = fib_key(route->prefix.family, &route->prefix.addr);
 
+		__builtin_prefetch(&routes[items[ahead].index]);
 		error = fib_route_insert(fib, route, &key, true);
 		mark_dirty(fib, route->prefix.family, &key, route->prefix.len);
 	}

@@ -1,139 +1,219 @@
-/* The lookup of many addresses, for one instruction set.  A source file may define FIB_COUNT(line, byte), the
- * number of words of a line that start at or before a byte, FIB_TARGET, the attribute that its instructions
- * need, and FIB_NAME(name), and include this; without, it is the code for the baseline.
+/* The lookup of many addresses, for one instruction set.  A source file may define
  *
- * A group of addresses goes through in passes, each asking for the lines that the next one reads; the few
- * whose prefix is longer go on in a list.  No branch depends on an address save the end of that list.
+ * - FIB_FIND(line, bound): the last word of a line within a bound;
+ * - FIB_FLAT(walk, table, dst, value, n, few): IPv4, the flat table; whether some look in the wide one;
+ * - FIB_START(walk, table, dst, value, n): IPv6, the directory, its words as values, and first lines;
+ * - FIB_FIND_ALL(walk, table, value, n): IPv6, all through their first lines;
+ * - FIB_OTHERWISE(value, otherwise, n): 0 becomes the default;
+ * - FIB_TARGET and FIB_NAME(name): the attribute that its instructions need, and names;
+ *
+ * and include this; without, it is the code for the baseline.
+ *
+ * A group of addresses goes through in passes, each asking for the words and lines that the next one reads,
+ * so that cache misses overlap.  Few branches depend on an address.
  */
 #ifndef SLUICE_COMMON_FIB_LOOKUP_BULK_H
 #define SLUICE_COMMON_FIB_LOOKUP_BULK_H
 
 #include "common/fib/lookup.h"
 
-#ifndef FIB_COUNT
-#define FIB_COUNT fib_count_plain
+#ifndef FIB_FIND
+#define FIB_FIND      fib_find_plain
+#define FIB_FLAT      flat_plain
+#define FIB_START     start_plain
+#define FIB_FIND_ALL  find_all_plain
+#define FIB_OTHERWISE otherwise_plain
 #define FIB_TARGET
 #define FIB_NAME(name) name##_plain
-#endif
 
-/* On their way at once, so that their cache misses overlap. */
-#define GROUP 128u
-
-/* Steps that an address can take behind the directory: two for each byte. */
-#define STEPS4 2u
-#define STEPS6 26u
-
-/* Addresses that go on behind the first 24 bits. */
-struct walk {
-	const struct fib_reader *reader;
-	uint32_t n;
-	uint8_t at[GROUP];   /* the addresses, */
-	uint8_t byte[GROUP]; /* their next byte */
-};
-
-FIB_TARGET static always_inline uint32_t line_find(const uint32_t *line, uint32_t byte)
+static always_inline bool flat_plain(struct fib_walk *walk, struct fib_table table, const uint32_t *dst,
+        uint32_t *value, uint32_t n, bool few)
 {
-	return line[(FIB_COUNT(line, byte) - 1) & (FIB_RUNS - 1)] & FIB_VALUE;
-}
+	uint32_t any = 0;
 
-/* Takes every address of the list one line further; those at their end leave it.  Bytes of an address lie
- * stride apart from address to address, in order (flip 0) or from the last to the first (flip 3). */
-FIB_TARGET static always_inline void walk_step(
-        struct walk *walk, const uint8_t *dst, uint32_t stride, uint32_t flip, uint32_t *value)
-{
-	const uint32_t *lines = walk->reader->lines;
-	uint32_t n_lines = walk->reader->n_lines, left = 0;
+	for (uint32_t at = 0; at < n; at += FIB_BLOCK) {
+		uint32_t end = MIN(at + FIB_BLOCK, n), wide = 0;
 
-	for (uint32_t i = 0; i < walk->n; i++) {
-		uint32_t at = walk->at[i], byte = walk->byte[i];
-		const uint32_t *line = fib_value_line(lines, n_lines, value[at]);
-		uint32_t found = line_find(line, dst[at * stride + (byte ^ flip)]);
-		bool deep = found & FIB_DEEP;
+		for (uint32_t i = at; i < end; i++) {
+			uint32_t word = 0;
 
-		byte += !(found & FIB_SAME);
-		/* A word that leads on behind the last byte is nothing that a writer wrote. */
-		found = deep && byte >= stride ? 0 : found;
-		value[at] = found;
-		walk->at[left] = (uint8_t)at;
-		walk->byte[left] = (uint8_t)byte;
-		left += found >> 23;
-		__builtin_prefetch(fib_value_line(lines, n_lines, deep ? found : 0));
+			if (!few || fib_flat_used(table, dst[i]))
+				word = fib_flat_load(&table.flat[dst[i] >> 8]);
+			value[i] = word;
+			wide |= (word >> 15) << (i - at);
+		}
+		walk->deep[at / FIB_BLOCK] = (uint16_t)wide;
+		any |= wide;
 	}
-	walk->n = left;
+	return any;
 }
 
-/* The second pass: the first 24 bits' results; starts the list of those that go on. */
-FIB_TARGET static always_inline void lines_find(struct walk *walk, const uint32_t *const *line,
-        const uint8_t *dst, uint32_t stride, uint32_t flip, uint32_t *value, uint32_t n)
+static always_inline void start_plain(struct fib_walk *walk, struct fib_table table,
+        const struct ip6_addr *dst, uint32_t *value, uint32_t n)
 {
-	walk->n = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t found = line_find(line[i], dst[i * stride + (2 ^ flip)]);
+	for (uint32_t at = 0; at < n; at += FIB_BLOCK)
+		(void)fib_start_block(walk, table, dst, value, at, MIN(FIB_BLOCK, n - at));
+}
 
-		value[i] = found;
-		walk->at[walk->n] = (uint8_t)i;
-		walk->byte[walk->n] = 3;
-		walk->n += found >> 23;
+static always_inline void find_all_plain(
+        struct fib_walk *walk, struct fib_table table, uint32_t *value, uint32_t n)
+{
+	for (uint32_t at = 0; at < n; at += FIB_BLOCK) {
+		uint32_t end = MIN(at + FIB_BLOCK, n), deep = 0;
+
+		for (uint32_t i = at; i < end; i++) {
+			uint32_t word = value[i];
+			uint32_t found = fib_find_plain(fib_line_words(table, walk->line[i]), walk->bound[i]);
+
+			found = (word & FIB_LINES ? found : word) & FIB_VALUE;
+			value[i] = found;
+			deep |= (found >> 23) << (i - at);
+		}
+		walk->deep[at / FIB_BLOCK] = (uint16_t)deep;
 	}
-	for (uint32_t i = 0; i < walk->n; i++)
-		__builtin_prefetch(
-		        fib_value_line(walk->reader->lines, walk->reader->n_lines, value[walk->at[i]]));
 }
 
-/* The rest: the list to its end, and the default where nothing was found. */
-FIB_TARGET static always_inline void walk_finish(struct walk *walk, const uint8_t *dst, uint32_t stride,
-        uint32_t flip, uint32_t steps, uint32_t otherwise, uint32_t *value, uint32_t n)
+static always_inline void otherwise_plain(uint32_t *value, uint32_t otherwise, uint32_t n)
 {
-	for (; walk->n && steps; steps--)
-		walk_step(walk, dst, stride, flip, value);
-	for (uint32_t i = 0; i < walk->n; i++)
-		value[walk->at[i]] = 0;
 	for (uint32_t i = 0; i < n; i++)
 		value[i] = value[i] ? value[i] : otherwise;
 }
+#endif
 
-FIB_TARGET static void FIB_NAME(group4)(
+/* Steps that an address can take behind 24 bits: two for each further byte. */
+#define STEPS(form) (2 * ((form).n_bytes - 3))
+
+/* Asks for the next line of an address that goes on. */
+static always_inline void walk_on(
+        struct fib_walk *walk, struct fib_table table, uint32_t at, uint32_t byte, uint32_t found)
+{
+	uint32_t line = fib_line(table, found & FIB_PAYLOAD), n = walk->n;
+
+	__builtin_prefetch(fib_line_words(table, line));
+	walk->n = n + 1;
+	walk->line[at] = line;
+	walk->at[n] = (uint8_t)at;
+	walk->byte[n] = (uint8_t)byte;
+}
+
+/* Every address of the list through its line; those at their end leave the list. */
+FIB_TARGET static always_inline void walk_step(struct fib_walk *walk, struct fib_table table,
+        const uint8_t *dst, struct fib_form form, uint32_t *value)
+{
+	uint32_t n = walk->n;
+
+	walk->n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = walk->at[i], byte = walk->byte[i];
+		uint32_t bound = fib_bound(dst[at * form.n_bytes + (byte ^ form.flip)]);
+		uint32_t found = FIB_FIND(fib_line_words(table, walk->line[at]), bound) & FIB_VALUE;
+
+		byte += !(found & FIB_SAME);
+		/* A word that leads on behind the last byte is nothing that a writer wrote. */
+		found = (found & FIB_DEEP) && byte >= form.n_bytes ? 0 : found;
+		value[at] = found;
+		if (found & FIB_DEEP)
+			walk_on(walk, table, at, byte, found);
+	}
+}
+
+/* What is left after the first 24 bits. */
+FIB_TARGET static always_inline void walk_finish(struct fib_walk *walk, struct fib_table table,
+        const uint8_t *dst, struct fib_form form, uint32_t *value)
+{
+	for (uint32_t steps = STEPS(form); walk->n && steps; steps--)
+		walk_step(walk, table, dst, form, value);
+	for (uint32_t i = 0; i < walk->n; i++)
+		value[walk->at[i]] = 0;
+}
+
+/* The addresses whose flat word says so go to the wide table, which is asked for before it is read. */
+static always_inline void walk_wide(
+        struct fib_walk *walk, struct fib_table table, const uint32_t *dst, uint32_t *value, uint32_t n)
+{
+	uint32_t n_wide = 0;
+
+	for (uint32_t at = 0; at < n; at += FIB_BLOCK) {
+		for (uint32_t wide = walk->deep[at / FIB_BLOCK]; wide; wide &= wide - 1) {
+			uint32_t i = at + (uint32_t)__builtin_ctz(wide);
+
+			__builtin_prefetch(&table.wide[dst[i] >> 8]);
+			walk->bound[n_wide++] = i;
+		}
+	}
+	walk->n = 0;
+	for (uint32_t w = 0; w < n_wide; w++) {
+		uint32_t i = walk->bound[w], word = fib_word_load(&table.wide[dst[i] >> 8]);
+
+		value[i] = word & FIB_VALUE;
+		if (word & FIB_DEEP)
+			walk_on(walk, table, i, 3, word);
+	}
+}
+
+static always_inline void walk_deep(
+        struct fib_walk *walk, struct fib_table table, const uint32_t *value, uint32_t n)
+{
+	walk->n = 0;
+	for (uint32_t at = 0; at < n; at += FIB_BLOCK) {
+		for (uint32_t deep = walk->deep[at / FIB_BLOCK]; deep; deep &= deep - 1) {
+			uint32_t i = at + (uint32_t)__builtin_ctz(deep);
+
+			walk_on(walk, table, i, 3, value[i]);
+		}
+	}
+}
+
+/* few: of the flat table little is in use, so that it is in the cache; the rest is not even looked at, for
+ * that would take memory. */
+FIB_TARGET static always_inline void group4(
+        struct fib_table table, const uint32_t *dst, uint32_t *value, uint32_t n, bool few)
+{
+	struct fib_walk walk;
+
+	for (uint32_t i = 0; !few && i < n; i++)
+		__builtin_prefetch(&table.flat[dst[i] >> 8]);
+	if (!FIB_FLAT(&walk, table, dst, value, n, few))
+		return;
+	walk_wide(&walk, table, dst, value, n);
+	walk_finish(&walk, table, (const uint8_t *)dst, FIB_FORM4, value);
+}
+
+FIB_TARGET void FIB_NAME(fib4_lookup)(
         const struct fib_reader *reader, const uint32_t *dst, uint32_t *group, uint32_t n)
 {
-	const uint32_t *dir = reader->dir[FIB_IPV4], *lines = reader->lines, *line[GROUP];
-	uint32_t n_lines = reader->n_lines, otherwise = fib_word_load(&reader->defaults[FIB_IPV4]);
-	struct walk walk = {.reader = reader};
+	uint32_t otherwise = fib_word_load(&reader->defaults[FIB_IPV4]);
+	bool few = fib_word_load(reader->flat_parts) <= FIB_FEW_PARTS;
+	struct fib_table table = fib_table(reader);
 
-	for (uint32_t i = 0; i < n; i++) {
-		line[i] = fib_dir_line(lines, n_lines, fib_word_load(&dir[dst[i] >> 16]), dst[i] >> 8 & 0xff);
-		__builtin_prefetch(line[i]);
+	for (uint32_t at = 0; at < n; at += FIB_GROUP) {
+		uint32_t part = MIN(FIB_GROUP, n - at);
+
+		if (few)
+			group4(table, dst + at, group + at, part, true);
+		else
+			group4(table, dst + at, group + at, part, false);
 	}
-	lines_find(&walk, line, (const uint8_t *)dst, 4, 3, group, n);
-	walk_finish(&walk, (const uint8_t *)dst, 4, 3, STEPS4, otherwise, group, n);
+	if (otherwise)
+		FIB_OTHERWISE(group, otherwise, n);
 }
 
-FIB_TARGET static void FIB_NAME(group6)(
+FIB_TARGET void FIB_NAME(fib6_lookup)(
         const struct fib_reader *reader, const struct ip6_addr *dst, uint32_t *group, uint32_t n)
 {
-	const uint32_t *dir = reader->dir[FIB_IPV6], *lines = reader->lines, *line[GROUP];
-	uint32_t n_lines = reader->n_lines, otherwise = fib_word_load(&reader->defaults[FIB_IPV6]);
-	struct walk walk = {.reader = reader};
+	uint32_t otherwise = fib_word_load(&reader->defaults[FIB_IPV6]), part;
+	struct fib_table table = fib_table(reader);
+	struct fib_walk walk;
 
-	for (uint32_t i = 0; i < n; i++) {
-		line[i] = fib_dir_line(
-		        lines, n_lines, fib_word_load(&dir[be16_to_host(dst[i].w16[0])]), dst[i].b[2]);
-		__builtin_prefetch(line[i]);
+	for (uint32_t at = 0; at < n; at += part) {
+		part = MIN(FIB_GROUP, n - at);
+		FIB_START(&walk, table, dst + at, group + at, part);
+		FIB_FIND_ALL(&walk, table, group + at, part);
+		walk_deep(&walk, table, group + at, part);
+		walk_finish(&walk, table, dst[at].b, FIB_FORM6, group + at);
 	}
-	lines_find(&walk, line, dst->b, 16, 0, group, n);
-	walk_finish(&walk, dst->b, 16, 0, STEPS6, otherwise, group, n);
-}
-
-void FIB_NAME(fib4_lookup)(const struct fib_reader *reader, const uint32_t *dst, uint32_t *group, uint32_t n)
-{
-	for (uint32_t at = 0; at < n; at += GROUP)
-		FIB_NAME(group4)(reader, dst + at, group + at, MIN(GROUP, n - at));
-}
-
-void FIB_NAME(fib6_lookup)(
-        const struct fib_reader *reader, const struct ip6_addr *dst, uint32_t *group, uint32_t n)
-{
-	for (uint32_t at = 0; at < n; at += GROUP)
-		FIB_NAME(group6)(reader, dst + at, group + at, MIN(GROUP, n - at));
+	if (otherwise)
+		FIB_OTHERWISE(group, otherwise, n);
 }
 
 #endif

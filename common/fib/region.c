@@ -11,12 +11,14 @@ static uint64_t with_spare(uint64_t n)
 	return n + n / SPARE_DIVISOR + SPARE_LEAST;
 }
 
-/* Lines that routes of one family can need: behind the directory 16 for each 9 routes at worst (more than 16
- * runs within 16 values of a byte), but never more than 16 for each of its words; then `steps` for each route
- * on its own. */
-static uint64_t lines_needed(uint64_t routes, uint64_t steps)
+/* Lines that the limits can need.  IPv4: one for each route longer than 24 bits on its own.  IPv6: behind the
+ * directory 16 for each 9 routes at worst (more than 16 runs within 16 values of a byte), but never more than
+ * 16 for each of its words; then five for each route on its own, which is up to /64. */
+static uint64_t lines_needed(const struct fib_limits *limits)
 {
-	return MIN(2 * routes, (uint64_t)FIB_DIR_WORDS << FIB_ORDER_MAX) + steps * routes;
+	uint64_t behind_dir = MIN(2 * (uint64_t)limits->routes6, (uint64_t)FIB_DIR_WORDS << FIB_ORDER_MAX);
+
+	return limits->routes4 + behind_dir + 5 * (uint64_t)limits->routes6;
 }
 
 static size_t place(size_t *end, size_t bytes)
@@ -30,8 +32,7 @@ static size_t place(size_t *end, size_t bytes)
 bool fib_layout(const struct fib_limits *limits, struct fib_layout *layout)
 {
 	uint64_t routes = (uint64_t)limits->routes4 + limits->routes6;
-	/* IPv4 takes one step behind /24; IPv6 to /64 takes five behind the first 24 bits. */
-	uint64_t lines = lines_needed(limits->routes4, 1) + lines_needed(limits->routes6, 5) + limits->groups;
+	uint64_t lines = lines_needed(limits);
 	size_t end = 0;
 
 	if (routes > FIB_ROUTES_MAX || limits->groups > FIB_GROUPS_MAX || limits->hops > 4 * FIB_GROUPS_MAX)
@@ -42,8 +43,9 @@ bool fib_layout(const struct fib_limits *limits, struct fib_layout *layout)
 	layout->n_nodes = (uint32_t)with_spare(2 * routes);
 	layout->n_entries = (uint32_t)with_spare(routes);
 	place(&end, sizeof(struct fib_header));
-	layout->dir[FIB_IPV4] = place(&end, FIB_DIR_WORDS * sizeof(uint32_t));
-	layout->dir[FIB_IPV6] = place(&end, FIB_DIR_WORDS * sizeof(uint32_t));
+	layout->flat = place(&end, FIB_FLAT_WORDS * sizeof(uint16_t));
+	layout->wide = place(&end, FIB_FLAT_WORDS * sizeof(uint32_t));
+	layout->dir = place(&end, FIB_DIR_WORDS * sizeof(uint32_t));
 	layout->lines = place(&end, (size_t)layout->n_lines * FIB_RUNS * sizeof(uint32_t));
 	layout->groups = place(&end, layout->n_groups * sizeof(struct fib_group));
 	layout->hops = place(&end, layout->n_hops * sizeof(struct fib_hop));
@@ -77,7 +79,7 @@ static bool has_vector(void)
 {
 #if defined(__x86_64__)
 	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-	       __builtin_cpu_supports("avx512vl");
+	       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 #else
 	return false;
 #endif
@@ -99,7 +101,11 @@ int fib_attach(const void *region, size_t size, struct fib_reader *reader)
 	if (!fib_layout(&limits, &layout) || size < layout.size)
 		return -EINVAL;
 	*reader = (struct fib_reader){
-	        .dir = {(const void *)(start + layout.dir[0]), (const void *)(start + layout.dir[1])},
+	        .flat = (const void *)(start + layout.flat),
+	        .flat_parts = &header->flat_parts,
+	        .flat_used = header->flat_used,
+	        .wide = (const void *)(start + layout.wide),
+	        .dir = (const void *)(start + layout.dir),
 	        .lines = (const void *)(start + layout.lines),
 	        .defaults = header->defaults,
 	        .roots = header->roots,

@@ -8,6 +8,12 @@
 #define FIB_PAGE      4096u
 #define FIB_DIR_WORDS 65536u
 
+/* IPv4: a word of 16 bits for each 24 bits of address, a group, or FIB_WIDE: it and what lies below do not
+ * fit, and stand in a table of words of 32 bits (the 24 bits of a line's value) by the same 24 bits of
+ * address. */
+#define FIB_FLAT_WORDS (1u << 24)
+#define FIB_WIDE       0x8000u
+
 /* A line: FIB_RUNS words in order of their starts; the last run's word fills the rest. */
 #define FIB_RUNS       16u
 #define FIB_START_BITS 24u
@@ -17,10 +23,15 @@
 #define FIB_PAYLOAD    0x3fffffu
 #define FIB_LINES_MAX  (FIB_PAYLOAD + 1)
 
-/* A word of the directory: the first of 1 << order lines. */
+/* IPv6: a word of the directory for each 16 bits of address: a group, the same for all that follows, or with
+ * FIB_LINES the first of 1 << order lines.
+ */
+#define FIB_LINES      0x80000000u
 #define FIB_ORDER_BITS 3u
 #define FIB_ORDER_MASK 7u
 #define FIB_ORDER_MAX  4u
+
+static_assert(FIB_LINES_MAX <= FIB_LINES >> FIB_ORDER_BITS, "a line fits a word of the directory");
 
 static_assert(FIB_GROUPS_MAX <= FIB_PAYLOAD, "a group fits a line's word");
 
@@ -32,9 +43,16 @@ struct fib_header {
 	uint32_t defaults[2];
 	uint32_t roots[2];
 	uint32_t zero[5];
+	/* What of the flat table was ever written to: how many parts of 16 bits, and a bit for each first
+	 * byte. */
+	uint32_t flat_parts __attribute__((aligned(64)));
+	uint32_t flat_used[8];
 } __attribute__((aligned(64)));
 
-static_assert(sizeof(struct fib_header) == 64, "one line");
+static_assert(sizeof(struct fib_header) == 128 && offsetof(struct fib_header, flat_parts) == 64, "two lines");
+
+/* With no more parts than this the flat table is likely in the cache. */
+#define FIB_FEW_PARTS 512u
 
 /* A node of the writer's tree (a Patricia trie of both families): a prefix that has routes or two children.
  * Everything but child and entry is fixed once a link leads here.  0 is no node. */
@@ -60,7 +78,7 @@ struct fib_entry {
 static_assert(sizeof(struct fib_entry) == 16, "four in a line");
 
 struct fib_layout {
-	size_t dir[2], lines, groups, hops, nodes, entries, size; /* bytes from the region's start */
+	size_t flat, wide, dir, lines, groups, hops, nodes, entries, size; /* bytes from the region's start */
 	uint32_t n_lines, n_groups, n_hops, n_nodes, n_entries;
 };
 

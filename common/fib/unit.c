@@ -27,14 +27,16 @@ static struct span job_span(const struct job *job, unsigned byte)
 }
 
 /* Lays the routes of the tree from a node on over the values of its unit, longer ones over shorter; below:
- * the topmost node of each value that has more. */
-static void paint(const struct fib *fib, uint32_t at, unsigned byte, uint32_t value[256], uint32_t below[256])
+ * for each value with routes longer than that, the topmost node in it.  Nodes outside of the span are not
+ * looked at. */
+static void paint(const struct fib *fib, uint32_t at, unsigned byte, struct span span, uint32_t value[256],
+        uint32_t below[256])
 {
+	const unsigned end = 8 * byte + 8;
+
 	while (at) {
 		const struct fib_node *node = &fib->nodes[at];
-		uint32_t first = fib_key_byte(node->key, byte);
-
-		unsigned end = 8 * byte + 8;
+		uint32_t first = fib_key_byte(node->key, byte), half;
 
 		if (node->entry && node->len <= end) {
 			uint32_t group = fib->entries[node->entry].group;
@@ -48,8 +50,10 @@ static void paint(const struct fib *fib, uint32_t at, unsigned byte, uint32_t va
 			below[first] = more ? at : 0;
 			return;
 		}
-		paint(fib, node->child[0], byte, value, below);
-		at = node->child[1];
+		half = first + (1u << (end - node->len - 1));
+		if (span.first < half)
+			paint(fib, node->child[0], byte, span, value, below);
+		at = span.last >= half ? node->child[1] : 0;
 	}
 }
 
@@ -79,7 +83,7 @@ static int unit_values(const struct job *job, unsigned byte, uint32_t node, uint
 
 	for (uint32_t i = 0; i < 256; i++)
 		value[i] = cover;
-	paint(job->fib, node, byte, value, below);
+	paint(job->fib, node, byte, span, value, below);
 	for (uint32_t i = 0; i < 256; i++) {
 		int error = 0;
 
@@ -118,22 +122,38 @@ static int unit_update(
 	return fib_unit_give(job->fib, old & FIB_PAYLOAD);
 }
 
-static int dir_update(const struct job *job, enum fib_family family, uint32_t at)
+/* Puts 256 values behind 16 bits in the place of others. */
+static int first_write(struct fib *fib, enum fib_family family, uint32_t at, const uint32_t before[256],
+        const uint32_t after[256])
+{
+	uint32_t word;
+	int error;
+
+	if (!memcmp(before, after, 256 * sizeof before[0]))
+		return 0;
+	if (family == FIB_IPV4)
+		return fib_flat_write(fib, at, before, after);
+	error = fib_dir_write(fib, after, &word);
+	if (!error)
+		error = fib_dir_give(fib, fib->dir[at]);
+	return error ? error : fib_set(fib, &fib->dir[at], word);
+}
+
+/* All behind 16 bits of address. */
+static int first_update(const struct job *job, enum fib_family family, uint32_t at)
 {
 	struct fib *fib = job->fib;
 	struct fib_key prefix = {{(uint64_t)at << 48, 0}};
-	uint32_t *word = &fib->dir[family][at], before[256], after[256], node, next;
+	uint32_t before[256], after[256], node;
 	uint32_t cover = fib_tree_cover(fib, family, &prefix, 16, &node);
 	int error;
 
-	fib_dir_expand(fib, *word, before);
+	if (family == FIB_IPV4)
+		fib_flat_expand(fib, at, before);
+	else
+		fib_dir_expand(fib, fib->dir[at], before);
 	error = unit_values(job, 2, node, cover, job_span(job, 2), before, after);
-	if (error || !memcmp(before, after, sizeof before))
-		return error;
-	error = fib_dir_write(fib, after, &next);
-	if (!error)
-		error = fib_dir_give(fib, *word);
-	return error ? error : fib_set(fib, word, next);
+	return error ? error : first_write(fib, family, at, before, after);
 }
 
 int fib_tables_update(struct fib *fib, enum fib_family family, const struct fib_key *key, unsigned len)
@@ -143,7 +163,7 @@ int fib_tables_update(struct fib *fib, enum fib_family family, const struct fib_
 	int error = 0;
 
 	for (uint32_t at = first; at < first + n && !error; at++)
-		error = dir_update(&job, family, at);
+		error = first_update(&job, family, at);
 	return error;
 }
 
@@ -155,7 +175,7 @@ int fib_tables_update_dirty(struct fib *fib, enum fib_family family)
 
 	for (uint32_t i = 0; i < FIB_DIR_WORDS / 64; i++) {
 		for (uint64_t bits = fib->dirty[family][i]; bits && !error; bits &= bits - 1)
-			error = dir_update(&job, family, i * 64 + (uint32_t)__builtin_ctzll(bits));
+			error = first_update(&job, family, i * 64 + (uint32_t)__builtin_ctzll(bits));
 	}
 	memset(fib->dirty[family], 0, FIB_DIR_WORDS / 8);
 	return error;

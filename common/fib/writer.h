@@ -49,15 +49,18 @@ struct fib_slab {
 
 enum fib_op {
 	FIB_SET,
+	FIB_FILL,
 	FIB_TAKE,
 	FIB_GIVE,
 };
 
 struct fib_log {
-	uint32_t op; /* enum fib_op */
+	uint8_t op; /* enum fib_op */
+	uint16_t count;
 	uint32_t old;
 	union {
 		uint32_t *word;
+		uint16_t *words; /* count of them had the same old value */
 		struct fib_piece piece;
 	};
 };
@@ -65,7 +68,9 @@ struct fib_log {
 struct fib {
 	struct fib_reader reader;
 	struct fib_limits limits;
-	uint32_t *dir[2];
+	uint16_t *flat;
+	uint32_t *wide;
+	uint32_t *dir;
 	uint32_t *lines;
 	struct fib_group *groups;
 	struct fib_hop *hops;
@@ -73,6 +78,9 @@ struct fib {
 	struct fib_entry *entries;
 	uint32_t *defaults;
 	uint32_t *roots;
+	uint32_t *flat_parts;
+	uint32_t *flat_used;
+	uint64_t *flat_written; /* a bit for each 16 bits of address */
 	uint32_t count[2];
 
 	struct fib_slab line_slab, hop_slab;
@@ -82,7 +90,7 @@ struct fib {
 	struct fib_log *log;
 	size_t n_log, log_room;
 	int32_t delta[2];
-	uint64_t *dirty[2]; /* a bit a word of the directory */
+	uint64_t *dirty[2]; /* by family, a bit for each 16 bits of address */
 
 	/* Retired pieces, oldest first. */
 	struct fib_piece *retired;
@@ -91,7 +99,6 @@ struct fib {
 
 	/* By group. */
 	uint32_t *refs;
-	uint32_t *uniform; /* the line that is this group throughout */
 	uint32_t *same_hash;
 	uint32_t *buckets; /* a power of two of them */
 	uint32_t bucket_mask;
@@ -110,6 +117,8 @@ void fib_slab_give(struct fib_slab *slab, unsigned order, uint32_t index);
 [[nodiscard]] int fib_take(struct fib *fib, enum fib_kind kind, unsigned order, uint32_t *index);
 [[nodiscard]] int fib_give(struct fib *fib, enum fib_kind kind, unsigned order, uint32_t index);
 [[nodiscard]] int fib_set(struct fib *fib, uint32_t *word, uint32_t value);
+/* Sets words that hold the same value to another one. */
+[[nodiscard]] int fib_fill(struct fib *fib, uint16_t *words, uint32_t count, uint16_t value);
 void fib_commit(struct fib *fib);
 void fib_abort(struct fib *fib);
 
@@ -139,7 +148,7 @@ const struct fib_node *fib_tree_first(const struct fib *fib, enum fib_family fam
 /* unit.c: makes the tables say what the tree says, under a prefix of at least one bit. */
 [[nodiscard]] int fib_tables_update(
         struct fib *fib, enum fib_family family, const struct fib_key *key, unsigned len);
-/* The same for every word of the directory that is marked dirty. */
+/* The same for all that is marked dirty. */
 [[nodiscard]] int fib_tables_update_dirty(struct fib *fib, enum fib_family family);
 
 /* line.c: the results of one byte, in lines and back. */
@@ -148,9 +157,12 @@ void fib_dir_expand(const struct fib *fib, uint32_t word, uint32_t value[256]);
 /* The word that stands for 256 values: that of a line, or the value itself if they are all the same group. */
 [[nodiscard]] int fib_unit_write(struct fib *fib, const uint32_t value[256], uint32_t *word);
 [[nodiscard]] int fib_dir_write(struct fib *fib, const uint32_t value[256], uint32_t *word);
+/* The same for the flat table's 256 words behind 16 bits. */
+void fib_flat_expand(const struct fib *fib, uint32_t at, uint32_t value[256]);
+[[nodiscard]] int fib_flat_write(
+        struct fib *fib, uint32_t at, const uint32_t before[256], const uint32_t after[256]);
 /* Gives the lines themselves, not what they lead to. */
 [[nodiscard]] int fib_unit_give(struct fib *fib, uint32_t line);
 [[nodiscard]] int fib_dir_give(struct fib *fib, uint32_t word);
-void fib_line_fill(struct fib *fib, uint32_t line, uint32_t group);
 
 #endif

@@ -3,6 +3,9 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#define GUARD 4096u
 
 struct fib_group_spec world_spec(uint32_t number)
 {
@@ -15,6 +18,21 @@ struct fib_group_spec world_spec(uint32_t number)
 	};
 }
 
+void *region_map(size_t size)
+{
+	uint8_t *all = mmap(
+	        NULL, size + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	cr_assert(all != MAP_FAILED);
+	cr_assert_eq(mprotect(all + GUARD, size, PROT_READ | PROT_WRITE), 0);
+	return all + GUARD;
+}
+
+void region_unmap(void *region, size_t size)
+{
+	munmap((uint8_t *)region - GUARD, size + 2 * GUARD);
+}
+
 struct world *world_new(const struct fib_limits *limits, uint64_t seed)
 {
 	struct world *w = calloc(1, sizeof *w);
@@ -22,9 +40,8 @@ struct world *world_new(const struct fib_limits *limits, uint64_t seed)
 	cr_assert(w != NULL);
 	w->size = fib_region_size(limits);
 	w->random = seed;
-	w->region = aligned_alloc(64, w->size);
-	cr_assert(w->size > 0 && w->region != NULL);
-	memset(w->region, 0, w->size);
+	cr_assert_gt(w->size, 0);
+	w->region = region_map(w->size);
 	cr_assert_eq(fib_init(w->region, w->size, limits), 0);
 	cr_assert_eq(fib_open(w->region, w->size, &w->fib), 0);
 	cr_assert_eq(fib_attach(w->region, w->size, &w->reader), 0);
@@ -39,7 +56,7 @@ struct world *world_new(const struct fib_limits *limits, uint64_t seed)
 void world_free(struct world *w)
 {
 	fib_close(w->fib);
-	free(w->region);
+	region_unmap(w->region, w->size);
 	free(w);
 }
 

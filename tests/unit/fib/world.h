@@ -1,4 +1,4 @@
-/* A FIB for a test: its region in the heap, so that a sanitizer sees its ends, and a few groups. */
+/* A FIB for a test, with a few groups. */
 #ifndef SLUICE_TESTS_UNIT_FIB_WORLD_H
 #define SLUICE_TESTS_UNIT_FIB_WORLD_H
 
@@ -14,6 +14,10 @@ struct world {
 	uint32_t group[WORLD_GROUPS];
 	uint64_t random;
 };
+
+/* Zeros, before and behind which an access faults; size is of whole pages. */
+void *region_map(size_t size);
+void region_unmap(void *region, size_t size);
 
 struct world *world_new(const struct fib_limits *limits, uint64_t seed);
 void world_free(struct world *w);
