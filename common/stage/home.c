@@ -190,6 +190,51 @@ static uint32_t rx_room(struct worker *w)
 	return room;
 }
 
+/* Buffers that stages hold, as they last said: close enough for holding back. */
+static uint32_t held_elsewhere(const struct worker *w)
+{
+	uint64_t n = 0;
+
+	for (uint32_t id = 0; id < w->appliance->plan.n_workers; id++) {
+		const struct journal_shared *j = appliance_journal(w->appliance, id);
+		uint32_t epoch = __atomic_load_n(&j->epoch, __ATOMIC_RELAXED);
+
+		n += __atomic_load_n(&j->record[epoch & 1].sum[SUM_HELD_BUFFERS], __ATOMIC_RELAXED);
+	}
+	return (uint32_t)n;
+}
+
+/* Buffers of this home that are under way: neither free, nor spare, nor held. */
+static uint32_t under_way(const struct worker *w)
+{
+	uint32_t out = home_count(w) - home_height(w), idle = held_elsewhere(w);
+
+	for (uint32_t k = 0; k < w->n_out; k++)
+		if (w->out[k].role == RING_SPARE)
+			idle += w->out[k].at - __atomic_load_n(&w->out[k].end.peer->cons, __ATOMIC_RELAXED);
+	return out > idle ? out - idle : 0;
+}
+
+/* Frames that may be taken now: a buffer for each, room in every ring, and not more under way than the host
+ * wants. */
+static uint32_t takes(struct worker *w)
+{
+	uint32_t n = MIN(rx_room(w), home_height(w)),
+	         most = __atomic_load_n(&w->control->in_flight, __ATOMIC_RELAXED);
+
+	if (most) {
+		uint32_t now = under_way(w);
+
+		n = MIN(n, most > now ? most - now : 0);
+	}
+	return n;
+}
+
+bool home_can_take(struct worker *w)
+{
+	return takes(w) > 0;
+}
+
 bool home_ports(struct worker *w, nanos_t now)
 {
 	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
@@ -201,7 +246,7 @@ bool home_ports(struct worker *w, nanos_t now)
 		return false;
 	pace_round_start(&w->round, &w->pace, now);
 	while ((allowance = pace_allowance(&w->round, &w->pace, now))) {
-		allowance = MIN(MIN(allowance, w->burst_max), MIN(rx_room(w), home_height(w)));
+		allowance = MIN(MIN(allowance, w->burst_max), takes(w));
 		if (!allowance)
 			return did;
 		n = w->ops->port_ready(w->stage, epoch, now, allowance, &port);

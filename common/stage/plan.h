@@ -93,6 +93,8 @@ struct control_block {
 	uint64_t clock;                      /* with clock_shared: the time */
 	uint32_t clock_shared;               /* 1: `clock` is the time; 0: CLOCK_MONOTONIC */
 	uint32_t hold;                       /* ingest takes nothing from its ports */
+	uint32_t in_flight; /* buffers of a lane that may be under way before ingest takes more; 0: only rings
+	                       bound it */
 };
 
 /* Lays everything out for these stages.  0, or -EINVAL where the parameters are impossible (lanes from 1 to

@@ -260,13 +260,13 @@ static bool timer_burst(struct worker *w, nanos_t now)
 	return true;
 }
 
-nanos_t worker_next_timer(const struct worker *w)
+nanos_t worker_next_timer(struct worker *w)
 {
 	nanos_t next = NANOS_NEVER;
 
 	if (!w->newest)
 		return next;
-	if (w->ops->port_next && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED))
+	if (w->ops->port_next && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) && home_can_take(w))
 		next = w->ops->port_next(w->stage);
 	return MIN(next, w->ops->next_timer(w->stage));
 }

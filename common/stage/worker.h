@@ -105,7 +105,7 @@ bool worker_step(struct worker *w, nanos_t now);
 bool worker_has_work(struct worker *w, nanos_t now);
 
 /* When the worker wants to be called though nothing arrives: NANOS_NEVER, or a time (0: at once). */
-nanos_t worker_next_timer(const struct worker *w);
+nanos_t worker_next_timer(struct worker *w);
 
 /* Arms every input, looks at all of them again, sleeps until woken or the next timer (clock: CLOCK_MONOTONIC
  * or the control block's, where only a bell wakes).  0 or a negative errno. */

@@ -35,6 +35,9 @@ void home_push(struct worker *w, struct pkt_index index);
 bool home_collect(struct worker *w, struct worker_in *in, nanos_t now);
 bool home_top_up(struct worker *w, nanos_t now);
 bool home_ports(struct worker *w, nanos_t now);
+/* Whether a frame would find room in every ring, and a buffer.  If not, ingest sleeps: what made no room
+ * comes back to it, sent or free. */
+bool home_can_take(struct worker *w);
 /* Buffers for n frames from the stack into the burst. */
 void home_take(struct worker *w, uint32_t n);
 bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool drop);
