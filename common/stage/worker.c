@@ -148,6 +148,16 @@ static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
 	}
 }
 
+static void arm(struct worker *w, bool on)
+{
+	for (uint32_t k = 0; k < w->n_in; k++) {
+		if (on)
+			ring_arm(&w->in[k].end);
+		else
+			ring_disarm(&w->in[k].end);
+	}
+}
+
 int worker_start(struct worker *w, struct appliance *a, uint32_t id)
 {
 	struct journal_open_word open;
@@ -171,6 +181,8 @@ int worker_start(struct worker *w, struct appliance *a, uint32_t id)
 	attach_rings(w);
 	if (w->journal.epoch == 0)
 		first_start(w);
+	arm(w, false); /* producers may have answered the predecessor's last arming: ours need numbers of
+	                  their own */
 	commit_republish(w);
 	w->interrupted = journal_interrupted(&w->journal, &open);
 	if (w->interrupted)
@@ -305,16 +317,6 @@ bool worker_has_work(struct worker *w, nanos_t now)
 	if (__atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE) != w->newest)
 		return true;
 	return worker_next_timer(w) <= now;
-}
-
-static void arm(struct worker *w, bool on)
-{
-	for (uint32_t k = 0; k < w->n_in; k++) {
-		if (on)
-			ring_arm(&w->in[k].end);
-		else
-			ring_disarm(&w->in[k].end);
-	}
 }
 
 int worker_sleep(struct worker *w, nanos_t now)

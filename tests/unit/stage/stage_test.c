@@ -281,6 +281,24 @@ Test(stage, a_worker_started_again_finds_everything)
 	cr_assert(relay_sound());
 }
 
+/* The one before was told, cleared its bell and died before it disarmed. */
+Test(stage, a_new_process_does_not_sleep_under_an_arming_that_was_answered)
+{
+	struct worker *filter = relay.w[STAGE_FILTER], *router = relay.w[STAGE_ROUTER];
+	struct worker_in *in = &router->in[0];
+	struct worker_out *out;
+
+	for (uint32_t k = 0; router->in[k].peer != STAGE_FILTER; k++)
+		in = &router->in[k + 1];
+	out = &filter->out[filter->out_of[out_id(OUT_RX, 0).v]];
+	ring_arm(&in->end);
+	cr_assert(ring_must_wake(&out->end));
+	worker_stop(router);
+	cr_assert_eq(worker_start(router, &relay.a, STAGE_ROUTER), 0);
+	ring_arm(&in->end);
+	cr_assert(ring_must_wake(&out->end));
+}
+
 Test(plan, refuses_impossible_parameters)
 {
 	static const struct stage_params bad[] = {
