@@ -19,16 +19,19 @@ struct cut {
 	void *context;
 
 	/* What was explored. */
-	uint64_t steps, cuts, recovery_cuts, lost;
+	uint64_t steps, cuts, recovery_cuts, start_cuts, lost;
+	uint64_t crashes; /* of a cut: whether it was in a burst, and must be counted */
 };
 
 /* Makes the appliance in private memory; `epoch` is filled by the caller before cut_start. */
 void cut_create(struct cut *cut, const struct stage_params *params,
         const struct stage_ops *const ops[STAGE_COUNT], uint64_t epoch_bytes, uint64_t fib_bytes);
 void cut_start(struct cut *cut);
+/* In place of cut_start: each worker's first start is cut too, before every stride-th write. */
+void cut_explore_starts(struct cut *cut, nanos_t until, uint32_t stride);
 
-/* Runs until nothing moves; advances time over timers up to `until`. */
-void cut_settle(struct cut *cut, nanos_t until);
+/* Runs until nothing moves; advances time over timers up to `until`.  false: it never comes to rest. */
+bool cut_settle(struct cut *cut, nanos_t until);
 
 /* Explores: each step of each worker until all is quiet, cut before every write (every `stride`-th from a
  * varying start), each cut's recovery cut `nested` times at chosen writes.  Exits 1 with a sentence at the
@@ -38,5 +41,10 @@ void cut_explore(struct cut *cut, nanos_t until, uint32_t stride, uint32_t neste
 /* NULL, or what is wrong now: ownership of buffers, the account, the stages' state, a sleeper with work that
  * nobody wakes. */
 const char *cut_judge(struct cut *cut, bool at_rest);
+
+/* All workers but one sleep now; then NULL, or that one sleeps whose input has grown since and whom nobody
+ * has woken. */
+void cut_all_sleep(struct cut *cut, uint32_t but);
+const char *cut_judge_sleepers(struct cut *cut, uint32_t but);
 
 #endif

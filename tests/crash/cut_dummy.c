@@ -77,10 +77,10 @@ int main(int argc, char **argv)
 	params.buffers = 128 * params.lanes;
 	cut_create(&cut, &params, ops, 4096, 4096);
 	make_epoch(&cut.appliance);
-	cut_start(&cut);
+	cut_explore_starts(&cut, 100000, 13);
 	cut_explore(&cut, 100000, 1, 1, UINT64_MAX);
 	printf("%" PRIu64 " steps cut at each of %" PRIu64 " writes, recovery cut %" PRIu64
-	       " times; %u lanes\n",
-	        cut.steps, cut.cuts, cut.recovery_cuts, params.lanes);
+	       " times, first starts %" PRIu64 " times; %u lanes\n",
+	        cut.steps, cut.cuts, cut.recovery_cuts, cut.start_cuts, params.lanes);
 	return 0;
 }

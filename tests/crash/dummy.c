@@ -41,7 +41,7 @@ static uint64_t state_bytes(const struct stage_params *params)
 static void init(void *state, const struct stage_params *params, uint32_t lane)
 {
 	(void)params;
-	((struct dummy_state *)state)->next = lane;
+	((struct dummy_state *)state)->next += lane; /* memory is zero, also where a start was cut */
 }
 
 static int attach(const struct stage_env *env, void **worker)
