@@ -175,6 +175,8 @@ int worker_start(struct worker *w, struct appliance *a, uint32_t id)
 	err = attach_memory(w);
 	if (err)
 		return err;
+	/* The predecessor may have died in its sleep: who looks for rest is not to find it in ours. */
+	__atomic_store_n(&w->status->idle, (w->status->idle | 1) + 1, __ATOMIC_RELEASE);
 	journal_attach(&w->journal, shared,
 	        (uint8_t *)a->map[REGION_STATE + w->plan->stage] + w->plan->undo_off, w->plan->undo_lines,
 	        w->env.state, w->plan->state_bytes);

@@ -21,6 +21,7 @@ struct cut {
 	/* What was explored. */
 	uint64_t steps, cuts, recovery_cuts, start_cuts, lost;
 	uint64_t crashes; /* of a cut: whether it was in a burst, and must be counted */
+	uint64_t kills;   /* of processes: workers that died, some of them in a burst */
 };
 
 /* Makes the appliance in private memory; `epoch` is filled by the caller before cut_start. */

@@ -1,71 +1,14 @@
 /* cut_dummy [LANES [PACKETS [BURST]]]: the frame and the burst protocol, by four small stages, cut at every
  * write. */
-#include "tests/crash/cut.h"
-#include "tests/crash/dummy.h"
+#include "tests/crash/dummy_rig.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Whether a packet was run twice by one stage. */
-static bool add_log(uint8_t *times, const struct dummy_log *log)
-{
-	for (uint64_t i = 0; i < log->n; i++)
-		if (log->number[i] < dummy_packets)
-			times[log->number[i]]++;
-	return log->again;
-}
-
-/* No packet came to its end twice; those that never did are in the account as dropped. */
-static const char *judge(struct cut *cut)
-{
-	static struct account account;
-	uint8_t times[4096] = {0};
-	uint64_t ended = 0, whole = 0;
-	const struct account_terms *t = &account.appliance;
-
-	account_read(&account, &cut->appliance);
-	for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++)
-		if (add_log(times, dummy_log(cut->worker[id]->env.state)))
-			return "a packet that a dead stage had in hand was run again";
-	for (uint32_t i = 0; i < dummy_packets; i++) {
-		uint32_t most = i % 23 == 6 ? 2 : 1;
-
-		if (times[i] > most)
-			return "a packet came to its end twice";
-		ended += times[i];
-	}
-	for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++)
-		whole += dummy_log(cut->worker[id]->env.state)->packets;
-	if (t->received != dummy_packets)
-		return "packets were taken twice from the port, or never";
-	/* What was made is logged under numbers of its own: all that ended, however, is sent or delivered. */
-	if (whole != t->sent + t->delivered)
-		return "what was sent and delivered is not what the stages saw leave";
-	return ended ? NULL : "nothing arrived";
-}
-
-static void make_epoch(struct appliance *a)
-{
-	struct epoch_header *h = a->map[REGION_EPOCH1];
-	struct epoch_port *p = (struct epoch_port *)(h + 1);
-
-	*h = (struct epoch_header){
-	        .magic = EPOCH_MAGIC,
-	        .version = EPOCH_VERSION,
-	        .bytes = sizeof *h + sizeof *p,
-	        .number = 1,
-	        .ports = {sizeof *h, 1},
-	};
-	*p = (struct epoch_port){.name = "dummy", .kind = EPOCH_PORT_PHYSICAL, .mtu = 1500};
-	appliance_control(a)->epoch = 1;
-}
-
 int main(int argc, char **argv)
 {
-	static const struct stage_ops *const ops[STAGE_COUNT] = {
-	        &dummy_ingest, &dummy_filter, &dummy_router, &dummy_session};
-	struct cut cut = {.burst_max = argc > 3 ? (uint32_t)atoi(argv[3]) : 5, .judge = judge};
+	struct cut cut = {.burst_max = argc > 3 ? (uint32_t)atoi(argv[3]) : 5, .judge = dummy_judge};
 	struct stage_params params = {
 	        .lanes = argc > 1 ? (uint32_t)atoi(argv[1]) : 1,
 	        .stride = 576,
@@ -75,8 +18,8 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		dummy_packets = (uint32_t)atoi(argv[2]);
 	params.buffers = 128 * params.lanes;
-	cut_create(&cut, &params, ops, 4096, 4096);
-	make_epoch(&cut.appliance);
+	cut_create(&cut, &params, dummy_stages, 4096, 4096);
+	dummy_epoch(&cut.appliance);
 	cut_explore_starts(&cut, 100000, 13);
 	cut_explore(&cut, 100000, 1, 1, UINT64_MAX);
 	printf("%" PRIu64 " steps cut at each of %" PRIu64 " writes, recovery cut %" PRIu64

@@ -23,6 +23,20 @@ static const char *judge_buffers(struct cut *cut)
 	return NULL;
 }
 
+/* Each death costs the burst in hand at the most, and is counted. */
+static const char *judge_losses(struct cut *cut, const struct account_terms *t, bool at_rest)
+{
+	uint64_t burst = cut->burst_max ? cut->burst_max : WORKER_BURST,
+	         deaths = MAX(cut->kills, UINT64_C(1));
+
+	if (at_rest && !cut->kills && t->crashes != cut->crashes)
+		return "interrupted bursts are not counted";
+	if (cut->kills && t->crashes > cut->kills)
+		return "more interrupted bursts are counted than there were deaths";
+	cut->lost = t->by_reason[DROP_STAGE_CRASHED];
+	return cut->lost > burst * deaths ? "more was lost than the bursts in hand" : NULL;
+}
+
 static const char *judge_account(struct cut *cut, bool at_rest)
 {
 	static struct account account;
@@ -45,12 +59,7 @@ static const char *judge_account(struct cut *cut, bool at_rest)
 		        account.appliance.balance);
 		return text;
 	}
-	if (at_rest && account.appliance.crashes != cut->crashes)
-		return "interrupted bursts are not counted";
-	cut->lost = account.appliance.by_reason[DROP_STAGE_CRASHED];
-	if (cut->lost > (cut->burst_max ? cut->burst_max : WORKER_BURST))
-		return "more was lost than the burst in hand";
-	return NULL;
+	return judge_losses(cut, &account.appliance, at_rest);
 }
 
 /* The held packets and buffers of each worker, counted one by one, are those that its record says. */
