@@ -93,6 +93,29 @@ void ready_turn(const struct session_call *c, struct session_socket *sk)
 	ready_add(c, sk);
 }
 
+static bool queued(const struct session *s, uint32_t index)
+{
+	return s->queued[index / 64] >> index % 64 & 1;
+}
+
+static void queued_flip(struct session *s, uint32_t index)
+{
+	s->queued[index / 64] ^= UINT64_C(1) << index % 64;
+}
+
+bool queue_claim(struct session *s, const struct pkt_index *index, uint32_t n)
+{
+	uint32_t k = 0;
+
+	for (; k < n && !queued(s, index[k].v); k++)
+		queued_flip(s, index[k].v);
+	if (likely(k == n))
+		return true;
+	while (k)
+		queued_flip(s, index[--k].v);
+	return false;
+}
+
 static void set_link(const struct session_call *c, uint32_t index, uint32_t link)
 {
 	uint32_t *at = &c->s->state->link[index];
@@ -142,6 +165,7 @@ void queue_drop_head(const struct session_call *c, struct session_socket *sk, ui
 		bool freed = burst_discard(c->b, (struct pkt_index){at - 1});
 
 		assert(freed);
+		queued_flip(c->s, at - 1);
 		at = link_next(st->link[at - 1]);
 	}
 	touch(c, sk);

@@ -21,6 +21,23 @@ static void session_init(void *state, const struct stage_params *params, uint32_
 	st->ident = (uint32_t)hash_mix(params->hash_key, lane);
 }
 
+static void session_detach(void *worker)
+{
+	struct session *s = worker;
+
+	free(s->seen);
+	free(s->queued);
+	free(s);
+}
+
+/* Every buffer that waits in a queue, as the state has it. */
+static void find_queued(struct session *s)
+{
+	for (uint32_t slot = 0; slot < SESSION_SOCKETS_MAX; slot++)
+		for (uint32_t at = s->state->socket[slot].head; at; at = link_next(s->state->link[at - 1]))
+			s->queued[(at - 1) / 64] |= UINT64_C(1) << (at - 1) % 64;
+}
+
 static int session_attach(const struct stage_env *env, void **worker)
 {
 	struct session_state *st = env->state;
@@ -33,22 +50,16 @@ static int session_attach(const struct stage_env *env, void **worker)
 	if (!s)
 		return -ENOMEM;
 	s->seen = calloc(SESSION_SOCKETS_MAX, sizeof *s->seen);
-	if (!s->seen) {
-		free(s);
+	s->queued = calloc((st->pool_buffers + 63) / 64, sizeof *s->queued);
+	if (!s->seen || !s->queued) {
+		session_detach(s);
 		return -ENOMEM;
 	}
 	s->env = *env;
 	s->state = st;
+	find_queued(s);
 	*worker = s;
 	return 0;
-}
-
-static void session_detach(void *worker)
-{
-	struct session *s = worker;
-
-	free(s->seen);
-	free(s);
 }
 
 static bool session_adopt(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)

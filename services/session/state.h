@@ -110,7 +110,9 @@ struct session {
 	uint32_t adopt_at;  /* in its sockets */
 	uint32_t remove_at; /* in ours */
 	uint32_t free_at;   /* where to look for a free slot */
-	uint32_t *seen; /* by slot: twice the epoch in which the socket was last found, + 1 once settled */
+	uint64_t *queued; /* a bit a buffer that stands in a queue, so that no neighbour can make it stand in
+	                     two */
+	uint32_t *seen;   /* by slot: twice the epoch in which the socket was last found, + 1 once settled */
 	struct chain chain;           /* of the packet in hand, from layer 4 on */
 	uint8_t payload[PAYLOAD_MAX]; /* the application's memory */
 };
@@ -204,6 +206,10 @@ enum drop_reason queue_admit(const struct session_call *c, struct session_socket
 /* Appends a datagram whose n buffers are index[0 .. n - 1]. */
 void queue_append(
         const struct session_call *c, struct session_socket *sk, const struct pkt_index *index, uint32_t n);
+
+/* Whether n buffers may be queued: false where one of them stands in a queue, or twice among them, as only a
+ * broken neighbour hands it over.  They are taken as queued from then on. */
+bool queue_claim(struct session *s, const struct pkt_index *index, uint32_t n);
 
 /* Takes the datagram of n buffers at the head off the queue and frees its buffers; the outbox has room for
  * them. */

@@ -60,6 +60,10 @@ static void udp_queue(const struct session_call *c, const struct arrival *a, str
 		burst_drop(c->b, a->i, reason);
 		return;
 	}
+	if (unlikely(!queue_claim(c->s, &c->b->index[a->i], a->n))) {
+		burst_drop(c->b, a->i, DROP_BAD_DESC);
+		return;
+	}
 	queue_append(c, sk, &c->b->index[a->i], a->n);
 	for (uint32_t k = 0; k < a->n; k++)
 		burst_save(c->b, a->i + k);
@@ -108,6 +112,11 @@ static void udp_clone(const struct session_call *c, const struct arrival *a, str
 	}
 	for (uint32_t k = 0; k < a->n; k++)
 		clone_buffer(c->b, a, k, &index[k]);
+	if (unlikely(!queue_claim(c->s, index, a->n))) {
+		for (uint32_t k = 0; k < a->n; k++)
+			outbox_drop(&c->b->out[c->b->n_out - 1 - k], DROP_BAD_DESC);
+		return;
+	}
 	queue_append(c, sk, index, a->n);
 	trace_socket(c, a, sk);
 }
