@@ -1,0 +1,182 @@
+/* Configurations change while packets flow: each packet sees one of them.
+ *
+ * Epoch k marks what comes in with k, routes it out of one of two VLANs (the id differs each time, and so
+ * does the next hop's MAC), and at egress drops all whose mark is not k.  A packet that saw parts of two is
+ * dropped there, or leaves with a tag or to a next hop that is not that of its mark.
+ * (Neighbors are no part of an epoch: there is one table.)
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "tests/unit/whole/whole.h"
+
+static struct whole whole;
+static uint64_t sent, torn;
+
+static uint32_t vid_of(uint32_t k)
+{
+	return 100 + k % 1000;
+}
+
+static const char *text_of(uint32_t k, uint32_t lanes)
+{
+	static char text[4096];
+
+	snprintf(text, sizeof text,
+	        "appliance: {lanes: %u, buffers: %u, ring_slots: 512}\n"
+	        "ports:\n"
+	        "  in: {driver: pcap, ipv6: false, gratuitous_arp: 0, mac: \"02:00:00:00:00:02\","
+	        " addresses: [192.0.2.1/24]}\n"
+	        "  out: {driver: pcap, ipv6: false, gratuitous_arp: 0}\n"
+	        "vlans:\n"
+	        "  even: {parent: out, id: %u, ipv6: false, gratuitous_arp: 0, addresses: [10.8.0.1/16]}\n"
+	        "  odd: {parent: out, id: %u, ipv6: false, gratuitous_arp: 0, addresses: [10.9.0.1/16]}\n"
+	        "routes: [{to: 203.0.113.0/24, via: %s}]\n"
+	        "neighbors:\n"
+	        "  - {address: 10.8.0.2, mac: \"02:00:00:00:00:08\"}\n"
+	        "  - {address: 10.9.0.2, mac: \"02:00:00:00:00:09\"}\n"
+	        "rules:\n"
+	        "  ingress: {rules: [{protocol: udp, action: count, set_mark: %u/0xffff}]}\n"
+	        "  egress: {policy: drop, rules: [{out: %s, mark: %u/0xffff, action: pass}]}\n",
+	        lanes, 1024 * lanes, k & 1 ? 2000 : vid_of(k), k & 1 ? vid_of(k) : 2000,
+	        k & 1 ? "10.9.0.2" : "10.8.0.2", k, k & 1 ? "odd" : "even", k);
+	return text;
+}
+
+/* A UDP datagram to be forwarded; flows differ, so that both lanes have work. */
+static uint8_t frames[64][64];
+
+static void make_frames(void)
+{
+	static const uint8_t head[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0,
+	        64, 17, 0, 0, 192, 0, 2, 9, 203, 0, 113, 5};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(frames); i++) {
+		uint8_t *f = frames[i];
+		uint32_t sum = 0;
+
+		memset(f, 0, sizeof frames[i]);
+		memcpy(f, head, sizeof head);
+		f[33] = (uint8_t)(i + 1);
+		f[35] = 7;
+		f[37] = (uint8_t)(i + 1);
+		f[39] = 8;
+		for (uint32_t k = 14; k < 34; k += 2)
+			sum += (uint32_t)f[k] << 8 | f[k + 1];
+		sum = (sum & 0xffff) + (sum >> 16);
+		sum = ~((sum & 0xffff) + (sum >> 16));
+		f[24] = (uint8_t)(sum >> 8);
+		f[25] = (uint8_t)sum;
+	}
+}
+
+static void look(void *context, const struct pkt *pkt, const uint8_t *frame)
+{
+	uint32_t tci = (uint32_t)frame[14] << 8 | frame[15], mac = 8 + (pkt->mark & 1);
+
+	(void)context;
+	sent++;
+	torn += frame[12] != 0x81 || (tci & 0xfff) != vid_of(pkt->mark) || frame[5] != mac;
+}
+
+static void setup(uint32_t lanes)
+{
+	make_frames();
+	sent = torn = 0;
+	whole_setup(&whole, text_of(1, lanes));
+	whole.sent = look;
+	whole_settle(&whole);
+}
+
+static uint64_t push(uint32_t n, uint32_t at)
+{
+	uint64_t pushed = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		pushed += whole_push(&whole, 0, at + i, frames[(at + i) % ARRAY_LEN(frames)], 60);
+	return pushed;
+}
+
+/* Publishes as soon as it may, between single steps of workers in any order, so that packets of both epochs
+ * stand in every ring. */
+static void change_under_traffic(uint32_t lanes, uint32_t applies)
+{
+	uint64_t random = 7, pushed = 0, busy = 0;
+	uint32_t k = 1;
+
+	setup(lanes);
+	for (uint32_t steps = 0; k < applies; steps++) {
+		uint64_t r = random_next(&random);
+		int err = -EBUSY;
+
+		cr_assert_lt(steps, 4000000, "epochs do not retire");
+		pushed += push(r >> 8 & 15, (uint32_t)(r >> 16) & 63);
+		for (uint32_t i = 0; i < (r >> 24 & 7); i++)
+			worker_step(whole.w[random_next(&random) % whole.a.plan.n_workers], whole.now);
+		if ((r >> 32 & 7) == 0) {
+			err = whole_publish(&whole, text_of(k + 1, lanes));
+			cr_assert(err == 0 || err == -EBUSY, "%d", err);
+		}
+		busy += (r >> 32 & 7) == 0 && err;
+		k += err == 0;
+	}
+	cr_assert(whole_settle(&whole));
+	cr_expect_eq(whole_judge(&whole), NULL, "%s", whole_judge(&whole));
+	cr_expect_eq(torn, 0);
+	cr_expect_eq(whole_dropped(&whole, STAGE_FILTER, DROP_TC_EGRESS), 0);
+	cr_expect_eq(sent, pushed, "%lu of %lu", sent, pushed);
+	cr_expect_gt(busy, 0);
+	cr_expect(appliance_epoch_retired(&whole.a, whole.publisher.number - 1));
+	cr_expect_eq(whole.publisher.number, k);
+	whole_teardown(&whole);
+}
+
+Test(publish, a_packet_sees_one_configuration)
+{
+	change_under_traffic(1, 200);
+}
+
+Test(publish, a_packet_sees_one_configuration_with_two_lanes)
+{
+	change_under_traffic(2, 200);
+}
+
+Test(publish, is_refused_while_the_one_before_the_last_lives)
+{
+	setup(1);
+	push(40, 0);
+	whole_step(&whole, STAGE_INGEST, 0);
+	cr_expect_eq(whole_publish(&whole, text_of(2, 1)), 0);
+	cr_expect_not(appliance_epoch_retired(&whole.a, 1));
+	cr_expect_eq(whole_publish(&whole, text_of(3, 1)), -EBUSY);
+	cr_expect_eq(publisher_epoch(&whole.publisher)->number, 2);
+	cr_assert(whole_settle(&whole));
+	cr_expect(appliance_epoch_retired(&whole.a, 1));
+	cr_expect_eq(sent, 40);
+	cr_expect_eq(torn, 0);
+	cr_expect_eq(whole_publish(&whole, text_of(3, 1)), 0);
+	whole_teardown(&whole);
+}
+
+Test(publish, what_does_not_fit_leaves_the_one_in_force)
+{
+	uint64_t bytes;
+
+	setup(1);
+	bytes = whole.a.bytes[REGION_EPOCH0];
+	whole.a.bytes[REGION_EPOCH0] = whole.a.bytes[REGION_EPOCH1] = 4096;
+	cr_expect_eq(whole_publish(&whole, text_of(2, 1)), -ENOSPC);
+	cr_expect_eq(publisher_epoch(&whole.publisher)->number, 1);
+	cr_expect_eq(appliance_control(&whole.a)->epoch, 1);
+	push(40, 0);
+	cr_assert(whole_settle(&whole));
+	cr_expect_eq(sent, 40);
+	whole.a.bytes[REGION_EPOCH0] = whole.a.bytes[REGION_EPOCH1] = bytes;
+	cr_expect_eq(whole_publish(&whole, text_of(2, 1)), 0);
+	push(40, 0);
+	cr_assert(whole_settle(&whole));
+	cr_expect_eq(sent, 80);
+	cr_expect_eq(torn, 0);
+	cr_expect_eq(whole_judge(&whole), NULL);
+	whole_teardown(&whole);
+}
