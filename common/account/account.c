@@ -159,12 +159,14 @@ static void count_rings(struct account_buffers *b, uint8_t *seen, const struct a
 		const struct ring_plan *r = &a->plan.ring[k];
 		const struct ring_producer_half *half = appliance_public(a, r->from, r->prod_off);
 		struct record from, to;
-		uint32_t cons;
+		uint32_t cons, used;
 
 		journal_read(appliance_journal(a, r->from), &from);
 		journal_read(appliance_journal(a, r->to), &to);
 		cons = to.index[r->to_link];
-		for (uint32_t i = 0; i < from.index[r->from_link] - cons; i++)
+		/* The record of a broken stage may say anything. */
+		used = MIN(from.index[r->from_link] - cons, r->slots);
+		for (uint32_t i = 0; i < used; i++)
 			count(b, seen, a, desc_unpack(half->slots[(cons + i) & (r->slots - 1)]).index.v,
 			        r->role == RING_SPARE ? &b->spare : &b->ring);
 	}
@@ -175,10 +177,12 @@ static void count_stack(struct account_buffers *b, uint8_t *seen, const struct a
 	const struct worker_plan *w = &a->plan.worker[id];
 	const uint32_t *stack = (const void *)((const uint8_t *)a->map[REGION_STATE + w->stage] +
 	                                       w->stack_off);
+	uint32_t height;
 	struct record r;
 
 	journal_read(appliance_journal(a, id), &r);
-	for (uint32_t i = 0; i < r.index[LINK_STACK(w)]; i++)
+	height = MIN(r.index[LINK_STACK(w)], a->plan.params.buffers / a->plan.params.lanes);
+	for (uint32_t i = 0; i < height; i++)
 		count(b, seen, a, stack[i], &b->free);
 }
 
