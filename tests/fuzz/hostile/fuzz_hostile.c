@@ -288,8 +288,12 @@ static void judge_held(const struct account *account)
 static void judge(void)
 {
 	static struct account account;
+	const void *stage[WORKERS_MAX] = {0};
+	struct account_buffers buffers;
 
 	account_read(&account, &whole->a);
+	if (account_count_buffers(&buffers, &whole->a, stage))
+		fail("memory", "no");
 	for (uint32_t id = 0; id < whole->a.plan.n_workers; id++) {
 		const struct worker *w = whole->w[id];
 		const char *wrong = is_hostile(id) || !w->ops->check ? NULL : w->ops->check(w->stage);
