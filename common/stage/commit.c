@@ -41,8 +41,9 @@ static uint32_t packets_taken(const struct worker *w)
 {
 	uint32_t n = w->burst.n + w->n_rejected + w->n_bad;
 
-	for (uint32_t i = 0; i < w->burst.n; i++)
-		n -= w->burst.more[i] != 0;
+	if (unlikely(!w->plain))
+		for (uint32_t i = 0; i < w->burst.n; i++)
+			n -= w->burst.more[i] != 0;
 	return n;
 }
 

@@ -246,12 +246,15 @@ static void tally_record(struct worker *w, const struct tally *t)
 		stat_add(j, w->burst.stats, STAT_NO_BUFFER, w->burst.no_buffer);
 }
 
-/* How many packets from i on have the very same verdict. */
+/* How many packets from i on have the very same verdict; two at a time. */
 static uint32_t run_length(const struct burst *b, uint32_t i)
 {
-	uint32_t word = load_u32(&b->verdict[i]), k = i + 1;
+	uint64_t two = load_u32(&b->verdict[i]) * UINT64_C(0x100000001);
+	uint32_t k = i + 1;
 
-	while (k < b->n && load_u32(&b->verdict[k]) == word)
+	while (k + 2 <= b->n && load_u64(&b->verdict[k]) == two)
+		k += 2;
+	while (k < b->n && load_u32(&b->verdict[k]) == (uint32_t)two)
 		k++;
 	return k - i;
 }
@@ -265,13 +268,17 @@ static uint32_t pass_run(struct worker *w, uint32_t i, uint32_t n)
 	uint32_t out = w->out_of[b->verdict[i].out.v], at;
 	struct worker_out *o = &w->out[out];
 	uint64_t high = desc_pack((struct desc){.epoch = b->epoch});
+	struct ring_prod end;
 
 	assert(out != NO_RING);
 	at = o->at;
 	n = MIN(n, ring_room(&o->end, at, n));
+	end = o->end;
 	for (uint32_t k = 0; k < n; k++) {
-		pkt_store(&pool, b->index[i + k], &b->pkt[i + k]);
-		ring_put(&o->end, at + k, b->index[i + k].v | high);
+		struct pkt_index index = b->index[i + k];
+
+		pkt_store(&pool, index, &b->pkt[i + k]);
+		ring_put(&end, at + k, index.v | high);
 	}
 	o->at = at + n;
 	o->packets += n;
@@ -285,6 +292,10 @@ static uint32_t sent_run(struct worker *w, uint32_t i, uint32_t n)
 	struct burst *b = &w->burst;
 
 	record_add_packets(&w->journal, LINK_PORT_TX(w->plan, b->verdict[i].out.v), n);
+	if (w->appliance->plan.params.lanes == 1) {
+		home_push_all(w, &b->index[i], n);
+		return n;
+	}
 	for (uint32_t k = 0; k < n; k++)
 		emit_free(w, b->index[i + k]);
 	return n;

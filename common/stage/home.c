@@ -61,6 +61,28 @@ void home_push(struct worker *w, struct pkt_index index)
 	w->stack_height = at + 1;
 }
 
+/* Above the committed height, where nothing is announced, in one go. */
+void home_push_all(struct worker *w, const struct pkt_index *index, uint32_t n)
+{
+	uint32_t at = w->stack_height, most = home_count(w), k = 0;
+	uint32_t *stack = w->stack;
+	uint64_t *is_free = w->is_free;
+
+	if (likely(at >= w->stack_committed))
+		for (; k < n && at < most; k++) {
+			uint32_t i = index[k].v;
+			uint64_t bit = UINT64_C(1) << i % 64;
+
+			if (unlikely(is_free[i / 64] & bit))
+				break;
+			is_free[i / 64] |= bit;
+			stack[at++] = i;
+		}
+	w->stack_height = at;
+	for (; k < n; k++)
+		home_push(w, index[k]);
+}
+
 static struct pkt_index home_pop(struct worker *w)
 {
 	uint32_t i = w->stack[--w->stack_height];
@@ -125,17 +147,21 @@ bool home_top_up(struct worker *w, nanos_t now)
 void home_take(struct worker *w, uint32_t n)
 {
 	struct burst *b = &w->burst;
+	const struct pool pool = *b->pool;
+	const struct pkt fresh = {.timestamp = w->log.now, .data_off = PKT_FRAME_OFF, .out = PORT_NONE};
 
 	assert(n <= home_height(w));
 	w->plain = true;
+	memset(b->more, 0, n);
 	for (uint32_t i = 0; i < n; i++) {
-		b->index[i] = home_pop(w);
-		b->frame[i] = pool_buffer(b->pool, b->index[i]) + PKT_FRAME_OFF;
-		b->more[i] = 0;
-		b->pkt[i] = (struct pkt){
-		        .timestamp = w->log.now, .data_off = PKT_FRAME_OFF, .out = PORT_NONE};
-		__builtin_prefetch(pool_buffer(b->pool, b->index[i]), 1);
-		__builtin_prefetch(b->frame[i], 1);
+		struct pkt_index index = home_pop(w);
+		uint8_t *buffer = pool_buffer(&pool, index);
+
+		b->index[i] = index;
+		b->frame[i] = buffer + PKT_FRAME_OFF;
+		copy_line(&b->pkt[i], &fresh);
+		__builtin_prefetch(buffer, 1);
+		__builtin_prefetch(buffer + PKT_FRAME_OFF, 1);
 	}
 }
 

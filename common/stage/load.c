@@ -19,30 +19,43 @@ static void reject_from(struct worker *w, uint32_t first, enum drop_reason reaso
 	b->n = first;
 }
 
-/* The metadata of what was loaded, copied and checked; the frames' first lines on their way into the cache.
- */
+/* Something among the metadata does not pass pkt_check: here it is found, and made harmless. */
+static __attribute__((noinline)) void mark_spoilt(struct burst *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct pkt *p = &b->pkt[i];
+
+		if (pkt_check(b->pool, p))
+			continue;
+		*p = (struct pkt){.data_off = PKT_FRAME_OFF, .port = PORT_NONE, .out = PORT_NONE};
+		b->frame[i] = pool_buffer(b->pool, b->index[i]) + PKT_FRAME_OFF;
+		b->spoilt = true;
+		burst_drop(b, i, DROP_BAD_DESC);
+	}
+}
+
+/* The metadata of what was loaded, copied and checked, all at once; the frames' first lines on their way into
+ * the cache. */
 static void load_metadata(struct worker *w)
 {
 	struct burst *b = &w->burst;
 	const struct pool pool = *b->pool;
-	uint32_t traced = 0;
+	struct pkt_flaws flaws = PKT_FLAWLESS;
+	uint32_t traced = 0, n = b->n;
 
-	for (uint32_t i = 0; i < b->n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		struct pkt *p = &b->pkt[i];
 		uint8_t *buffer = pool_buffer(&pool, b->index[i]);
 
 		copy_line(p, buffer);
 		traced |= p->trace;
-		if (unlikely(!pkt_check(&pool, p))) {
-			*p = (struct pkt){.data_off = PKT_FRAME_OFF, .port = PORT_NONE, .out = PORT_NONE};
-			b->spoilt = true;
-			burst_drop(b, i, DROP_BAD_DESC);
-		}
+		pkt_gather_flaws(&pool, p, &flaws);
 		b->frame[i] = buffer + p->data_off;
 		__builtin_prefetch(b->frame[i]);
-		__builtin_prefetch(b->frame[i] + p->l3_off + 20);
 	}
 	w->plain &= !traced;
+	if (unlikely(pkt_flawed(flaws)))
+		mark_spoilt(b);
 }
 
 /* A packet whose metadata was spoilt cannot be given to the stage, which looks at every packet: out with it.
@@ -119,21 +132,22 @@ static uint32_t load_plain(
 {
 	struct burst *b = &w->burst;
 	const struct pool pool = *b->pool;
-	const struct epoch *v = adopt_view(w, desc_unpack(ring_get(&in->end, at)).epoch);
-	uint64_t high;
+	const struct ring_cons end = in->end;
+	const struct epoch *v = adopt_view(w, desc_unpack(ring_get(&end, at)).epoch);
+	uint64_t base;
 	uint32_t k = 0;
 
 	if (unlikely(!v))
 		return 0;
-	high = desc_pack((struct desc){.epoch = (uint16_t)v->number}) >> 32;
+	base = desc_pack((struct desc){.epoch = (uint16_t)v->number});
 	for (; k < n; k++) {
-		uint64_t word = ring_get(&in->end, at + k);
-		struct pkt_index i = {(uint32_t)word};
+		uint64_t index = ring_get(&end, at + k) -
+		                 base; /* beyond the pool too where more than the index differs */
 
-		if (unlikely(!pool_has(&pool, i) || word >> 32 != high))
+		if (unlikely(index >= pool.count))
 			break;
-		b->index[k] = i;
-		__builtin_prefetch(pool_buffer(&pool, i));
+		b->index[k] = (struct pkt_index){(uint32_t)index};
+		__builtin_prefetch(pool_buffer(&pool, b->index[k]));
 	}
 	memset(b->more, 0, k);
 	b->n = k;

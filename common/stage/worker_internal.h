@@ -32,6 +32,7 @@ void commit_wake(struct worker *w, nanos_t now, bool all);
 void home_init(struct worker *w);
 void home_attach(struct worker *w);
 void home_push(struct worker *w, struct pkt_index index);
+void home_push_all(struct worker *w, const struct pkt_index *index, uint32_t n);
 bool home_collect(struct worker *w, struct worker_in *in, nanos_t now);
 bool home_top_up(struct worker *w, nanos_t now);
 bool home_ports(struct worker *w, nanos_t now);
