@@ -69,7 +69,7 @@ static enum ipv4_options_flaw check_timestamp_slot(
 		v->timestamp_slot = slot + 4;
 		return IPV4_OPTIONS_OK;
 	}
-	return flaw_at(v, o.at + 3, IPV4_OPTIONS_TIMESTAMP);
+	return IPV4_OPTIONS_OK; /* a kind that nobody knows asks for nothing, as in Linux */
 }
 
 static enum ipv4_options_flaw check_timestamp(struct ipv4_options_view *v, struct option o)
@@ -85,7 +85,8 @@ static enum ipv4_options_flaw check_timestamp(struct ipv4_options_view *v, struc
 	if (pointer < 5)
 		return flaw_at(v, o.at + 2, IPV4_OPTIONS_POINTER);
 	v->timestamp_kind = v->bytes[o.at + 3] & 0x0f;
-	if (pointer <= o.len)
+	v->timestamp_full = pointer > o.len;
+	if (!v->timestamp_full)
 		flaw = check_timestamp_slot(v, o, pointer);
 	else if (v->timestamp_kind != IPV4_TIMESTAMP_PRESPECIFIED && v->bytes[o.at + 3] >> 4 == 15)
 		flaw = flaw_at(v, o.at + 3, IPV4_OPTIONS_OVERFLOW);

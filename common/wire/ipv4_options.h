@@ -33,11 +33,10 @@ enum ipv4_timestamp_kind {
 
 enum ipv4_options_flaw {
 	IPV4_OPTIONS_OK,
-	IPV4_OPTIONS_LENGTH,    /* an option's length below its least, or past the header */
-	IPV4_OPTIONS_POINTER,   /* its pointer below its least, or its next slot past its end */
-	IPV4_OPTIONS_TWICE,     /* a second source route, record route, timestamp or CIPSO */
-	IPV4_OPTIONS_OVERFLOW,  /* no room in a timestamp whose overflow count is full */
-	IPV4_OPTIONS_TIMESTAMP, /* an unknown kind of timestamp */
+	IPV4_OPTIONS_LENGTH,   /* an option's length below its least, or past the header */
+	IPV4_OPTIONS_POINTER,  /* its pointer below its least, or its next slot past its end */
+	IPV4_OPTIONS_TWICE,    /* a second source route, record route, timestamp or CIPSO */
+	IPV4_OPTIONS_OVERFLOW, /* no room in a timestamp whose overflow count is full */
 };
 
 /* Offsets are from the start of the header, 0 where there is none. */
@@ -56,8 +55,9 @@ struct ipv4_options_view {
 	uint8_t source_route_next;   /* the next hop in the source route; 0 where it is used up */
 	uint8_t record_slot;         /* where our address goes; 0 where it is full */
 	uint8_t timestamp_addr_slot; /* where our address goes, or stands to be compared (prespecified) */
-	uint8_t timestamp_slot;      /* where the time goes; 0 where it is full */
-	uint8_t timestamp_kind;      /* enum ipv4_timestamp_kind */
+	uint8_t timestamp_slot;      /* where the time goes; 0 where it is full or of no known kind */
+	bool timestamp_full;    /* who has no room counts itself, unless the addresses are prespecified */
+	uint8_t timestamp_kind; /* enum ipv4_timestamp_kind */
 };
 
 /* Walk the options of a header that ipv4_check found sound (`bytes` is the header, `header_len` from the

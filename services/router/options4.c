@@ -22,7 +22,7 @@ static void record_time(const struct router_call *c, uint8_t *header, const stru
 	bool prespecified = o->timestamp_kind == IPV4_TIMESTAMP_PRESPECIFIED;
 
 	if (!o->timestamp_slot) {
-		if (!prespecified)
+		if (o->timestamp_full && !prespecified)
 			option[OVERFLOW_FIELD] = (uint8_t)(option[OVERFLOW_FIELD] + 0x10);
 		return;
 	}

@@ -251,7 +251,7 @@ Test(ipv4_options, points_at_what_is_wrong)
 	        {"\x44\4\4\0", 4, IPV4_OPTIONS_POINTER, 22},                /* pointer below 5 */
 	        {"\x44\x08\6\0\0\0\0\0", 8, IPV4_OPTIONS_POINTER, 22},      /* a slot cut by the end */
 	        {"\x44\x08\5\1\0\0\0\0", 8, IPV4_OPTIONS_POINTER, 22},      /* no room for address and time */
-	        {"\x44\x08\5\2\0\0\0\0", 8, IPV4_OPTIONS_TIMESTAMP, 23},    /* kind 2 */
+	        {"\x44\x08\5\2\0\0\0\0", 8, IPV4_OPTIONS_OK, 0},            /* kind 2: passed over */
 	        {"\x44\x08\x09\xf0\0\0\0\0", 8, IPV4_OPTIONS_OVERFLOW, 23}, /* the count is full */
 	        {"\x44\4\5\0\x44\4\5\0", 8, IPV4_OPTIONS_TWICE, 24},        /* a second timestamp */
 	        {"\x94\3\0\0", 4, IPV4_OPTIONS_LENGTH, 21},                 /* router alert below 4 */
