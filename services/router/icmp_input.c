@@ -47,8 +47,12 @@ static void turn_around(const struct router_call *c, struct pkt_ref r, struct ip
 	h->ttl = in && in->hop_limit ? (uint8_t)in->hop_limit : IP_TTL_DEFAULT;
 	h->id = be16_from_host(output_ident4(c));
 	h->fragment = (struct be16){0};
-	if (ipv4_has_options(&ip->v) && !ipv4_options_check(h, ip->v.header_len, &ip->o))
+	if (ipv4_has_options(&ip->v) && !ipv4_options_check(h, ip->v.header_len, &ip->o)) {
+		/* That there was no room has been counted as it came in. */
+		if (ip->o.timestamp_full)
+			ip->o.timestamp = 0;
 		options4_record(c, (void *)h, ip, ip->v.dst);
+	}
 	ipv4_checksum_set(h, ip->v.header_len);
 	r.pkt->type = PKT_OUTGOING;
 	r.pkt->out = PORT_NONE;
