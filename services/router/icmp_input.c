@@ -91,6 +91,7 @@ static void reply_timestamp(const struct router_call *c, struct pkt_ref r, struc
 	}
 	wire_store_u32(at + 4, ms);
 	wire_store_u32(at + 8, ms);
+	((struct icmp_hdr *)(packet_l3(r) + ip->v.header_len))->code = 0;
 	reply(c, r, ip, m, ICMP_TYPE_TIMESTAMP_REPLY);
 }
 

@@ -268,6 +268,10 @@ Test(router_icmp, answers_timestamp_with_a_time_that_says_what_it_is)
 	cr_assert_eq(wire_load_u32(at + 12), 0x80000000u | (uint32_t)(w.now / NANOS_PER_MS % 86400000));
 	cr_assert_eq(load_u32(at + 12), load_u32(at + 16));
 	world_end(&w);
+	f = icmp_frame(icmp, ICMP_TYPE_TIMESTAMP, 9, 7, body, 12);
+	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(w.f.burst.frame[0][35], 0, "whatever the request's code");
+	world_end(&w);
 	f = icmp_frame(icmp, ICMP_TYPE_TIMESTAMP, 0, 7, body, 11);
 	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_MALFORMED);
 	world_end(&w);
