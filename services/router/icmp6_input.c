@@ -134,13 +134,18 @@ static void error_input(const struct router_call *c, struct pkt_ref r, struct me
 	}
 	upper = quote.chain.upper;
 	if (!address_find6(c->epoch, &quote.ip.src, r.pkt->port) ||
-	        (upper != IP_PROTO_TCP && upper != IP_PROTO_UDP)) {
+	        (upper != IP_PROTO_TCP && upper != IP_PROTO_UDP && upper != IP_PROTO_ICMP6)) {
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;
 	}
 	if (m->type == ICMP6_TYPE_PACKET_TOO_BIG) {
 		pmtu_update(c, &quote.ip.dst, m->rest);
 		trace(c->burst->trace, r.pkt->trace, TRACE_PMTU6, TRACE_IP6(&quote.ip.dst), m->rest);
+	}
+	/* What we answer by ourselves has no socket (Linux icmpv6_err). */
+	if (upper == IP_PROTO_ICMP6) {
+		ref_drop(r, DROP_ICMP_IGNORED);
+		return;
 	}
 	local_deliver(c, r, m->at, IP_PROTO_ICMP6,
 	        local_flow_hash(c, &quote.ip.src, &quote.ip.dst, quote.src_port, quote.dst_port, upper));

@@ -112,6 +112,16 @@ static void learn_mtu(const struct router_call *c, struct pkt_ref r, const struc
 	trace(c->burst->trace, r.pkt->trace, TRACE_PMTU4, be32_to_host(quote->ip.dst), mtu);
 }
 
+/* A packet of a socket, or the only message that we make which may be long: an answer to an echo (Linux
+ * icmp_err). */
+static bool may_be_ours(const uint8_t *icmp, const struct icmp_quote *quote)
+{
+	if (quote->ip.proto == IP_PROTO_ICMP)
+		return !ipv4_fragment_offset(&quote->ip) &&
+		       wire_load_u8(icmp + quote->l4_offset) == ICMP_TYPE_ECHO_REPLY;
+	return quote->ip.proto == IP_PROTO_TCP || quote->ip.proto == IP_PROTO_UDP;
+}
+
 /* An error about something that we sent: up to whose it was. */
 static void error_input(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, struct message *m)
 {
@@ -129,12 +139,15 @@ static void error_input(const struct router_call *c, struct pkt_ref r, struct ip
 		drop_error(c, r, DROP_ICMP_MALFORMED);
 		return;
 	}
-	if (!address_find4(c->epoch, quote.ip.src) ||
-	        (quote.ip.proto != IP_PROTO_TCP && quote.ip.proto != IP_PROTO_UDP)) {
+	if (!address_find4(c->epoch, quote.ip.src) || !may_be_ours(h, &quote)) {
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;
 	}
 	learn_mtu(c, r, &quote, m);
+	if (quote.ip.proto == IP_PROTO_ICMP) {
+		ref_drop(r, DROP_ICMP_IGNORED);
+		return;
+	}
 	src = ip6_addr_mapped(quote.ip.src);
 	dst = ip6_addr_mapped(quote.ip.dst);
 	local_deliver(c, r, ip->v.header_len, IP_PROTO_ICMP,

@@ -361,6 +361,17 @@ Test(router_icmp, hands_errors_up_to_the_socket_and_learns_path_mtus)
 	world_end(&w);
 	c.now = w.now;
 	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1006, "the plateau below 1420");
+	/* Our own answers are no socket's, but they have to fit too; our requests are nobody's. */
+	dst = ip6_addr_mapped(IP4(192, 0, 2, 11));
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t len = quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 11), IP_PROTO_ICMP);
+
+		quote[IPV4_HDR_LEN] = i ? ICMP_TYPE_ECHO_REPLY : ICMP_TYPE_ECHO;
+		f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 1100, quote, len);
+		cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_IGNORED);
+		world_end(&w);
+		cr_assert_eq(pmtu_lookup(&c, &dst, 1500), i ? 1100 : 1500);
+	}
 	/* Not ours, not a socket's protocol, not a packet. */
 	f = icmp_frame(icmp, ICMP_TYPE_TIME_EXCEEDED, 0, 0, quote,
 	        quote_of(quote, HOST(0, 2), IP4(192, 0, 2, 9), IP_PROTO_UDP));
@@ -515,6 +526,14 @@ Test(router_icmp6, hands_errors_up_to_the_socket_and_learns_path_mtus)
 		world_end(&w);
 	}
 	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1300);
+	dst = IP6(0x10, 10);
+	ipv6_write(quote,
+	        &(struct ipv6_fields){
+	                .src = IP6(0, 1), .dst = dst, .payload_len = 1400, .next_header = IP_PROTO_ICMP6});
+	f = icmp6_frame(icmp, IP6(0, 1), ICMP6_TYPE_PACKET_TOO_BIG, 1300, quote, 48);
+	cr_assert_eq(world_send6(&w, &f).reason, DROP_ICMP_IGNORED);
+	world_end(&w);
+	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1300, "our own answers have to fit too");
 	world_free(&w);
 }
 
