@@ -9,6 +9,9 @@ static bool is_icmp6_error(const struct parts *parts, const struct ipv6_chain *c
 
 	if (chain->upper != IP_PROTO_ICMP6)
 		return false;
+	/* The bytes of a later fragment are no header. */
+	if (ipv6_chain_has_fragment(chain) && ipv6_chain_fragment_offset(chain))
+		return false;
 	if (parts->total <= chain->upper_offset)
 		return !ipv6_chain_has_fragment(chain);
 	parts_copy(parts, chain->upper_offset, &type, 1);
