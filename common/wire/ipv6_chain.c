@@ -29,7 +29,7 @@ static always_inline uint32_t ext_len(uint8_t type, uint8_t field)
 	return (field + 1u) * 8;
 }
 
-/* Put what the header `h` of `type` says beyond its length into the chain, if it is the first of its kind. */
+/* Put what the header `h` of `type` says beyond its length into the chain. */
 static void note_ext(struct ipv6_chain *c, const uint8_t *h, uint8_t type)
 {
 	switch (type) {
@@ -40,7 +40,7 @@ static void note_ext(struct ipv6_chain *c, const uint8_t *h, uint8_t type)
 		c->fragment_id = wire_load_u32(h + 4);
 		return;
 	case IP_PROTO_ROUTING:
-		if (c->routing < IPV6_EXT_MAX)
+		if (c->routing < IPV6_EXT_MAX && c->segments_left)
 			return;
 		c->routing = c->count;
 		c->routing_type = wire_load_u8(h + IPV6_ROUTING_TYPE_FIELD);

@@ -98,7 +98,8 @@ struct ipv6_chain {
 	uint8_t upper; /* the protocol after the last of them */
 	uint16_t upper_offset;
 	uint16_t upper_named_at;
-	/* The first of its kind, as an index into ext; IPV6_EXT_MAX where there is none. */
+	/* The first of its kind, as an index into ext, of routing headers the first with segments left, else
+	 * the last; IPV6_EXT_MAX where there is none. */
 	uint8_t hop_by_hop;
 	uint8_t fragment;
 	uint8_t routing;
@@ -129,6 +130,13 @@ static always_inline uint32_t ipv6_chain_fragment_offset(const struct ipv6_chain
 static always_inline bool ipv6_chain_more_fragments(const struct ipv6_chain *c)
 {
 	return c->fragment_field & IPV6_FRAGMENT_MORE;
+}
+
+/* Of several; a fragment header around the whole is passed over (RFC 6946). */
+static always_inline bool ipv6_chain_is_piece(const struct ipv6_chain *c)
+{
+	return ipv6_chain_has_fragment(c) &&
+	       (ipv6_chain_fragment_offset(c) != 0 || ipv6_chain_more_fragments(c));
 }
 
 /* May this fragment be kept for reassembly (RFC 8200 4.5; Linux ip6_frag_queue, ipv6_frag_rcv)?  Its payload

@@ -69,60 +69,83 @@ static void drop_chain(const struct router_call *c, struct pkt_ref r, enum ipv6_
 	                                                                   : DROP_IPV6_BAD_EXTHDR);
 }
 
-/* Destination options that stand before what the walk ended at. */
-static bool destination_options(const struct router_call *c, struct pkt_ref r, struct ip6 *ip)
+static bool drop_unknown(const struct router_call *c, struct pkt_ref r, uint32_t named_at)
 {
-	struct ipv6_options_view o;
-
-	for (uint32_t i = 0; i < ip->chain.count; i++) {
-		enum ipv6_options_flaw flaw;
-
-		if (ip->chain.ext[i].type != IP_PROTO_DST_OPTIONS)
-			continue;
-		flaw = ipv6_options_check(packet_l3(r), packet_l3_here(r), &ip->v, &ip->chain.ext[i], &o);
-		if (flaw) {
-			drop_options(c, r, flaw, &o);
-			return false;
-		}
-	}
-	return true;
+	burst_count(c->burst, STAT_IP6_IN_UNKNOWN_PROTOS, 1);
+	icmp_error_drop(c, r, ICMP6_TYPE_PARAM_PROBLEM, IPV6_PROBLEM_NEXT_HEADER, named_at, DROP_IP_NOPROTO);
+	return false;
 }
 
-/* Headers that the walk passes through, but nobody here acts upon: their name is not recognized (Linux has no
+/* Others the walk passes through, but nobody here acts upon: their name is not recognized (Linux has no
  * handler for them either). */
-static bool known_headers(const struct router_call *c, struct pkt_ref r, const struct ip6 *ip)
+static bool is_handled(uint8_t type)
 {
-	for (uint32_t i = 0; i < ip->chain.count; i++) {
-		const struct ipv6_ext *e = &ip->chain.ext[i];
+	return type == IP_PROTO_HOP_BY_HOP || type == IP_PROTO_ROUTING || type == IP_PROTO_FRAGMENT ||
+	       type == IP_PROTO_DST_OPTIONS;
+}
 
-		if (e->type == IP_PROTO_HOP_BY_HOP || e->type == IP_PROTO_ROUTING ||
-		        e->type == IP_PROTO_FRAGMENT || e->type == IP_PROTO_DST_OPTIONS)
-			continue;
-		burst_count(c->burst, STAT_IP6_IN_UNKNOWN_PROTOS, 1);
-		icmp_error_drop(c, r, ICMP6_TYPE_PARAM_PROBLEM, IPV6_PROBLEM_NEXT_HEADER, e->named_at,
-		        DROP_IP_NOPROTO);
-		return false;
+static bool destination_options(
+        const struct router_call *c, struct pkt_ref r, const struct ip6 *ip, const struct ipv6_ext *ext)
+{
+	struct ipv6_options_view o;
+	enum ipv6_options_flaw flaw = ipv6_options_check(packet_l3(r), packet_l3_here(r), &ip->v, ext, &o);
+
+	if (flaw)
+		drop_options(c, r, flaw, &o);
+	return !flaw;
+}
+
+static bool routing(const struct router_call *c, struct pkt_ref r, const struct ip6 *ip)
+{
+	struct ipv6_problem problem;
+
+	if (ipv6_routing_is_skippable(&ip->chain, &problem))
+		return true;
+	burst_count(c->burst, STAT_IP6_IN_HDR_ERRORS, 1);
+	problem_drop(c, r, &problem, DROP_IPV6_BAD_EXTHDR);
+	return false;
+}
+
+static bool pass_header(const struct router_call *c, struct pkt_ref r, const struct ip6 *ip, uint32_t i)
+{
+	const struct ipv6_ext *ext = &ip->chain.ext[i];
+
+	if (!is_handled(ext->type))
+		return drop_unknown(c, r, ext->named_at);
+	if (ext->type == IP_PROTO_DST_OPTIONS)
+		return destination_options(c, r, ip, ext);
+	return ext->type != IP_PROTO_ROUTING || i != ip->chain.routing || routing(c, r, ip);
+}
+
+/* Strictly in the order in which they stand (RFC 8200 4); what is behind the fragment header of a piece
+ * belongs to the whole (4.5). */
+static bool pass_headers(const struct router_call *c, struct pkt_ref r, const struct ip6 *ip)
+{
+	bool piece = ipv6_chain_is_piece(&ip->chain);
+
+	for (uint32_t i = 0; i < ip->chain.count; i++) {
+		if (!pass_header(c, r, ip, i))
+			return false;
+		if (piece && i == ip->chain.fragment)
+			return true;
 	}
 	return true;
 }
 
 bool exthdr6_local(const struct router_call *c, struct pkt_ref r, struct ip6 *ip)
 {
-	struct ipv6_problem problem;
 	enum ipv6_chain_flaw flaw = ipv6_chain_check(packet_l3(r), packet_l3_here(r), &ip->v, &ip->chain);
 
-	if (flaw) {
-		drop_chain(c, r, flaw, &ip->chain);
-		return false;
-	}
 	if (!within_limits(c, &ip->chain)) {
 		drop_chain(c, r, IPV6_CHAIN_TOO_MANY, &ip->chain);
 		return false;
 	}
-	if (!ipv6_routing_is_skippable(&ip->chain, &problem)) {
-		burst_count(c->burst, STAT_IP6_IN_HDR_ERRORS, 1);
-		problem_drop(c, r, &problem, DROP_IPV6_BAD_EXTHDR);
+	if (!pass_headers(c, r, ip))
 		return false;
-	}
-	return destination_options(c, r, ip) && known_headers(c, r, ip);
+	/* What is wrong with a header is for those to say who know it. */
+	if (flaw && !is_handled(ip->chain.upper))
+		return drop_unknown(c, r, ip->chain.upper_named_at);
+	if (flaw)
+		drop_chain(c, r, flaw, &ip->chain);
+	return !flaw;
 }

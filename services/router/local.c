@@ -171,13 +171,6 @@ static void session6(const struct router_call *c, struct pkt_ref r, const struct
 	        local_flow_hash(c, &ip->v.src, &ip->v.dst, ports[0], ports[1], ip->chain.upper));
 }
 
-/* A fragment header around the whole is passed over (RFC 6946). */
-static bool is_piece6(const struct ipv6_chain *ch)
-{
-	return ipv6_chain_has_fragment(ch) &&
-	       (ipv6_chain_fragment_offset(ch) != 0 || ipv6_chain_more_fragments(ch));
-}
-
 static void count_atomic6(const struct router_call *c, const struct ipv6_chain *ch)
 {
 	if (!ipv6_chain_has_fragment(ch))
@@ -241,7 +234,7 @@ void local6(const struct router_call *c, struct pkt_ref r, struct ip6 *ip, bool 
 	if (!exthdr6_local(c, r, ip))
 		return;
 	trace(c->burst->trace, r.pkt->trace, TRACE_LOCAL, ip->chain.upper);
-	if (is_piece6(&ip->chain))
+	if (ipv6_chain_is_piece(&ip->chain))
 		reassemble6(c, r, ip, group);
 	else if (ip->chain.upper == IP_PROTO_ICMP6 && !router_owns_links(c))
 		punt_again(c, r);

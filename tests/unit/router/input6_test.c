@@ -216,10 +216,33 @@ Test(router_input6, walks_the_headers_of_packets_for_us)
 	CASE(BYTES(UDP, 0, 0, 1), DROP_NONE, 0, IN, OUT);
 	header = IP_PROTO_AH;
 	CASE(BYTES(UDP, 1); f->dst = IP6(0, 1), DROP_IP_NOPROTO, 1, IN, STAT_IP6_IN_UNKNOWN_PROTOS);
+	/* Who does not know a header does not judge it, nor what is behind it. */
+	CASE(BYTES(UDP, 77); f->dst = IP6(0, 1), DROP_IP_NOPROTO, 1, IN, STAT_IP6_IN_UNKNOWN_PROTOS);
+	CASE(BYTES(0, 1); f->dst = IP6(0, 1), DROP_IP_NOPROTO, 1, IN, STAT_IP6_IN_UNKNOWN_PROTOS);
 	header = IP_PROTO_FRAGMENT;
 	CASE(BYTES(UDP, 0, 0, 0);
 	        f->dst = IP6(0, 1), DROP_NONE, 0, IN, STAT_IP6_IN_DELIVERS, STAT_IP6_REASM_OKS);
 	CASE(BYTES(UDP, 0, 0, 1); f->dst = IP6(0, 1); f->payload_len = 31, DROP_FRAG_MALFORMED, 1, IN, BAD);
+	world_free(&w);
+}
+
+/* Options behind a piece's fragment header are the whole's (RFC 8200 4.5). */
+Test(router_input6, leaves_what_is_behind_the_fragment_header_to_the_whole)
+{
+	const uint8_t header = IP_PROTO_FRAGMENT;
+	struct frame6 frame = plain(), *f = &frame;
+	struct world w;
+
+	world_init(&w, 1);
+	f->dst = IP6(0, 1);
+	BYTES(IP_PROTO_DST_OPTIONS, 0, 0, 1, 0, 0, 0, 0, UDP, 0, 0x80, 4);
+	cr_assert_eq(world_send6(&w, f).kind, VERDICT_HELD);
+	cr_assert_eq(made(&w), 0);
+	world_end(&w);
+	BYTES(IP_PROTO_DST_OPTIONS, 0, 0, 0, 0, 0, 0, 0, UDP, 0, 0x80, 4);
+	cr_assert_eq(world_send6(&w, f).reason, DROP_IPV6_BAD_EXTHDR);
+	cr_assert_eq(made(&w), 1);
+	world_end(&w);
 	world_free(&w);
 }
 

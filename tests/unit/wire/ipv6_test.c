@@ -274,9 +274,11 @@ Test(ipv6_routing, is_skipped_only_without_segments_left)
 	cr_assert(ipv6_routing_is_skippable(&c, &p) && !p.wanted);
 	cr_assert_eq(CHAIN(IP_PROTO_ROUTING, "\x11\0\0\0\0\0\0\0", 8, &c), IPV6_CHAIN_OK);
 	cr_assert(ipv6_routing_is_skippable(&c, &p) && !p.wanted);
-	cr_assert_eq(CHAIN(IP_PROTO_ROUTING, "\x2b\0\0\1\0\0\0\0\x11\0\0\0\0\0\0\0", 8, &c), IPV6_CHAIN_OK);
+	cr_assert_eq(CHAIN(IP_PROTO_ROUTING, "\x2b\0\0\1\0\0\0\0\x11\0\0\0\0\0\0\0", 16, &c), IPV6_CHAIN_OK);
 	cr_assert(!ipv6_routing_is_skippable(&c, &p));
 	cr_assert(p.wanted && p.code == IPV6_PROBLEM_FIELD && p.pointer == 42);
+	cr_assert_eq(CHAIN(IP_PROTO_ROUTING, "\x2b\0\0\0\0\0\0\0\x11\0\0\1\0\0\0\0", 16, &c), IPV6_CHAIN_OK);
+	cr_assert(!ipv6_routing_is_skippable(&c, &p) && p.pointer == 50, "each of them is looked at");
 }
 
 /* --- Options --- */
