@@ -3,8 +3,8 @@
  * boundaries is known.  All sides live at once and run in turn, one at a time.
  *
  *     bench_forward                    all cases
- *     bench_forward one CASE WAY N     N rounds of one side alone, a number a line (WAY: processes, one)
- *     bench_forward count CASE N       N packets in one process, for who counts instructions
+ *     bench_forward serve CASE WAY     a round for each line it reads, CPU ns/packet a line (WAY: processes,
+ * one) bench_forward count CASE N       N packets in one process, for who counts instructions
  */
 #include "tests/bench/case.h"
 #include "tests/bench/forward/forward.h"
@@ -149,17 +149,32 @@ static uint32_t case_of(const char *name)
 	bench_fail("there is no case '%s'", name);
 }
 
-static int one(const char *name, bool processes, unsigned long rounds)
+/* A round for each line on standard input, so that another program decides whose turn it is. */
+static int serve(const char *name, bool processes)
 {
 	uint32_t k = case_of(name);
 	struct ours *o;
+	int c;
 
 	traffic_write(&cases[k], &files[k]);
 	o = ours_start(files[k].config, processes);
 	ours_round(o, ROUND_NS / 3);
-	while (rounds--)
+	while ((c = getchar()) != EOF) {
+		if (c != '\n')
+			continue;
 		printf("%.3f\n", ours_round(o, ROUND_NS));
+		fflush(stdout);
+	}
 	ours_end(o);
+	return 0;
+}
+
+static int count(const char *name, uint64_t packets)
+{
+	uint32_t k = case_of(name);
+
+	traffic_write(&cases[k], &files[k]);
+	ours_count(files[k].config, packets);
 	return 0;
 }
 
@@ -169,14 +184,9 @@ int main(int argc, char **argv)
 	atexit(clean_up);
 	if (argc == 1)
 		return all();
-	if (argc == 5 && !strcmp(argv[1], "one"))
-		return one(argv[2], !strcmp(argv[3], "processes"), strtoul(argv[4], NULL, 10));
-	if (argc == 4 && !strcmp(argv[1], "count")) {
-		uint32_t k = case_of(argv[2]);
-
-		traffic_write(&cases[k], &files[k]);
-		ours_count(files[k].config, strtoull(argv[3], NULL, 10));
-		return 0;
-	}
+	if (argc == 4 && !strcmp(argv[1], "serve"))
+		return serve(argv[2], !strcmp(argv[3], "processes"));
+	if (argc == 4 && !strcmp(argv[1], "count"))
+		return count(argv[2], strtoull(argv[3], NULL, 10));
 	bench_fail("see the head of tests/bench/forward/forward_bench.c");
 }
