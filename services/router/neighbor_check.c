@@ -43,8 +43,10 @@ static const char *check_queue(struct tally *t, uint32_t slot)
 			return "neighbor: a queue leads astray";
 		t->held++;
 		t->odd += !!(n->queue_next[i] & QUEUE_ODD);
+		if (!(n->queue_next[i] & QUEUE_IN))
+			return "neighbor: a packet waits and is not marked as waiting";
 		last = i;
-		i = n->queue_next[i] & ~QUEUE_ODD;
+		i = n->queue_next[i] & QUEUE_NONE;
 	}
 	if (cold->queue_count && (i != QUEUE_NONE || last != cold->queue_tail))
 		return "neighbor: a queue does not end where it should";

@@ -104,7 +104,8 @@ static_assert(sizeof(struct neighbor_cold) == CACHE_LINE, "one line");
 
 /* queue_next[buffer]: the next buffer, and whether the packet's epoch is odd. */
 #define QUEUE_ODD  0x80000000u
-#define QUEUE_NONE 0x7fffffffu
+#define QUEUE_IN   0x40000000u /* it waits: a neighbour may hand the same buffer over twice */
+#define QUEUE_NONE 0x3fffffffu
 
 enum address_state {
 	ADDRESS_FREE,

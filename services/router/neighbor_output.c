@@ -4,7 +4,7 @@
 
 static uint32_t queue_link(const struct neighbor *n, struct pkt_index i)
 {
-	return n->queue_next[i.v] & ~QUEUE_ODD;
+	return n->queue_next[i.v] & QUEUE_NONE;
 }
 
 static void pin(const struct neighbor_call *c, uint32_t odd)
@@ -22,11 +22,12 @@ static void queue_shift(const struct neighbor_call *c, uint32_t slot)
 	struct neighbor *n = c->n;
 	struct neighbor_cold *cold = call_touch(c, &n->cold[slot]);
 	struct neighbor_header *h = call_touch(c, n->header);
-	uint32_t word = n->queue_next[cold->queue_head];
+	uint32_t *own = call_touch(c, &n->queue_next[cold->queue_head]), word = *own;
 
+	*own = 0;
 	h->pinned[!!(word & QUEUE_ODD)]--;
 	h->held--;
-	cold->queue_head = word & ~QUEUE_ODD;
+	cold->queue_head = word & QUEUE_NONE;
 	if (--cold->queue_count == 0)
 		cold->queue_tail = QUEUE_NONE;
 }
@@ -61,6 +62,10 @@ void queue_add(const struct neighbor_call *c, uint32_t slot, struct pkt_ref ref)
 	struct neighbor *n = c->n;
 	uint32_t odd = c->epoch->number & 1;
 
+	if (n->queue_next[ref.index.v] & QUEUE_IN) {
+		ref_drop(ref, DROP_BAD_DESC);
+		return;
+	}
 	if (!queue_make_room(c, slot) || c->epoch->header->limits.neigh_queue_packets == 0) {
 		call_count(c, STAT_NEIGH_UNRES_DISCARDS);
 		ref_drop(ref, DROP_NEIGH_QUEUEFULL);
@@ -69,14 +74,14 @@ void queue_add(const struct neighbor_call *c, uint32_t slot, struct pkt_ref ref)
 	struct neighbor_cold *cold = call_touch(c, &n->cold[slot]);
 	uint32_t *own = call_touch(c, &n->queue_next[ref.index.v]);
 
-	*own = QUEUE_NONE | (odd ? QUEUE_ODD : 0);
+	*own = QUEUE_NONE | QUEUE_IN | (odd ? QUEUE_ODD : 0);
 	if (cold->queue_count == 0) {
 		cold->queue_head = ref.index.v;
 		cold->queue_since = c->now;
 	} else {
 		uint32_t *last = call_touch(c, &n->queue_next[cold->queue_tail]);
 
-		*last = (*last & QUEUE_ODD) | ref.index.v;
+		*last = (*last & (QUEUE_ODD | QUEUE_IN)) | ref.index.v;
 	}
 	cold->queue_tail = ref.index.v;
 	cold->queue_count++;

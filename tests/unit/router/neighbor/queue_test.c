@@ -228,3 +228,29 @@ Test(neighbor_queue, pins_the_epochs_of_its_packets_until_they_go)
 	cr_assert_eq(neighbor_oldest_epoch(&s.n), UINT32_MAX);
 	setup_free(&s);
 }
+
+/* The buffer that waits, handed over once more by a neighbour that is broken: linking it twice would make a
+ * circle. */
+Test(neighbor_queue, takes_a_buffer_once)
+{
+	struct verdict v;
+	uint32_t waits = 0, released = 0;
+
+	begin();
+	s.unchecked = true;
+	(void)setup_send(&s, NOW, P0, &it, 1);
+	while (!s.f.held[waits])
+		waits++;
+	(void)setup_send(&s, NOW, P0, &it, 2);
+	s.f.held[waits] = false; /* as if it were free */
+	s.f.next_buffer = waits + FIXTURE_BUFFERS - OUTBOX_MAX;
+	v = setup_send(&s, NOW, P0, &it, 3);
+	cr_assert_eq(v.kind, VERDICT_DROP);
+	cr_assert_eq(v.reason, DROP_BAD_DESC);
+	cr_assert_null(neighbor_check(&s.n));
+	setup_forget(&s);
+	reply(NOW + MS);
+	for (uint32_t i = 0; i < s.n_sent; i++)
+		released += s.sent[i].born == BORN_HELD && s.sent[i].verdict.kind == VERDICT_PASS;
+	cr_assert_eq(released, 2);
+}
