@@ -240,7 +240,7 @@ static uint32_t tree_build(struct builder *b, uint16_t *rules, uint32_t n, bool 
 static void trees_grow(struct builder *b)
 {
 	uint32_t n = b->n_rules;
-	uint16_t *rules = malloc(n * sizeof *rules);
+	uint16_t *rules = calloc(n, sizeof *rules);
 
 	if (rules == NULL) {
 		b->failed = true;
@@ -310,6 +310,8 @@ static void trees_free(struct builder *b)
 {
 	free(b->slots.at);
 	free(b->lists.at);
+	b->slots.at = NULL;
+	b->lists.at = NULL;
 }
 
 /* Builds with one tuning and keeps the cheaper of it and the best so far. */

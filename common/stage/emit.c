@@ -303,41 +303,59 @@ static uint32_t sent_run(struct worker *w, uint32_t i, uint32_t n)
 
 static_assert(sizeof(struct verdict) == sizeof(uint32_t), "compared as one word");
 
-void emit_burst(struct worker *w)
+/* Packet i of the burst, or the run that begins with it; returns how many entries that were. */
+static uint32_t emit_next(struct worker *w, uint32_t i, bool runs, struct tally *t)
 {
 	struct burst *b = &w->burst;
-	uint16_t order[OUTBOX_MAX];
-	struct tally t = {0};
+	uint32_t n = 0;
+
+	if (likely(runs)) {
+		n = run_length(b, i);
+		if (b->verdict[i].kind == VERDICT_PASS)
+			n = pass_run(w, i, n);
+		else
+			n = b->verdict[i].kind == VERDICT_SENT ? sent_run(w, i, n) : 0;
+	}
+	if (n)
+		return n;
+	n = 1;
+	while (i + n < b->n && b->more[i + n - 1])
+		n++;
+	emit_packet(w, i, n, t);
+	return n;
+}
+
+/* The burst with its outbox, each packet of it where it belongs. */
+static void emit_mixed(struct worker *w, struct tally *t)
+{
+	struct burst *b = &w->burst;
+	uint16_t order[OUTBOX_MAX] = {0};
 	uint32_t k = 0;
 
-	if (unlikely(b->n_out))
-		outbox_order(b, order);
-	for (uint32_t i = 0; i < b->n;) {
-		uint32_t n = 0;
-
+	outbox_order(b, order);
+	for (uint32_t i = 0; i <= b->n;) {
 		for (uint32_t m; k < b->n_out && b->out[order[k]].at <= i; k += m) {
 			m = outbox_chain(b, order, k);
-			emit_outbox_packet(w, order, k, m, &t);
+			emit_outbox_packet(w, order, k, m, t);
 		}
-		if (likely(w->plain && !b->n_out)) {
-			n = run_length(b, i);
-			if (b->verdict[i].kind == VERDICT_PASS)
-				n = pass_run(w, i, n);
-			else
-				n = b->verdict[i].kind == VERDICT_SENT ? sent_run(w, i, n) : 0;
-		}
-		if (!n) {
-			n = 1;
-			while (i + n < b->n && b->more[i + n - 1])
-				n++;
-			emit_packet(w, i, n, &t);
-		}
-		i += n;
+		i += i < b->n ? emit_next(w, i, false, t) : 1;
 	}
 	for (uint32_t m; k < b->n_out; k += m) {
 		m = outbox_chain(b, order, k);
-		emit_outbox_packet(w, order, k, m, &t);
+		emit_outbox_packet(w, order, k, m, t);
 	}
+}
+
+void emit_burst(struct worker *w)
+{
+	struct burst *b = &w->burst;
+	struct tally t = {0};
+
+	if (unlikely(b->n_out))
+		emit_mixed(w, &t);
+	else
+		for (uint32_t i = 0; i < b->n;)
+			i += emit_next(w, i, w->plain, &t);
 	if (unlikely(w->n_rejected || w->n_bad))
 		emit_rejected(w);
 	tally_record(w, &t);

@@ -137,6 +137,8 @@ static void bury(struct worker *w)
 	if (w->stage && w->ops)
 		w->ops->detach(w->stage);
 	free(w->is_free);
+	w->stage = NULL;
+	w->is_free = NULL;
 }
 
 /* Recovers worker id, dying again before write j of the recovery; j = UINT64_MAX: not again.  Whether it

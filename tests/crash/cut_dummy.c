@@ -8,15 +8,16 @@
 
 int main(int argc, char **argv)
 {
-	struct cut cut = {.burst_max = argc > 3 ? (uint32_t)atoi(argv[3]) : 5, .judge = dummy_judge};
+	struct cut cut = {
+	        .burst_max = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 5, .judge = dummy_judge};
 	struct stage_params params = {
-	        .lanes = argc > 1 ? (uint32_t)atoi(argv[1]) : 1,
+	        .lanes = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1,
 	        .stride = 576,
 	        .ring_slots = 64,
 	};
 
 	if (argc > 2)
-		dummy_packets = (uint32_t)atoi(argv[2]);
+		dummy_packets = (uint32_t)strtoul(argv[2], NULL, 10);
 	params.buffers = 128 * params.lanes;
 	cut_create(&cut, &params, dummy_stages, 4096, 4096);
 	dummy_epoch(&cut.appliance);

@@ -32,8 +32,8 @@ static const char *one_run(uint32_t lanes, uint64_t seed, uint32_t *chosen, uint
 
 int main(int argc, char **argv)
 {
-	uint32_t lanes = argc > 1 ? (uint32_t)atoi(argv[1]) : 1,
-	         kills = argc > 2 ? (uint32_t)atoi(argv[2]) : 500;
+	uint32_t lanes = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1,
+	         kills = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 500;
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 	uint32_t chosen = 0, at_times = 0, runs = 0;
 
