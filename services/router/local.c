@@ -112,12 +112,18 @@ static void deliver4(const struct router_call *c, struct pkt_ref r, struct ip4 *
 	}
 }
 
-void local4(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, bool group)
+bool local4_is_elsewhere(const struct router_call *c, const struct ip4 *ip)
 {
 	bool links = ip->v.proto == IP_PROTO_ICMP || ip->v.proto == IP_PROTO_IGMP;
+
+	return links && !router_owns_links(c) && !ipv4_is_fragment(&ip->v);
+}
+
+void local4(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, bool group)
+{
 	struct outbox_entry *whole;
 
-	if (links && !router_owns_links(c) && !ipv4_is_fragment(&ip->v)) {
+	if (local4_is_elsewhere(c, ip)) {
 		punt_again(c, r);
 		return;
 	}

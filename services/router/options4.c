@@ -111,14 +111,15 @@ static bool follow_source_route(
 	return true;
 }
 
-static bool local_record(
+/* Once: where it is delivered, and not of a whole whose pieces have been here. */
+static void local_record(
         const struct router_call *c, struct pkt_ref r, struct ip4 *ip, const struct route *route)
 {
-	if (route->type == FIB_LOCAL && !ipv4_is_multicast(ip->v.dst)) {
-		options4_record(c, packet_l3(r), ip, ip->v.dst);
-		ipv4_checksum_set(packet_l3(r), ip->v.header_len);
-	}
-	return true;
+	if (route->type != FIB_LOCAL || ipv4_is_multicast(ip->v.dst) || local4_is_elsewhere(c, ip) ||
+	        r.pkt->flags & PKT_F_REASSEMBLED)
+		return;
+	options4_record(c, packet_l3(r), ip, ip->v.dst);
+	ipv4_checksum_set(packet_l3(r), ip->v.header_len);
 }
 
 bool options4_input(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, struct route *route)
@@ -140,7 +141,8 @@ bool options4_input(const struct router_call *c, struct pkt_ref r, struct ip4 *i
 		if (!follow_source_route(c, r, ip, route))
 			return false;
 	}
-	return local_record(c, r, ip, route);
+	local_record(c, r, ip, route);
+	return true;
 }
 
 void options4_forward(

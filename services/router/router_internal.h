@@ -275,6 +275,8 @@ void mss_clamp(
 /* A packet for ourselves (local.c; Linux ip_local_deliver, ip6_input).  `group`: a multicast or broadcast
  * destination. */
 void local4(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, bool group);
+/* Whether local4 hands it to the lane that answers, where it goes all the way again. */
+bool local4_is_elsewhere(const struct router_call *c, const struct ip4 *ip);
 void local6(const struct router_call *c, struct pkt_ref r, struct ip6 *ip, bool group);
 
 /* A datagram of ours that became whole in an earlier burst (reassembly_whole); gives the verdict. */

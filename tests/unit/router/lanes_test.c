@@ -106,6 +106,36 @@ Test(router_lanes, hand_over_what_deserves_an_error)
 	world_free(&w);
 }
 
+/* As on one lane: a slot where it comes in, one where it goes out. */
+Test(router_lanes, write_into_options_once)
+{
+	const uint8_t options[16] = {7, 15, 4}, full[4] = {68, 4, 5, 0};
+	uint8_t icmp[64], body[8] = {};
+	struct frame4 f = plain();
+	struct world w;
+
+	world_init(&w, 2);
+	f.dst = HOST(0, 1);
+	f.proto = IP_PROTO_ICMP;
+	f.payload = icmp;
+	f.payload_len = world_icmp(icmp, ICMP_TYPE_ECHO, 0, 1, body, 8);
+	f.options = options;
+	f.options_len = sizeof options;
+	cr_assert(punted(on_lane1(&w, &f)));
+	hand_over(&w);
+	cr_assert_eq(w.f.burst.verdict[0].out.v, out_id(OUT_TX, 0).v);
+	cr_assert_eq(w.f.burst.frame[0][ETHER_HDR_LEN + IPV4_HDR_LEN + 2], 12, "two slots are taken");
+	world_end(&w);
+	f.options = full;
+	f.options_len = sizeof full;
+	cr_assert(punted(on_lane1(&w, &f)));
+	hand_over(&w);
+	cr_assert_eq(w.f.burst.verdict[0].out.v, out_id(OUT_TX, 0).v);
+	cr_assert_eq(w.f.burst.frame[0][ETHER_HDR_LEN + IPV4_HDR_LEN + 3], 0x10, "no room is counted once");
+	world_end(&w);
+	world_free(&w);
+}
+
 Test(router_lanes, hand_over_icmp_and_arp_and_neighbor_discovery)
 {
 	uint8_t icmp[64], body[8] = {};
