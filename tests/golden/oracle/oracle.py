@@ -19,6 +19,7 @@ import replay
 from topology import MTU, Round
 
 SEED = 20240601
+LANES = (1, 2)
 PER_CAPTURE, PER_CAPTURE_AGAIN, MUTANTS = 300, 12, 6000
 SHOWN = 40
 
@@ -53,9 +54,10 @@ def run_round(rnd, cases, sluice, work, suffix, tally):
         by_kernel = router.play(cases)
     finally:
         router.close()
-    by_sluice, _ = replay.play(rnd, cases, sluice, os.path.join(work, rnd.name))
-    for number, case in enumerate(cases):
-        tally.add(f'{rnd.name}:{number}', case, by_kernel[number], by_sluice[number])
+    for lanes in LANES:
+        by_sluice, _ = replay.play(rnd, lanes, cases, sluice, os.path.join(work, f'{rnd.name}{lanes}'))
+        for number, case in enumerate(cases):
+            tally.add(f'{rnd.name}/{lanes}:{number}', case, by_kernel[number], by_sluice[number])
 
 
 def show(unequal):

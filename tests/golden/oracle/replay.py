@@ -30,12 +30,12 @@ def read_capture(path):
         at += 16 + length
 
 
-def play(rnd, cases, sluice, folder):
+def play(rnd, lanes, cases, sluice, folder):
     """For each case what left, as (port, frame) in order, and what the command said."""
     os.makedirs(folder, exist_ok=True)
     config, out = os.path.join(folder, 'config.yaml'), os.path.join(folder, 'out')
     with open(config, 'w', encoding='ascii') as f:
-        f.write(yaml(rnd))
+        f.write(yaml(rnd, lanes))
     records = {port: [] for port in PORTS}
     for i, case in enumerate(cases):
         records[case.port].append((START + i * 2 * STEP, case.frame))
@@ -56,8 +56,9 @@ def play(rnd, cases, sluice, folder):
 def _split(cases, out):
     results = [[] for _ in cases]
     for port in PORTS:
-        path = os.path.join(out, port + '.pcap')
-        frames = list(read_capture(path)) if os.path.exists(path) else []
+        # Each queue writes its own.
+        paths = sorted(os.path.join(out, name) for name in os.listdir(out) if name.startswith(port + '.pcap'))
+        frames = sorted((f for path in paths for f in read_capture(path)), key=lambda f: f[0])
         due = 0
         for when, frame in frames:
             number = sentinel_number(frame) if port == 'lan' else None

@@ -47,13 +47,13 @@ class Round:
         self.name, self.rp_filter, self.redirects = name, rp_filter, redirects
 
 
-def yaml(rnd):
-    out = ['appliance: { buffers: 16384, buffer_bytes: 4544 }', 'ports:']
+def yaml(rnd, lanes):
+    out = [f'appliance: {{ lanes: {lanes}, buffers: 16384, buffer_bytes: 4544 }}', 'ports:']
     for port in PORTS:
         addresses = ', '.join(f'"{a}"' for a in ADDRESSES[port])
         out += [f'  {port}:', f'    mac: {mac_text(MAC[port])}', f'    mtu: {MTU[port]}',
                 f'    addresses: [{addresses}]', f'    rp_filter: {rnd.rp_filter}',
-                f'    redirects: {str(rnd.redirects).lower()}', '    gratuitous_arp: 0', '    dad: 0']
+                f'    queues: {lanes}', f'    redirects: {str(rnd.redirects).lower()}', '    gratuitous_arp: 0', '    dad: 0']
     out.append('routes:')
     for to, via, port, kind, mtu in ROUTES:
         fields = [f'to: "{to}"'] + ([f'via: "{via}"', f'port: {port}'] if via else [f'type: {kind}'])
