@@ -46,6 +46,13 @@
 #define always_inline                 inline __attribute__((always_inline))
 #define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
+/* Before a hot loop of a few instructions. */
+#ifdef __clang__
+#define UNROLL_4 _Pragma("clang loop unroll_count(4)")
+#else
+#define UNROLL_4 _Pragma("GCC unroll 4")
+#endif
+
 /* A compiler fence: stores before it are emitted before stores after it.  Enough against the death of the
  * process itself (the hardware retires stores in order as far as the memory that survives is concerned on
  * x86; elsewhere a release fence is taken). */

@@ -144,40 +144,17 @@ static always_inline uint32_t pool_frame_max(const struct pool *pool)
 	return pool->stride - PKT_FRAME_OFF;
 }
 
-/* What is wrong with the metadata of many packets, gathered without a branch: a sign bit is set in one of
- * these where anything is. */
-struct pkt_flaws {
-	int64_t lengths;
-	uint32_t codes; /* a sign bit a byte */
-};
-
-#define PKT_FLAWLESS ((struct pkt_flaws){0, 0})
-
-/* Adds what is wrong with a copy of metadata: the frame has to lie within the buffer, layers within the
- * frame. */
-static always_inline void pkt_gather_flaws(
-        const struct pool *pool, const struct pkt *p, struct pkt_flaws *flaws)
-{
-	int64_t off = p->data_off, len = p->len;
-	uint32_t codes = (uint32_t)p->type | (uint32_t)p->csum << 8;
-
-	flaws->lengths |= (off - (int64_t)PKT_META_BYTES) | ((int64_t)pool->stride - off - len) |
-	                  (len - p->l3_off) | (len - p->l4_off) | ((int64_t)p->total_len - len);
-	flaws->codes |= codes | (codes + (0x7f - PKT_OUTGOING) + ((0x7f - PKT_CSUM_PARTIAL) << 8));
-}
-
-static always_inline bool pkt_flawed(struct pkt_flaws flaws)
-{
-	return flaws.lengths < 0 || flaws.codes & 0x8080;
-}
-
-/* Whether a copy of metadata may be used. */
+/* Whether a copy of metadata may be used: the frame lies within the buffer, layers within the frame.  For
+ * many at once: flaws.h. */
 static always_inline bool pkt_check(const struct pool *pool, const struct pkt *p)
 {
-	struct pkt_flaws flaws = PKT_FLAWLESS;
+	int32_t off = p->data_off, len = p->len, stride = (int32_t)pool->stride;
+	int64_t slack = (int64_t)p->total_len - len;
+	int32_t bad = (off - (int32_t)PKT_META_BYTES) | (stride - off - len) | (len - p->l3_off) |
+	              (len - p->l4_off) | (PKT_OUTGOING - p->type) | (PKT_CSUM_PARTIAL - p->csum) |
+	              (int32_t)(slack >> 32);
 
-	pkt_gather_flaws(pool, p, &flaws);
-	return likely(!pkt_flawed(flaws));
+	return likely(bad >= 0); /* one of them is negative where anything is wrong */
 }
 
 static always_inline void pkt_load(const struct pool *pool, struct pkt_index i, struct pkt *p)

@@ -246,12 +246,14 @@ static void tally_record(struct worker *w, const struct tally *t)
 		stat_add(j, w->burst.stats, STAT_NO_BUFFER, w->burst.no_buffer);
 }
 
-/* How many packets from i on have the very same verdict; two at a time. */
+/* How many packets from i on have the very same verdict; two and two at a time. */
 static uint32_t run_length(const struct burst *b, uint32_t i)
 {
 	uint64_t two = load_u32(&b->verdict[i]) * UINT64_C(0x100000001);
 	uint32_t k = i + 1;
 
+	while (k + 4 <= b->n && load_u64(&b->verdict[k]) == two && load_u64(&b->verdict[k + 2]) == two)
+		k += 4;
 	while (k + 2 <= b->n && load_u64(&b->verdict[k]) == two)
 		k += 2;
 	while (k < b->n && load_u32(&b->verdict[k]) == (uint32_t)two)
@@ -274,6 +276,7 @@ static uint32_t pass_run(struct worker *w, uint32_t i, uint32_t n)
 	at = o->at;
 	n = MIN(n, ring_room(&o->end, at, n));
 	end = o->end;
+	UNROLL_4
 	for (uint32_t k = 0; k < n; k++) {
 		struct pkt_index index = b->index[i + k];
 

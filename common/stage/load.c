@@ -1,6 +1,7 @@
 /* load: from an input ring into the burst.  Nothing that a neighbour wrote is believed: an index outside the
  * pool, a dead epoch, metadata that points outside its buffer, a chain without an end are each counted and
  * dropped here. */
+#include "common/pkt/flaws.h"
 #include "common/stage/worker_internal.h"
 
 static void reject(struct worker *w, struct pkt_index index, enum drop_reason reason)
@@ -40,21 +41,22 @@ static void load_metadata(struct worker *w)
 {
 	struct burst *b = &w->burst;
 	const struct pool pool = *b->pool;
-	struct pkt_flaws flaws = PKT_FLAWLESS;
+	struct pkt_flaws flaws = pkt_flaws_none();
 	uint32_t traced = 0, n = b->n;
 
+	UNROLL_4
 	for (uint32_t i = 0; i < n; i++) {
 		struct pkt *p = &b->pkt[i];
 		uint8_t *buffer = pool_buffer(&pool, b->index[i]);
 
 		copy_line(p, buffer);
 		traced |= p->trace;
-		pkt_gather_flaws(&pool, p, &flaws);
+		pkt_flaws_gather(&flaws, p);
 		b->frame[i] = buffer + p->data_off;
 		__builtin_prefetch(b->frame[i]);
 	}
 	w->plain &= !traced;
-	if (unlikely(pkt_flawed(flaws)))
+	if (unlikely(pkt_flaws_any(&flaws, &pool)))
 		mark_spoilt(b);
 }
 
@@ -140,6 +142,7 @@ static uint32_t load_plain(
 	if (unlikely(!v))
 		return 0;
 	base = desc_pack((struct desc){.epoch = (uint16_t)v->number});
+	UNROLL_4
 	for (; k < n; k++) {
 		uint64_t index = ring_get(&end, at + k) -
 		                 base; /* beyond the pool too where more than the index differs */

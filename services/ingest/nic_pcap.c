@@ -154,12 +154,10 @@ static void pcap_tx(struct nic *nic, nanos_t now, struct burst *b, const struct 
 	if (p->writes)
 		bytes = sink_write(
 		        &p->sink, s->written, packets, n, now + (nic->wishes ? nic->wishes->wall_offset : 0));
-	for (uint32_t i = 0; i < n; i++) {
-		if (likely(bytes >= 0))
-			ref_sent(packets[i], nic->port);
-		else
-			ref_drop(packets[i], DROP_TX_FAILED);
-	}
+	for (uint32_t i = 0; i < n && bytes >= 0; i++)
+		ref_sent(packets[i], nic->port);
+	for (uint32_t i = 0; i < n && bytes < 0; i++)
+		ref_drop(packets[i], DROP_TX_FAILED);
 	if (bytes > 0) {
 		s = journal_touch(nic->journal, s);
 		s->written += (uint64_t)bytes;

@@ -107,9 +107,9 @@ static bool port_is_up(const struct epoch *epoch, struct port_id port)
 /* Lengths of a frame that a port has received; the reason if it ends here. */
 static enum drop_reason rx_flaw(const struct pool *pool, const struct pkt *p)
 {
-	if (p->len == 0 && p->total_len > pool_frame_max(pool))
-		return DROP_RX_LENGTH;
-	return p->len < ETHER_HDR_LEN ? DROP_PKT_TOO_SMALL : DROP_NONE;
+	if (likely(p->len >= ETHER_HDR_LEN))
+		return DROP_NONE;
+	return p->len == 0 && p->total_len > pool_frame_max(pool) ? DROP_RX_LENGTH : DROP_PKT_TOO_SMALL;
 }
 
 /* Decides about one frame that has arrived.  Returns its bytes. */
@@ -166,10 +166,14 @@ static void receive_burst(const struct ingest *g, const struct epoch *epoch, str
 
 /* Transmission. */
 
-/* The physical port of each packet to be sent. */
+/* The packets to be sent, by physical port: those of the port that comes first, mostly all, and of the others
+ * the port of each. */
 struct sending {
 	uint32_t ports; /* a bit each */
-	uint8_t port[BURST_MAX];
+	uint32_t first;
+	uint32_t n; /* packets of the first */
+	struct pkt_ref packet[BURST_MAX];
+	uint8_t port[BURST_MAX]; /* NOT_SENT, or of another than the first */
 };
 
 static_assert(EPOCH_PHYS_MAX <= 32, "a bit each");
@@ -219,26 +223,32 @@ static void sort_out(const struct epoch *epoch, struct burst *b, struct sending 
 {
 	const struct epoch_port *port = NULL;
 	struct port_id last = PORT_NONE;
+	uint32_t ports = 0, first = 0, n = 0, all = b->n;
 
-	s->ports = 0;
-	for (uint32_t i = 0; i < b->n; i++) {
+	memset(s->port, NOT_SENT, all);
+	for (uint32_t i = 0; i < all; i++) {
 		enum drop_reason flaw;
 
-		s->port[i] = NOT_SENT;
-		if (i && b->more[i - 1]) /* the verdict of the first counts for all */
+		if (i && unlikely(b->more[i - 1])) /* the verdict of the first counts for all */
 			continue;
-		if (!port_id_equal(b->pkt[i].out, last)) {
+		if (unlikely(!port_id_equal(b->pkt[i].out, last))) {
 			last = b->pkt[i].out;
 			port = egress(epoch, last);
+			if (port && !ports)
+				first = port->phys.v;
+			ports |= port ? 1u << port->phys.v : 0;
 		}
 		flaw = port ? tx_flaw(b, i, port) : DROP_PORT_DOWN;
-		if (unlikely(!port || flaw)) {
+		if (unlikely(!port || flaw))
 			burst_drop(b, i, flaw);
-			continue;
-		}
-		s->port[i] = (uint8_t)port->phys.v;
-		s->ports |= 1u << port->phys.v;
+		else if (likely(port->phys.v == first))
+			s->packet[n++] = burst_ref(b, i);
+		else
+			s->port[i] = (uint8_t)port->phys.v;
 	}
+	s->ports = ports;
+	s->first = first;
+	s->n = n;
 }
 
 /* Bytes sent, and the trace of it. */
@@ -256,16 +266,11 @@ static uint64_t account_sent(struct burst *b, const struct pkt_ref *packets, uin
 }
 
 static void send_port(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b,
-        const struct sending *s, struct port_id port)
+        const struct pkt_ref *packets, uint32_t n, struct port_id port)
 {
 	struct nic *nic = ports_get(&g->ports, epoch, port);
-	struct pkt_ref packets[BURST_MAX];
-	uint32_t n = 0;
 	uint64_t bytes;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		if (s->port[i] == port.v)
-			packets[n++] = burst_ref(b, i);
 	if (unlikely(!nic)) {
 		for (uint32_t i = 0; i < n; i++)
 			ref_drop(packets[i], DROP_PORT_DOWN);
@@ -277,13 +282,34 @@ static void send_port(struct ingest *g, const struct epoch *epoch, nanos_t now, 
 		burst_count(b, STAT_TX_BYTES, bytes);
 }
 
+/* The packets of another port than the first. */
+static uint32_t collect(struct burst *b, const struct sending *s, uint32_t port, struct pkt_ref *packets)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < b->n; i++)
+		if (s->port[i] == port)
+			packets[n++] = burst_ref(b, i);
+	return n;
+}
+
 static void send_burst(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b)
 {
 	struct sending s;
 
 	sort_out(epoch, b, &s);
-	for (uint32_t ports = s.ports; ports; ports &= ports - 1)
-		send_port(g, epoch, now, b, &s, (struct port_id){(uint16_t)__builtin_ctz(ports)});
+	for (uint32_t ports = s.ports; ports; ports &= ports - 1) {
+		uint32_t port = (uint32_t)__builtin_ctz(ports), n = s.n;
+		const struct pkt_ref *packets = s.packet;
+		struct pkt_ref others[BURST_MAX];
+
+		if (unlikely(port != s.first)) {
+			n = collect(b, &s, port, others);
+			packets = others;
+		}
+		if (n)
+			send_port(g, epoch, now, b, packets, n, (struct port_id){(uint16_t)port});
+	}
 }
 
 static void ingest_burst(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)

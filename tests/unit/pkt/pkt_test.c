@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/pkt/burst.h"
+#include "common/pkt/flaws.h"
 #include "common/trace/trace.h"
 
 Test(drop, labels_and_texts_tell_reasons_apart)
@@ -153,6 +154,41 @@ Test(pkt, check_takes_what_lies_within_its_buffer)
 		good += fits;
 	}
 	cr_expect_gt(good, 1000);
+}
+
+/* One bad one among good ones is found wherever it stands, and good ones alone are not. */
+Test(pkt, flaws_of_many_are_those_of_one_of_them)
+{
+	static const uint32_t edge[] = {
+	        0, 14, 63, 64, 65, 127, 128, 129, 384, 447, 448, 449, 0x7fff, 0x8000, 0xffff};
+	uint64_t random = 5, flawless = 0;
+
+	setup(0);
+	for (uint32_t round = 0; round < 100000; round++) {
+		struct pkt_flaws flaws = pkt_flaws_none();
+		bool good = true;
+
+		for (uint32_t n = 1 + random_next(&random) % 5; n; n--) {
+			uint64_t r = random_next(&random);
+			struct pkt p = whole_packet();
+
+			switch (r >> 60) {
+			case 0: p.data_off = (uint16_t)edge[r % ARRAY_LEN(edge)]; break;
+			case 1: p.len = (uint16_t)edge[r % ARRAY_LEN(edge)]; break;
+			case 2: p.l3_off = (uint16_t)edge[r % ARRAY_LEN(edge)]; break;
+			case 3: p.l4_off = (uint16_t)edge[r % ARRAY_LEN(edge)]; break;
+			case 4: p.total_len = (uint32_t)r; break;
+			case 5: p.type = (uint8_t)(r % 8); break;
+			case 6: p.csum = (uint8_t)r; break;
+			}
+			good &= pkt_check(&pool, &p);
+			pkt_flaws_gather(&flaws, &p);
+		}
+		cr_assert_eq(pkt_flaws_any(&flaws, &pool), !good, "round %u", round);
+		flawless += good;
+	}
+	cr_expect_gt(flawless, 1000);
+	cr_expect_lt(flawless, 99000);
 }
 
 Test(pkt, its_start_moves_within_the_buffer)
