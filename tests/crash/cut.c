@@ -36,6 +36,9 @@ void cut_create(struct cut *cut, const struct stage_params *params,
 		exit(2);
 	}
 	for (uint32_t r = 0; r < REGION_COUNT; r++) {
+		if (r >= REGION_EPOCH0 && r <= REGION_FIB1)
+			continue; /* nobody writes them behind the start, and they are too large to be copied
+			           */
 		munmap(a->map[r], a->bytes[r]);
 		a->map[r] = private_memory(a->bytes[r]);
 		/* The pool's frames belong to the burst that has them; epochs and FIBs are control's. */
@@ -240,6 +243,8 @@ static int try_cut(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nanos_t
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (cut->apart)
+			cut->apart(cut);
 		_exit(run(cut, id, k, j, until));
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid) {

@@ -16,7 +16,9 @@ struct cut {
 	nanos_t now;
 	/* Judges the end; NULL, or a sentence.  May be NULL itself. */
 	const char *(*judge)(struct cut *cut);
-	void *context;
+	/* Called in each fork, before anything runs: what it writes must not reach its parent's files.  May
+	 * be NULL. */
+	void (*apart)(struct cut *cut);
 
 	/* What was explored. */
 	uint64_t steps, cuts, recovery_cuts, start_cuts, lost;

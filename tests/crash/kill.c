@@ -93,12 +93,37 @@ static uint32_t deaths(const struct kill *r)
 	return r->chosen + r->at_times;
 }
 
+/* Packets that ingest has taken so far. */
+static uint64_t received(const struct kill *r)
+{
+	const struct appliance *a = &r->cut.appliance;
+	uint64_t n = 0;
+
+	for (uint32_t l = 0; l < a->plan.params.lanes; l++) {
+		uint32_t id = plan_worker_id(&a->plan, STAGE_INGEST, l);
+		struct record record;
+
+		journal_read(appliance_journal(a, id), &record);
+		for (uint32_t p = 0; p < EPOCH_PHYS_MAX; p++)
+			n += record.packets[LINK_PORT_RX(&a->plan.worker[id], p)];
+	}
+	return n;
+}
+
+/* Whether somebody may die now: deaths are spread over the traffic. */
+static bool may_die(const struct kill *r)
+{
+	uint64_t n = MIN(received(r), r->packets);
+
+	return deaths(r) < r->max && deaths(r) <= r->max / 8 + r->max * n / r->packets;
+}
+
 /* Half of the deaths come early, in a recovery or right behind it. */
 static uint64_t choose_write(struct kill *r)
 {
 	uint64_t x = random_next(&r->random) >> 8, among = x % 2 ? 300 : r->writes;
 
-	return deaths(r) < r->max && x % 5 ? x / 16 % among : UINT64_MAX;
+	return may_die(r) && x % 5 ? x / 16 % among : UINT64_MAX;
 }
 
 static void start_stage(struct kill *r, enum stage_id stage)
@@ -158,7 +183,7 @@ static void kill_somebody(struct kill *r)
 	uint64_t x = random_next(&r->random) >> 8;
 	uint32_t s = x % STAGE_COUNT;
 
-	if (deaths(r) >= r->max || x / STAGE_COUNT % 4 || r->killed[s])
+	if (x / STAGE_COUNT % 10 || r->killed[s] || !may_die(r))
 		return;
 	r->killed[s] = true;
 	kill(r->pid[s], SIGKILL);

@@ -18,6 +18,7 @@ struct kill {
 	uint64_t seed;
 	uint64_t writes;   /* a process dies before one of its first so many */
 	uint32_t max;      /* deaths of processes */
+	uint64_t packets;  /* that come in all in all, about: deaths are spread over them */
 	nanos_t until;     /* the clock goes so far */
 	uint32_t chosen;   /* deaths so far, at a chosen write ... */
 	uint32_t at_times; /* ... and at the parent's time */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *one_run(uint32_t lanes, uint64_t seed, uint32_t *chosen, uint32_t *at_times)
+static const char *one_run(uint32_t lanes, uint64_t seed, struct kill *sum)
 {
 	static struct kill run;
 	struct stage_params params = {
@@ -18,14 +18,16 @@ static const char *one_run(uint32_t lanes, uint64_t seed, uint32_t *chosen, uint
 	        .seed = seed,
 	        .writes = 6000,
 	        .max = 24,
+	        .packets = dummy_packets,
 	        .until = 100000,
 	        .cut = {.burst_max = seed % 3 ? 5 : 64, .judge = dummy_judge},
 	};
 	kill_create(&run, &params, dummy_stages, 4096, 4096);
 	dummy_epoch(&run.cut.appliance);
 	wrong = kill_run(&run);
-	*chosen += run.chosen;
-	*at_times += run.at_times;
+	sum->chosen += run.chosen;
+	sum->at_times += run.at_times;
+	sum->cut.lost += run.cut.lost;
 	kill_destroy(&run);
 	return wrong;
 }
@@ -35,18 +37,20 @@ int main(int argc, char **argv)
 	uint32_t lanes = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1,
 	         kills = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 500;
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
-	uint32_t chosen = 0, at_times = 0, runs = 0;
+	static struct kill sum;
+	uint32_t runs = 0;
 
 	dummy_packets = 600;
-	for (; chosen + at_times < kills; runs++, seed++) {
-		const char *wrong = one_run(lanes, seed, &chosen, &at_times);
+	for (; sum.chosen + sum.at_times < kills; runs++, seed++) {
+		const char *wrong = one_run(lanes, seed, &sum);
 
 		if (!wrong)
 			continue;
 		fprintf(stderr, "kill_dummy %u lanes, seed %" PRIu64 ": %s\n", lanes, seed, wrong);
 		return 1;
 	}
-	printf("%u runs, %u processes died before a chosen write, %u were killed at random times; %u lanes\n",
-	        runs, chosen, at_times, lanes);
+	printf("%u runs, %u processes died before a chosen write, %u were killed at random times, %" PRIu64
+	       " packets lost; %u lanes\n",
+	        runs, sum.chosen, sum.at_times, sum.cut.lost, lanes);
 	return 0;
 }
