@@ -86,7 +86,10 @@ static void router(void *worker, const struct epoch *e, nanos_t now, struct burs
 	(void)worker, (void)now;
 	relay.epochs_seen[e->number & 3]++;
 	for (uint32_t i = 0; i < b->n; i++) {
-		burst_pass(b, i, out_id(OUT_TX, b->lane));
+		if (relay.router_holds)
+			ref_hold(b, burst_ref(b, i));
+		else
+			burst_pass(b, i, out_id(OUT_TX, b->lane));
 		if (relay.router_makes) {
 			struct outbox_entry *o = burst_make(b, i, BORN_GENERATED, &b->pkt[i]);
 

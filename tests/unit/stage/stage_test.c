@@ -299,6 +299,29 @@ Test(stage, a_new_process_does_not_sleep_under_an_arming_that_was_answered)
 	cr_assert(ring_must_wake(&out->end));
 }
 
+/* Ingest sleeps where too much is under way; what a stage keeps is no longer, and comes back by no ring. */
+Test(stage, who_keeps_packets_wakes_a_port_that_waits_for_room)
+{
+	struct worker *ingest = relay.w[STAGE_INGEST], *router = relay.w[STAGE_ROUTER];
+
+	relay.router_holds = true;
+	relay.left = 20;
+	appliance_control(&relay.a)->in_flight = 10;
+	relay_step(STAGE_INGEST, 0);
+	relay_step(STAGE_FILTER, 0);
+	cr_assert_eq(relay.left, 10);
+	cr_assert_not(worker_has_work(ingest, 1));
+	for (uint32_t k = 0; k < ingest->n_in; k++)
+		ring_arm(&ingest->in[k].end);
+	relay.a.bell[STAGE_INGEST].mark = 0;
+	router->fused = false;
+	cr_assert(relay_step(STAGE_ROUTER, 0));
+	cr_assert_not(relay_step(STAGE_ROUTER, 0), "with nothing more to do it wakes whoever waits");
+	cr_expect(relay.a.bell[STAGE_INGEST].mark);
+	cr_assert(relay_step(STAGE_INGEST, 0));
+	cr_expect_eq(relay.left, 0);
+}
+
 Test(plan, refuses_impossible_parameters)
 {
 	static const struct stage_params bad[] = {
