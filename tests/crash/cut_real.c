@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 {
 	static struct cut cut;
 	struct real real = {0};
-	uint32_t stride = argc > 4 ? (uint32_t)atoi(argv[4]) : 0;
+	uint32_t stride = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0;
 
 	if (!stride) {
 		fprintf(stderr, "usage: cut_real CONFIG CAPTURES FOLDER STRIDE\n");

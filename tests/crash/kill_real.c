@@ -35,7 +35,7 @@ static const char *one_run(struct real *real, uint64_t seed, struct kill *sum)
 
 int main(int argc, char **argv)
 {
-	uint32_t kills = argc > 4 ? (uint32_t)atoi(argv[4]) : 0, runs = 0;
+	uint32_t kills = argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 10) : 0, runs = 0;
 	static struct kill sum;
 	uint64_t seed = argc > 5 ? strtoull(argv[5], NULL, 0) : 1;
 	struct real real = {0};

@@ -125,8 +125,8 @@ static void copy_apart(const char *path)
 	copy = open(to, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (n < 0 || n == sizeof bytes || copy < 0 || write(copy, bytes, (size_t)n) != n)
 		give_up(to, -errno);
-	if (fd >= 0)
-		dup2(copy, fd);
+	if (fd >= 0 && dup2(copy, fd) < 0)
+		give_up(to, -errno);
 	close(copy);
 	if (from >= 0)
 		close(from);
