@@ -35,6 +35,7 @@ int fib_open(void *region, size_t size, struct fib **out)
 	uint8_t *start = region;
 	struct fib_reader reader;
 	struct fib *fib;
+	uint32_t line;
 	int error = fib_attach(region, size, &reader);
 
 	if (error || header->opened || !fib_layout(&header->limits, &layout))
@@ -58,10 +59,12 @@ int fib_open(void *region, size_t size, struct fib **out)
 	        .flat_parts = &header->flat_parts,
 	        .flat_used = header->flat_used,
 	};
-	if (writer_alloc(fib)) {
+	/* The first line is read by lookups that have none. */
+	if (writer_alloc(fib) || !fib_slab_take(&fib->line_slab, 0, &line)) {
 		fib_close(fib);
 		return -ENOMEM;
 	}
+	assert(line == 0);
 	header->opened = 1;
 	*out = fib;
 	return 0;

@@ -19,8 +19,10 @@ bool fib_route_get(const struct fib_reader *reader, enum fib_family family, cons
 	int last = -1;
 
 	while (at) {
-		struct fib_node node = reader->nodes[at];
-		uint32_t entry = link_load(&reader->nodes[at].entry, reader->n_entries);
+		const struct fib_node *there = &reader->nodes[at];
+		/* Only what is fixed: the links may change meanwhile. */
+		struct fib_node node = {.key = {there->key[0], there->key[1]}, .len = there->len};
+		uint32_t entry = link_load(&there->entry, reader->n_entries);
 
 		if (node.len > most || (int)node.len <= last || fib_key_common(node.key, key.word) < node.len)
 			break;
@@ -29,7 +31,7 @@ bool fib_route_get(const struct fib_reader *reader, enum fib_family family, cons
 			fib_route_make(family, &node, &reader->entries[entry], route);
 			found = true;
 		}
-		at = link_load(&reader->nodes[at].child[fib_key_bit(key.word, node.len)], reader->n_nodes);
+		at = link_load(&there->child[fib_key_bit(key.word, node.len)], reader->n_nodes);
 	}
 	return found;
 }

@@ -1,7 +1,8 @@
 /* bench_fib: the forwarding tables beside rte_fib (DIR24_8) and rte_fib6 (TRIE) of DPDK, in one process, one
  * after the other in each round: the same prefixes, the same addresses, bursts of one length.  The peer runs
  * in each size of next hop that holds the table, with its vector and its scalar code, and the best is
- * compared. Both sides' tables lie in 4 KiB pages. */
+ * compared. Both sides' tables lie in 4 KiB pages.
+ * All times are of the processor, not of the clock on the wall. */
 #include "tests/bench/fib/peer.h"
 #include "tests/bench/fib/routes.h"
 
@@ -128,10 +129,25 @@ static struct fib_route *ours_routes(const struct ours *o, const struct fib_rout
 	return mine;
 }
 
-/* Builds both tables some times over, the last of ours and each of the peer's stay. */
+static int route_compare(const void *a, const void *b)
+{
+	const struct fib_route *x = a, *y = b;
+
+	return memcmp(&x->prefix, &y->prefix, sizeof x->prefix);
+}
+
+/* Builds both tables some times over, the last of ours stays.  Ours takes the routes in any order and sorts
+ * them on its own time; the peer, which adds one by one, gets them in order, for it is faster then, and off
+ * the clock. */
 static void build(enum fib_family family, const struct fib_route *routes, uint32_t n, struct ours *o,
         struct side *us, struct side *them)
 {
+	struct fib_route *sorted = calloc(n, sizeof *sorted);
+
+	if (!sorted)
+		fail("no memory");
+	memcpy(sorted, routes, n * sizeof *sorted);
+	qsort(sorted, n, sizeof *sorted, route_compare);
 	for (uint32_t i = 0; i < BUILDS; i++) {
 		struct fib_route *mine;
 		struct peer *peer;
@@ -148,11 +164,12 @@ static void build(enum fib_family family, const struct fib_route *routes, uint32
 		free(mine);
 		peer = peer_new(family, 4);
 		start = now();
-		if (!peer || !peer_add(peer, routes, n))
+		if (!peer || !peer_add(peer, sorted, n))
 			fail("the peer's routes do not fit");
 		side_add(them, (now() - start) / 1e9);
 		peer_free(peer);
 	}
+	free(sorted);
 }
 
 /* The ways the peer can be set up for one table. */
@@ -326,8 +343,8 @@ static void four(void)
 	addrs4_uniform(uniform, ADDRS, SEED + 1);
 	addrs4_inside(inside, ADDRS, routes, ROUTES4, SEED + 2);
 	build(FIB_IPV4, routes, ROUTES4, &o, &us, &them);
-	report("v4 build 1M (bar: seconds)", "s", &us, "rte_fib DIR24_8, 4 bytes a next hop, 4 KiB pages",
-	        &them, 1.0, true);
+	report("v4 build 1M (bar: seconds of CPU)", "s", &us,
+	        "rte_fib DIR24_8, routes in order, 4 bytes a next hop, 4 KiB pages", &them, 1.0, true);
 	fib_usage(o.fib, &usage);
 	fprintf(stderr, "v4: %.1f MB of lines\n", (double)usage.line_bytes / 1e6);
 	rivals_make(&rivals, FIB_IPV4, routes, ROUTES4);
@@ -375,8 +392,8 @@ static void six(void)
 	addrs6_uniform(uniform, ADDRS, SEED + 1);
 	addrs6_inside(inside, ADDRS, routes, ROUTES6, SEED + 2);
 	build(FIB_IPV6, routes, ROUTES6, &o, &us, &them);
-	report("v6 build 200k (bar: seconds)", "s", &us, "rte_fib6 TRIE, 4 bytes a next hop, 4 KiB pages",
-	        &them, 1.0, true);
+	report("v6 build 200k (bar: seconds of CPU)", "s", &us,
+	        "rte_fib6 TRIE, routes in order, 4 bytes a next hop, 4 KiB pages", &them, 1.0, true);
 	fib_usage(o.fib, &usage);
 	fprintf(stderr, "v6: %.1f MB of lines\n", (double)usage.line_bytes / 1e6);
 	rivals_make(&rivals, FIB_IPV6, routes, ROUTES6);

@@ -107,6 +107,9 @@ struct fib_prefix random_prefix(uint64_t *random, enum fib_family family)
 	struct fib_prefix prefix = {.addr = random_addr(random, family), .family = (uint8_t)family};
 
 	prefix.len = (uint8_t)((random_next(random) >> 32) % (129 - first));
+	/* The shortest cost the most time and show the least: few of them. */
+	if (prefix.len > 0 && prefix.len < 9 && random_next(random) >> 60)
+		prefix.len += 8;
 	for (unsigned i = first + prefix.len; i < 128; i++)
 		bit_put(&prefix.addr, i, 0);
 	return prefix;
