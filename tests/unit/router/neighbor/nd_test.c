@@ -106,7 +106,7 @@ Test(nd, who_asks_without_a_mac_is_resolved_before_the_answer)
 
 Test(nd, what_is_not_ours_or_asked_strangely_is_ignored)
 {
-	struct ip6_addr other = host6(50), other_port = s.region ? us : us, group_of_other;
+	struct ip6_addr other = host6(50), other_port, group_of_other;
 	struct mac_addr group_mac = {{1, 0, 0, 0, 0, 1}};
 	struct ip6_addr loopback = IP6_LOOPBACK;
 

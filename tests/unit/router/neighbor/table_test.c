@@ -79,7 +79,7 @@ Test(neighbor_table, a_full_table_of_neighbors_in_use_keeps_them_all)
 
 Test(neighbor_table, a_full_table_gives_up_the_longest_unused)
 {
-	struct ip6_addr us = s.region ? s.region->address[2].addr : (struct ip6_addr){}, other = host6(5000);
+	struct ip6_addr us, other = host6(5000);
 	nanos_t now = NOW;
 	struct verdict v;
 
@@ -202,7 +202,7 @@ static void permanent(uint32_t i, uint32_t m)
 
 Test(neighbor_adopt, permanent_neighbors_follow_the_epoch)
 {
-	struct mac_addr m = mac(2);
+	struct mac_addr m;
 	struct ip6_addr one, two, three;
 
 	begin();

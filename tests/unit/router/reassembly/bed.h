@@ -92,7 +92,7 @@ void bed_expect_whole(
 	((struct bed_piece){                                                                                 \
 	        .family = (f), .proto = 17, .host = 2, .offset = (off), .len = (bytes), __VA_ARGS__})
 
-#define EACH_FAMILY(f) for (uint8_t f = FRAG_IPV4; f < FRAG_FAMILIES; f++)
+#define EACH_FAMILY(f) for (int f = FRAG_IPV4; f < FRAG_FAMILIES; f++)
 
 #define BED_EXPECT(v, want_kind, want_reason)                                                                \
 	do {                                                                                                 \

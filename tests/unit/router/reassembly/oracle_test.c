@@ -18,6 +18,7 @@ static uint64_t seed;
 
 static uint32_t below(uint32_t n)
 {
+	cr_assert_gt(n, 0);
 	return (uint32_t)(random_next(&seed) >> 33) % n;
 }
 
