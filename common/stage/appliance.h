@@ -1,9 +1,15 @@
 /* appliance: the memory of a whole appliance, and a process's mapping of it.
  *
- *     appliance_create(&a, &params, ops)           makes the regions (memfds, sealed against resizing)
- *     appliance_map(&a, 1u << STAGE_ROUTER, ...)   maps them with the rights of a process that runs these
- * stages a.bell[worker], worker_start(&w, &a, id)     (common/stage/worker.h) appliance_unmap,
- * appliance_destroy
+ *     appliance_create(&a, &params, ops, ...)      lays out and makes the regions (memfds, sealed against
+ *                                                  resizing)
+ *     appliance_map(&a, 1u << STAGE_ROUTER)        maps them with the rights of a process that runs these
+ *                                                  stages
+ *     a.bell[worker], worker_start(&w, &a, id)     (common/stage/worker.h)
+ *     appliance_unmap, appliance_destroy
+ *
+ * Where processes have only their own stage's functions, one that knows all lays it out (appliance_layout),
+ * another makes the memory (appliance_make), and each takes plan, sizes and descriptors over
+ * (appliance_adopt; common/blueprint, common/handle carry them).
  *
  * Who creates holds every descriptor; a process that has mapped closes those it was not to have
  * (appliance_close_fds).  One thread.
@@ -21,14 +27,21 @@ enum region {
 	REGION_EPOCH1,
 	REGION_FIB0,
 	REGION_FIB1,
+	REGION_BOARD,  /* struct board (common/board): of the keeper and the attendants */
+	REGION_TAP,    /* what is captured: of control */
 	REGION_PUBLIC, /* one a stage */
 	REGION_STATE = REGION_PUBLIC + STAGE_COUNT,
 	REGION_COUNT = REGION_STATE + STAGE_COUNT
 };
 
-/* Rights of a process, in appliance_map's mask beside 1 << stage: writes control, epochs and FIBs; reads all.
- */
+/* Rights of a process, in appliance_map's mask beside 1 << stage.  CONTROL writes control, epochs, FIBs and
+ * taps, and reads all; KEEPER writes the board and the control block (to stop all) and reads what is public;
+ * OPENER has the pool too, which it hands to the kernel. */
 #define APPLIANCE_CONTROL (1u << 31)
+#define APPLIANCE_KEEPER  (1u << 30)
+#define APPLIANCE_OPENER  (1u << 29)
+
+#define REGION_TAP_BYTES UINT64_C(65536)
 
 struct appliance {
 	struct plan plan;
@@ -46,9 +59,28 @@ struct appliance {
 [[nodiscard]] int appliance_create(struct appliance *a, const struct stage_params *params,
         const struct stage_ops *const ops[STAGE_COUNT], uint64_t epoch_bytes, uint64_t fib_bytes, bool bells);
 
-/* Maps all regions: writable are the pool, the public and state regions of the stages in the mask, and with
- * APPLIANCE_CONTROL what control writes; state regions of others only with APPLIANCE_CONTROL, read-only.  0
- * or a negative errno: nothing stays mapped. */
+/* The first half of appliance_create: the plan and the bytes of every region; no memory yet.  0 or -EINVAL.
+ */
+[[nodiscard]] int appliance_layout(struct appliance *a, const struct stage_params *params,
+        const struct stage_ops *const ops[STAGE_COUNT], uint64_t epoch_bytes, uint64_t fib_bytes);
+
+/* The second: the memory of an appliance that was laid out or adopted.  After a failure it has none. */
+[[nodiscard]] int appliance_make(struct appliance *a, bool bells);
+
+/* Takes over a plan and sizes that another process has laid out.  No stage's functions, no descriptors: they
+ * are the caller's to set (a->ops, a->fd, a->bell[].fd). */
+void appliance_adopt(struct appliance *a, const struct plan *plan, const uint64_t bytes[REGION_COUNT]);
+
+/* A region's name, by which its descriptor is handed on. */
+const char *appliance_region_name(uint32_t region);
+
+/* How a process with this mask may see a region: PROT_NONE for not at all, PROT_READ, or PROT_READ |
+ * PROT_WRITE.  Writable are the pool, the public and state regions of the stages in the mask, and what the
+ * APPLIANCE_ bits say; state regions of others are read by APPLIANCE_CONTROL alone. */
+int appliance_rights(uint32_t region, uint32_t mask);
+
+/* Maps all regions with these rights.  A region to be read is mapped such that mprotect cannot make it
+ * writable.  0 or a negative errno (-EBADF: a descriptor is missing): nothing stays mapped. */
 [[nodiscard]] int appliance_map(struct appliance *a, uint32_t mask);
 void appliance_unmap(struct appliance *a);
 

@@ -8,7 +8,7 @@ play_all()
 	shift 2
 	while read -r file; do
 		n=$((n + 1))
-		if ! timeout 120 "$SLUICE_BUILD/services/cli/sluice" replay "$file" --config "$config" --json "$@" >"$scratch/json" 2>"$scratch/err"; then
+		if ! timeout 120 "$SLUICE_BUILD/bin/sluice" replay "$file" --config "$config" --json "$@" >"$scratch/json" 2>"$scratch/err"; then
 			bad=$((bad + 1))
 			echo "$file: $(head -c 300 "$scratch/err") $(jq -c '.account|map_values(.balance)' <"$scratch/json" 2>/dev/null)"
 		elif ! jq -e '.balanced and .rings_off == 0 and .buffers.lost == 0 and .buffers.twice == 0 and .restarts == 0 and

@@ -1,0 +1,50 @@
+/* blueprint: what the keeper must know of an appliance, made once by `sluice up` and never changed.
+ *
+ *     fd = blueprint_seal(&b)                  a memfd that nobody can change any more
+ *     blueprint_read(fd, &b)                   any process that was handed it: checked and copied
+ *     appliance_adopt(&a, &b->plan, b->bytes)  (common/stage/appliance.h)
+ *
+ * With it neither the keeper nor the attendants read YAML or know a stage's code, and every process sees the
+ * same layout.
+ */
+#ifndef SLUICE_COMMON_BLUEPRINT_BLUEPRINT_H
+#define SLUICE_COMMON_BLUEPRINT_BLUEPRINT_H
+
+#include "common/stage/appliance.h"
+
+#define BLUEPRINT_MAGIC   0x50424c53u /* "SLBP" */
+#define BLUEPRINT_VERSION 1u
+#define BLUEPRINT_PATH    1024u
+
+/* Shared layout is that of the binary that made it: processes of one appliance are of one build, which
+ * `sizes` tells. */
+struct blueprint {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t sizes; /* sizeof *this and of the plan's parts, mixed */
+	uint64_t bytes[REGION_COUNT];
+	char run_dir[BLUEPRINT_PATH]; /* terminated; absolute, exists */
+	char config[BLUEPRINT_PATH];  /* the configuration's file, absolute */
+	uint32_t n_cores;             /* 0: no setting */
+	uint32_t cores[LANES_MAX];    /* processor of each lane */
+	uint32_t reserved;
+	struct plan plan;
+};
+
+/* Begins a blueprint for an appliance that was laid out (appliance_layout): magic, version, plan and bytes;
+ * the rest is zero and the caller's. */
+void blueprint_init(struct blueprint *b, const struct appliance *a);
+
+/* Writes it into a memfd, sealed against every change.  The descriptor (close-on-exec) or a negative errno.
+ */
+[[nodiscard]] int blueprint_seal(const struct blueprint *b);
+
+/* Reads one.  0; -EINVAL where it is not sealed, of another build, or contradicts itself (workers, rings or
+ * offsets outside their regions); or what reading gave. */
+[[nodiscard]] int blueprint_read(int fd, struct blueprint *b);
+
+/* Whether the plan holds together, so that a process that maps regions of these sizes finds everything inside
+ * them. */
+bool blueprint_sound(const struct blueprint *b);
+
+#endif

@@ -1,0 +1,110 @@
+#include "common/board/board.h"
+
+#define TRIES 1000
+
+static void begin(uint32_t *seq)
+{
+	/* A writer that died in the middle left it odd. */
+	__atomic_store_n(seq, *seq | 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* with read_entry's: the mark is seen before what follows */
+}
+
+static void end(uint32_t *seq)
+{
+	__atomic_store_n(seq, (*seq | 1) + 1, __ATOMIC_RELEASE); /* with read_entry's first load */
+}
+
+void board_port_begin(struct board_port *p)
+{
+	begin(&p->seq);
+}
+
+void board_port_end(struct board_port *p)
+{
+	end(&p->seq);
+}
+
+void board_role_begin(struct board_role *r)
+{
+	begin(&r->seq);
+}
+
+void board_role_end(struct board_role *r)
+{
+	end(&r->seq);
+}
+
+/* Words, each loaded whole, so that a reader beside the writer is no data race. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+	const uint32_t *in = from;
+	uint32_t *out = to;
+
+	for (size_t i = 0; i < bytes / sizeof *in; i++)
+		out[i] = __atomic_load_n(&in[i], __ATOMIC_RELAXED);
+}
+
+static bool read_entry(const uint32_t *seq, const void *entry, void *copy, size_t bytes)
+{
+	for (int i = 0; i < TRIES; i++) {
+		uint32_t before = __atomic_load_n(seq, __ATOMIC_ACQUIRE);
+
+		copy_words(copy, entry, bytes);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (!(before & 1) && __atomic_load_n(seq, __ATOMIC_RELAXED) == before)
+			return true;
+	}
+	return false;
+}
+
+bool board_port_read(const struct board_port *p, struct board_port *copy)
+{
+	bool whole = read_entry(&p->seq, p, copy, sizeof *copy);
+
+	copy->name[EPOCH_NAME_LEN - 1] = copy->mode_name[EPOCH_NAME_LEN - 1] = 0;
+	copy->reason[BOARD_TEXT - 1] = copy->why_not[BOARD_TEXT - 1] = 0;
+	return whole;
+}
+
+bool board_role_read(const struct board_role *r, struct board_role *copy)
+{
+	return read_entry(&r->seq, r, copy, sizeof *copy);
+}
+
+const char *board_role_name(enum role role)
+{
+	switch (role) {
+	case ROLE_INGEST: return "ingest";
+	case ROLE_FILTER: return "filter";
+	case ROLE_ROUTER: return "router";
+	case ROLE_SESSION: return "session";
+	case ROLE_CONTROL: return "control";
+	case ROLE_COUNT: break;
+	}
+	return "?";
+}
+
+const char *board_role_state_name(uint32_t state)
+{
+	switch ((enum board_role_state)state) {
+	case BOARD_ROLE_NONE: return "none";
+	case BOARD_ROLE_STARTING: return "starting";
+	case BOARD_ROLE_RUNNING: return "running";
+	case BOARD_ROLE_WAITING: return "waiting";
+	case BOARD_ROLE_FAILED: return "failed";
+	case BOARD_ROLE_STOPPED: return "stopped";
+	}
+	return "?";
+}
+
+const char *board_port_state_name(uint32_t state)
+{
+	switch ((enum board_port_state)state) {
+	case BOARD_PORT_CLOSED: return "closed";
+	case BOARD_PORT_OPENING: return "opening";
+	case BOARD_PORT_UP: return "up";
+	case BOARD_PORT_DOWN: return "down";
+	case BOARD_PORT_ABSENT: return "absent";
+	}
+	return "?";
+}

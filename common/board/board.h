@@ -1,0 +1,108 @@
+/* board: what the keeper and the attendants tell everybody: how the processes and the ports are.
+ *
+ *     board_port_begin(p); p->state = ...; board_port_end(p);      the opener, the only writer of a port
+ *     board_port_read(&board->port[i], &copy);                     anybody, at any time
+ *     board_role_read(&board->role[r], &copy);
+ *
+ * Lies in REGION_BOARD, zero at first.  A role's entry is written by its attendant (and by the keeper while
+ * that is dead), the ports by ingest's attendant; all others map it read-only.  Readers never block a writer
+ * and never see half of an entry.  No pointers, fixed widths.
+ */
+#ifndef SLUICE_COMMON_BOARD_BOARD_H
+#define SLUICE_COMMON_BOARD_BOARD_H
+
+#include "common/epoch/epoch.h"
+
+/* The processes; the first four are numbered as the stages (enum stage_id). */
+enum role { ROLE_INGEST, ROLE_FILTER, ROLE_ROUTER, ROLE_SESSION, ROLE_CONTROL, ROLE_COUNT };
+
+enum board_role_state {
+	BOARD_ROLE_NONE,     /* never started */
+	BOARD_ROLE_STARTING, /* forked; has not said that it is ready */
+	BOARD_ROLE_RUNNING,
+	BOARD_ROLE_WAITING, /* dead; started again at backoff_until */
+	BOARD_ROLE_FAILED,  /* dead; has died of its own faults too often, and is tried seldom */
+	BOARD_ROLE_STOPPED, /* dead, by order */
+};
+
+struct board_role {
+	_Alignas(CACHE_LINE) uint32_t seq; /* odd while it is written */
+	uint32_t state;                    /* enum board_role_state */
+	int32_t pid;                       /* of the process; 0: none */
+	int32_t attendant;                 /* pid of its parent */
+	uint64_t starts;
+	uint64_t faults;     /* deaths by its own fault: a signal that it raised itself, an exit, a stall */
+	uint64_t stalls;     /* of the faults: killed for want of progress */
+	int32_t last_signal; /* of the last death; 0: it exited */
+	int32_t last_exit;
+	uint64_t started_at; /* CLOCK_MONOTONIC, nanos_t */
+	uint64_t died_at;
+	uint64_t backoff_until; /* 0: none */
+	uint64_t ready_at;
+};
+
+enum board_port_state {
+	BOARD_PORT_CLOSED,
+	BOARD_PORT_OPENING,
+	BOARD_PORT_UP,
+	BOARD_PORT_DOWN,
+	BOARD_PORT_ABSENT
+};
+
+enum board_duplex { BOARD_DUPLEX_UNKNOWN, BOARD_DUPLEX_HALF, BOARD_DUPLEX_FULL };
+
+#define BOARD_TEXT 96u
+
+/* A physical port, by its number in the epoch. */
+struct board_port {
+	_Alignas(CACHE_LINE) uint32_t seq; /* odd while it is written */
+	uint32_t state;                    /* enum board_port_state */
+	char name[EPOCH_NAME_LEN];         /* terminated; empty: no port */
+	uint32_t driver;                   /* enum epoch_driver that is wanted */
+	uint32_t mode;                     /* the driver's own number for how it runs; 0: not */
+	uint64_t incarnation;              /* 0: none */
+	uint32_t ifindex;
+	uint32_t mtu;
+	struct mac_addr mac;
+	uint8_t carrier;
+	uint8_t duplex;      /* enum board_duplex */
+	uint32_t speed_mbps; /* 0: unknown */
+	uint32_t queues;
+	char mode_name[EPOCH_NAME_LEN];                              /* mode in words */
+	char reason[BOARD_TEXT];                                     /* why it is not up */
+	char why_not[BOARD_TEXT];                                    /* why it has no better mode */
+	uint64_t rx_dropped, rx_ring_full, rx_fill_empty, rx_errors; /* the kernel's counters */
+	uint64_t tx_errors, tx_dropped, changes, reserved[7];
+};
+
+#define BOARD_MAGIC 0x44524f42u /* "BORD" */
+
+struct board {
+	_Alignas(CACHE_LINE) uint32_t magic; /* 0 until the keeper has begun */
+	int32_t keeper;                      /* pid */
+	uint64_t keeper_starts;
+	uint64_t started_at; /* of the appliance, CLOCK_MONOTONIC */
+	struct board_role role[ROLE_COUNT];
+	struct board_port port[EPOCH_PHYS_MAX];
+};
+
+static_assert(sizeof(struct board_role) == 2 * CACHE_LINE, "shared layout");
+static_assert(sizeof(struct board_port) == 6 * CACHE_LINE, "shared layout");
+
+/* Around a change of an entry; one writer at a time. */
+void board_port_begin(struct board_port *p);
+void board_port_end(struct board_port *p);
+void board_role_begin(struct board_role *r);
+void board_role_end(struct board_role *r);
+
+/* A copy of an entry as it was at one time.  false: it is written without end (its writer died meanwhile, or
+ * lies); the copy is then what could be seen. */
+bool board_port_read(const struct board_port *p, struct board_port *copy);
+bool board_role_read(const struct board_role *r, struct board_role *copy);
+
+/* "ingest", "filter", "router", "session", "control". */
+const char *board_role_name(enum role role);
+const char *board_role_state_name(uint32_t state);
+const char *board_port_state_name(uint32_t state);
+
+#endif
