@@ -95,7 +95,20 @@ struct epoch_port {
 
 static_assert(sizeof(struct epoch_port) % 8 == 0, "shared layout");
 
-enum epoch_driver { EPOCH_DRIVER_NONE, EPOCH_DRIVER_PCAP, EPOCH_DRIVER_LOOP };
+enum epoch_driver {
+	EPOCH_DRIVER_NONE,
+	EPOCH_DRIVER_PCAP,
+	EPOCH_DRIVER_LOOP,
+	EPOCH_DRIVER_AF_XDP,
+	EPOCH_DRIVER_AF_PACKET,
+	EPOCH_DRIVER_TAP,
+};
+
+/* Whether a port with this driver is an interface of the machine, which somebody has to open for ingest. */
+static inline bool epoch_driver_live(uint32_t driver)
+{
+	return driver >= EPOCH_DRIVER_AF_XDP && driver <= EPOCH_DRIVER_TAP;
+}
 
 #define EPOCH_VLAN_PORT  0x8000u
 #define EPOCH_VLAN_INNER 0x4000u

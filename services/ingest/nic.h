@@ -9,9 +9,25 @@
  *     [the frame opens a burst of n]
  *     ops->rx(nic, now, burst, 0, n);              fills entries 0 to n - 1: exactly so many
  *     [checks, RSS, lanes, commit]
+ *     ops->apply(nic);                             the kernel's ring gets to see it
  *
- *     ops->tx(nic, now, burst, packets, n);        a verdict for each
+ *     ops->tx(nic, now, burst, packets, n);        a verdict for each; commit, apply
  *     ops->work(nic, now, burst);                  when ops->work_next says so: what the driver had kept back
+ *     ops->kick(nic);                              at the end of a worker's round: system calls
+ *
+ *     ops->fill(nic, free buffers, n);             where ops->wants says so: for frames to come; commit,
+ * apply n = ops->done(nic, buffers, max);            what has been sent (VERDICT_DRIVER); commit, apply
+ *
+ * A kernel's ring is a ring like ours: `state` has our indices; slots beyond the committed ones are written
+ * freely, but what the kernel looks at (an index, a slot's status) is stored in `apply` alone, which does so
+ * for all that the state says, and again after a death: twice is the same as once.  `open` starts from the
+ * state; apply follows it. What a driver must do at most once (a write to a TAP) it does in `kick`, behind a
+ * cursor in a line of `state` of its own that is never announced with journal_touch and moves before each
+ * call. Which buffers the kernel has is in the ledger (ledger.h), which is carried out before apply; when the
+ * port's incarnation is gone ingest takes them back by the ledger, without the driver.
+ *
+ * A live port (af_xdp, af_packet, tap) is opened with a grant, and again with the next incarnation of the
+ * queue: then state is zero again.
  *
  * A port has as many queues as it is given and there are lanes, not more; queue q belongs to lane (port's
  * lane + q) % lanes, so that a lane has one queue of a port at the most.  All calls come on that lane's
@@ -21,9 +37,11 @@
 #define SLUICE_SERVICES_INGEST_NIC_H
 
 #include "common/epoch/epoch.h"
+#include "common/grant/grant.h"
 #include "common/journal/journal.h"
 #include "common/pkt/burst.h"
-#include "services/ingest/settings.h"
+#include "common/settings/settings.h"
+#include "services/ingest/ledger.h"
 
 #define NIC_STATE_BYTES 4224u /* of a port's queue, for its driver */
 #define NIC_ERROR_BYTES 512u
@@ -35,6 +53,8 @@ struct nic_stats {
 	uint64_t rx_errors; /* came in broken: unreadable record, bad length */
 	uint64_t rx_cut;    /* cut short by who captured them */
 	uint64_t tx_errors;
+	uint64_t kicks;    /* system calls that made the kernel look */
+	uint64_t in_doubt; /* sends that a death left undecided: counted as sent */
 };
 
 /* A frame to be traced: by its port (PORT_NONE: of any) and its number there, from 1 in the order of arrival;
@@ -74,6 +94,12 @@ struct nic {
 	 */
 	void *(*peer_state)(const struct nic *nic, const char *name);
 	void *peers; /* peer_state's own */
+	/* Of a live port: what the opener said when it handed the queue over (`link`, `mac` and `mtu` follow
+	 * what it says since), its descriptors, which ingest closes behind ops->close, and the ledger of this
+	 * lane. */
+	struct grant grant;
+	int fd[GRANT_FDS_MAX];
+	struct ledger *ledger;
 	struct nic_stats stats;
 	void *driver; /* the driver's own */
 };
@@ -112,20 +138,44 @@ struct nic_ops {
 	void (*work)(struct nic *nic, nanos_t now, struct burst *burst);
 	nanos_t (*work_next)(const struct nic *nic);
 
-	/* The port is given up: whatever buffers its state has leave it by the outbox.  false: to be called
-	 * again in a further burst.  Needs no open port.  NULL: state has no buffers. */
+	/* The port is given up: whatever buffers its state has leave it by the outbox; not those in the
+	 * ledger. false: to be called again in a further burst.  Needs no open port.  NULL: state has no
+	 * buffers. */
 	bool (*drain)(struct journal *journal, void *state, struct burst *burst);
 	/* The buffers in the state, each once; adds those that are packets held to *packets.  NULL: none. */
 	uint32_t (*held)(const void *state, struct pkt_index *index, uint32_t *packets);
 
+	/* Publishes what the state says to the kernel's rings: after each commit of a burst in which the nic
+	 * took part, and after open.  NULL: nothing to publish. */
+	void (*apply)(struct nic *nic);
+
+	/* At the end of a worker's round, where the nic took part in it: the system calls that
+	 * make the kernel look.  NULL: none. */
+	void (*kick)(struct nic *nic);
+
+	/* Free buffers that the kernel's ring has room for now; asked for after open and when rx has taken
+	 * frames without putting others in.  fill gets n <= wants of them and gives them to the kernel
+	 * (ledger_give).  NULL: copies. */
+	uint32_t (*wants)(struct nic *nic);
+	void (*fill)(struct nic *nic, const struct pkt_index *index, uint32_t n);
+
+	/* Buffers of packets (VERDICT_DRIVER) that have been sent, at most max, into `index`; each with
+	 * ledger_take where the kernel had it.  `pending` says how many are still to come.  NULL: nothing is
+	 * ever kept. */
+	uint32_t (*done)(struct nic *nic, struct pkt_index *index, uint32_t max);
+	uint32_t (*pending)(const struct nic *nic);
+
 	/* A descriptor that becomes readable when frames come, and the interrupt's switch; NULL for a driver
-	 * that has none. */
+	 * that has none (arm: whose descriptor tells by its level).  After arm(on) ingest looks again. */
 	int (*fd)(struct nic *nic);
 	void (*arm)(struct nic *nic, bool on);
 };
 
 extern const struct nic_ops nic_pcap; /* a file in, a file out */
 extern const struct nic_ops nic_loop; /* a cable in memory */
+extern const struct nic_ops nic_xdp;
+extern const struct nic_ops nic_packet;
+extern const struct nic_ops nic_tap;
 
 /* What a traced frame's events bear; 0: it is not traced. */
 static inline uint32_t nic_trace(const struct nic *nic, uint32_t number)

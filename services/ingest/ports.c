@@ -17,6 +17,9 @@ const struct nic_ops *ports_driver(uint32_t driver)
 	switch ((enum epoch_driver)driver) {
 	case EPOCH_DRIVER_PCAP: return &nic_pcap;
 	case EPOCH_DRIVER_LOOP: return &nic_loop;
+	case EPOCH_DRIVER_TAP:
+	case EPOCH_DRIVER_AF_XDP:
+	case EPOCH_DRIVER_AF_PACKET:
 	case EPOCH_DRIVER_NONE: break;
 	}
 	return NULL;
@@ -39,16 +42,6 @@ static const struct epoch_port *physical(const struct epoch *epoch, uint32_t por
 	return p && p->kind == EPOCH_PORT_PHYSICAL && ports_driver(p->driver) ? p : NULL;
 }
 
-/* FNV-1a, which needs no key: whoever writes the configuration may as well break it openly. */
-static uint64_t text_hash(const char *text)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	while (*text)
-		h = (h ^ (uint8_t)*text++) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 static uint64_t identity_of(const struct ports *ports, const struct epoch *epoch, uint32_t port)
 {
 	const struct epoch_port *p = physical(epoch, port);
@@ -59,7 +52,9 @@ static uint64_t identity_of(const struct ports *ports, const struct epoch *epoch
 	queue = queue_of(ports->env, p, &queues);
 	if (queue == queues)
 		return 0;
-	return hash_mix(text_hash(ports_text(epoch, p)), (uint64_t)p->driver << 32 | queues << 8 | queue) | 1;
+	return hash_mix(settings_identity(ports_text(epoch, p)),
+	               (uint64_t)p->driver << 32 | queues << 8 | queue) |
+	       1;
 }
 
 static const struct ports_view *view_of(struct ports *ports, const struct epoch *epoch)

@@ -1,5 +1,5 @@
 /* Any line as a driver's text: settings within their bounds, or a sentence that says what is wrong. */
-#include "services/ingest/settings.h"
+#include "common/settings/settings.h"
 
 #include <stdlib.h>
 
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(text, data, size);
 	text[size] = 0;
-	for (int driver = EPOCH_DRIVER_PCAP; driver <= EPOCH_DRIVER_LOOP; driver++) {
+	for (int driver = EPOCH_DRIVER_PCAP; driver <= EPOCH_DRIVER_TAP; driver++) {
 		if (settings_parse(&s, (enum epoch_driver)driver, text, error, sizeof error))
 			assert(error[0] && memchr(error, 0, sizeof error));
 		else

@@ -1,4 +1,4 @@
-#include "services/ingest/settings.h"
+#include "common/settings/settings.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,11 +1,35 @@
-#include "services/ingest/settings.h"
+#include "common/settings/settings.h"
 
 #include <stdio.h>
 
-#define FOR_PCAP 1u
-#define FOR_LOOP 2u
+/* A bit a driver. */
+#define FOR(driver) (1u << (driver))
+#define FOR_PCAP    FOR(EPOCH_DRIVER_PCAP)
+#define FOR_LOOP    FOR(EPOCH_DRIVER_LOOP)
+#define FOR_XDP     FOR(EPOCH_DRIVER_AF_XDP)
+#define FOR_PACKET  FOR(EPOCH_DRIVER_AF_PACKET)
+#define FOR_LIVE    (FOR_XDP | FOR_PACKET | FOR(EPOCH_DRIVER_TAP))
+#define FOR_ANY     (FOR_PCAP | FOR_LOOP | FOR_LIVE)
 
-enum value_kind { VALUE_FILE, VALUE_NAME, VALUE_PACE, VALUE_U32, VALUE_U64 };
+static const char *const driver_names[] = {"none", "pcap", "loop", "af_xdp", "af_packet", "tap"};
+
+static_assert(ARRAY_LEN(driver_names) == EPOCH_DRIVER_TAP + 1, "a name each");
+
+enum value_kind { VALUE_FILE, VALUE_NAME, VALUE_PACE, VALUE_MODE, VALUE_U32, VALUE_RING, VALUE_U64 };
+
+struct mode {
+	const char *word;
+	uint32_t drivers;
+};
+
+static const struct mode modes[] = {
+        [MODE_AUTO] = {"auto", FOR_XDP | FOR_PACKET},
+        [MODE_NATIVE] = {"native", FOR_XDP},
+        [MODE_GENERIC] = {"generic", FOR_XDP},
+        [MODE_ZEROCOPY] = {"zerocopy", FOR_XDP},
+        [MODE_V2] = {"v2", FOR_PACKET},
+        [MODE_V3] = {"v3", FOR_PACKET},
+};
 
 struct key {
 	const char *name;
@@ -19,7 +43,7 @@ struct key {
 #define AT(field) offsetof(struct nic_settings, field)
 #define SHARE(name, at)                                                                                      \
 	{                                                                                                    \
-		name, VALUE_U32, FOR_PCAP | FOR_LOOP, AT(at), 0, SETTINGS_PPM                                \
+		name, VALUE_U32, FOR_ANY, AT(at), 0, SETTINGS_PPM                                            \
 	}
 
 static const struct key keys[] = {
@@ -29,13 +53,25 @@ static const struct key keys[] = {
         {"loop", VALUE_U64, FOR_PCAP, AT(loop), 0, UINT32_MAX},
         {"peer", VALUE_NAME, FOR_LOOP, AT(peer)},
         {"capacity", VALUE_U32, FOR_LOOP, AT(capacity), 1, LOOP_CAPACITY_MAX},
-        {"fault.seed", VALUE_U64, FOR_PCAP | FOR_LOOP, AT(fault.seed), 1, UINT64_MAX},
+        {"interface", VALUE_NAME, FOR_LIVE, AT(live.interface)},
+        {"mode", VALUE_MODE, FOR_XDP | FOR_PACKET, AT(live.mode)},
+        {"rx_ring", VALUE_RING, FOR_LIVE, AT(live.rx_ring), SETTINGS_RING_MIN, SETTINGS_RING_MAX},
+        {"tx_ring", VALUE_RING, FOR_LIVE, AT(live.tx_ring), SETTINGS_RING_MIN, SETTINGS_RING_MAX},
+        {"adopt", VALUE_U32, FOR_LIVE, AT(live.adopt), 0, 1},
+        {"poll.weight", VALUE_U32, FOR_ANY, AT(poll.weight), 1, SETTINGS_WEIGHT_MAX},
+        {"poll.budget", VALUE_U32, FOR_ANY, AT(poll.budget), 1, SETTINGS_BUDGET_MAX},
+        {"poll.budget_us", VALUE_U32, FOR_ANY, AT(poll.budget_us), 1, SETTINGS_POLL_US_MAX},
+        {"poll.defer_hard_irqs", VALUE_U32, FOR_ANY, AT(poll.defer_hard_irqs), 0, SETTINGS_BUDGET_MAX},
+        {"poll.gro_flush_timeout_us", VALUE_U32, FOR_ANY, AT(poll.gro_flush_timeout_us), 0,
+                SETTINGS_POLL_US_MAX},
+        {"poll.busy_poll_us", VALUE_U32, FOR_ANY, AT(poll.busy_poll_us), 0, SETTINGS_POLL_US_MAX},
+        {"fault.seed", VALUE_U64, FOR_ANY, AT(fault.seed), 1, UINT64_MAX},
         SHARE("fault.drop", fault.drop),
         SHARE("fault.repeat", fault.repeat),
         SHARE("fault.reorder", fault.reorder),
         SHARE("fault.corrupt", fault.corrupt),
         SHARE("fault.truncate", fault.truncate),
-        {"fault.delay_ms", VALUE_U32, FOR_PCAP | FOR_LOOP, AT(fault.delay_ms), 0, SETTINGS_DELAY_MAX},
+        {"fault.delay_ms", VALUE_U32, FOR_ANY, AT(fault.delay_ms), 0, SETTINGS_DELAY_MAX},
 };
 
 struct piece {
@@ -82,7 +118,17 @@ static bool take_pace(struct nic_settings *s, const struct key *key, struct piec
 	return s->pace != PACE_RATE || take_number(value, key->min, key->max, &s->rate);
 }
 
-static bool take_value(struct nic_settings *s, const struct key *key, struct piece value)
+static bool take_mode(struct nic_settings *s, uint32_t driver, struct piece value)
+{
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (piece_is(value, modes[i].word) && modes[i].drivers & driver) {
+			s->live.mode = (enum settings_mode)i;
+			return true;
+		}
+	return false;
+}
+
+static bool take_value(struct nic_settings *s, uint32_t driver, const struct key *key, struct piece value)
 {
 	void *to = (uint8_t *)s + key->at;
 	uint64_t x = 0;
@@ -91,8 +137,10 @@ static bool take_value(struct nic_settings *s, const struct key *key, struct pie
 	case VALUE_FILE: return take_text(value, to, SETTINGS_FILE_BYTES);
 	case VALUE_NAME: return !value.len || take_text(value, to, EPOCH_NAME_LEN);
 	case VALUE_PACE: return take_pace(s, key, value);
+	case VALUE_MODE: return take_mode(s, driver, value);
 	case VALUE_U32:
-		if (!take_number(value, key->min, key->max, &x))
+	case VALUE_RING:
+		if (!take_number(value, key->min, key->max, &x) || (key->kind == VALUE_RING && x & (x - 1)))
 			return false;
 		*(uint32_t *)to = (uint32_t)x;
 		return true;
@@ -105,7 +153,7 @@ static bool take_value(struct nic_settings *s, const struct key *key, struct pie
 	return false;
 }
 
-static void say_wanted(const struct key *key, struct piece value, char *error, size_t size)
+static void say_wanted(const struct key *key, uint32_t driver, struct piece value, char *error, size_t size)
 {
 	int n = snprintf(error, size, "driver setting `%s`: `%.*s` is not ", key->name,
 	        (int)MIN(value.len, (size_t)64), value.text);
@@ -116,6 +164,14 @@ static void say_wanted(const struct key *key, struct piece value, char *error, s
 	case VALUE_FILE: snprintf(end, left, "a file name"); break;
 	case VALUE_NAME: snprintf(end, left, "a port's name"); break;
 	case VALUE_PACE: snprintf(end, left, "capture, max, or a number of frames a second"); break;
+	case VALUE_MODE:
+		snprintf(end, left,
+		        driver == FOR_XDP ? "auto, native, generic or zerocopy" : "auto, v2 or v3");
+		break;
+	case VALUE_RING:
+		snprintf(end, left, "a power of two from %llu to %llu", (unsigned long long)key->min,
+		        (unsigned long long)key->max);
+		break;
 	case VALUE_U32:
 	case VALUE_U64:
 		snprintf(end, left, "a number from %llu to %llu", (unsigned long long)key->min,
@@ -143,7 +199,7 @@ static int take_setting(struct nic_settings *s, uint32_t driver, struct piece se
 
 	if (!key) {
 		snprintf(error, size, "driver setting `%.*s` is not known to the %s driver", shown, name.text,
-		        driver == FOR_PCAP ? "pcap" : "loop");
+		        driver_names[__builtin_ctz(driver)]);
 		return -EINVAL;
 	}
 	if (!equals || *seen & 1u << (key - keys)) {
@@ -153,8 +209,8 @@ static int take_setting(struct nic_settings *s, uint32_t driver, struct piece se
 	}
 	*seen |= 1u << (key - keys);
 	value = (struct piece){equals + 1, setting.len - name.len - 1};
-	if (!take_value(s, key, value)) {
-		say_wanted(key, value, error, size);
+	if (!take_value(s, driver, key, value)) {
+		say_wanted(key, driver, value, error, size);
 		return -EINVAL;
 	}
 	return 0;
@@ -163,13 +219,16 @@ static int take_setting(struct nic_settings *s, uint32_t driver, struct piece se
 int settings_parse(
         struct nic_settings *settings, enum epoch_driver driver, const char *text, char *error, size_t size)
 {
-	uint32_t which = driver == EPOCH_DRIVER_LOOP ? FOR_LOOP : FOR_PCAP, seen = 0;
+	uint32_t which = FOR(driver), seen = 0;
 	int err = 0;
 
-	memset(settings, 0, sizeof *settings);
-	settings->loop = 1;
-	settings->capacity = 256;
-	settings->fault.seed = 1;
+	*settings = (struct nic_settings){
+	        .loop = 1,
+	        .capacity = 256,
+	        .live = {.rx_ring = 2048, .tx_ring = 2048},
+	        .poll = {.weight = 64, .budget = 300, .budget_us = 2000},
+	        .fault = {.seed = 1},
+	};
 	while (*text && !err) {
 		size_t len = strcspn(text, ";");
 
@@ -184,4 +243,26 @@ bool settings_faulty(const struct nic_settings *settings)
 	const struct fault_settings *f = &settings->fault;
 
 	return f->drop || f->repeat || f->reorder || f->corrupt || f->truncate || f->delay_ms;
+}
+
+static uint64_t hash_byte(uint64_t h, char byte)
+{
+	return (h ^ (uint8_t)byte) * UINT64_C(0x100000001b3);
+}
+
+/* FNV-1a, which needs no key: whoever writes the configuration may as well break it openly. */
+uint64_t settings_identity(const char *text)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	while (*text) {
+		size_t len = strcspn(text, ";");
+		bool counts = strncmp(text, "poll.", 5) != 0;
+
+		for (size_t i = 0; i < len && counts; i++)
+			h = hash_byte(h, text[i]);
+		h = counts ? hash_byte(h, ';') : h;
+		text += len + (text[len] == ';');
+	}
+	return h;
 }

@@ -1,4 +1,4 @@
-/* settings: what a port's driver text says.
+/* settings: what a port's driver text says: to ingest, and to the opener of live ports.
  *
  * The text is one line of `key=value;key=value`, in any order, each key once, without quotes; a value goes up
  * to the next `;`.  common/config writes it from the configuration file, a host may write it itself.
@@ -11,13 +11,25 @@
  *           loop=N             how often the file is played (1); 0: for ever.  Then it is kept in memory.
  *     loop  peer=PORT          what this port sends arrives there; without it, or empty, on the port itself
  *           capacity=N         frames that the way to the peer holds (256; at most 512)
+ *     live  (af_xdp, af_packet, tap)
+ *           interface=NAME     of the machine; empty: the port's own name
+ *           mode=WORD          af_xdp: auto, native, generic, zerocopy; af_packet: auto, v2, v3.  auto: the
+ * best there is rx_ring=N          frames that the kernel may have ready for us: a power of two (2048)
+ *           tx_ring=N          frames that wait to be sent (2048)
+ *           adopt=0|1          1: the interface's addresses and routes are taken over while the port is open
+ * (0) any   poll.weight=N      packets a queue and poll (64); these six can change while the port stays open
+ *           poll.budget=N      packets a round (300); the largest among a worker's ports counts
+ *           poll.budget_us=N   time of a round (2000); likewise
+ *           poll.defer_hard_irqs=N          empty polls before a queue waits for its interrupt (0)
+ *           poll.gro_flush_timeout_us=N     between those (0)
+ *           poll.busy_poll_us=N             how long to look again before sleeping (0)
  *     any   fault.seed=N       the same seed gives the same faults (1)
  *           fault.drop=N       parts per million of the frames, each way; the same for
  *           fault.repeat, fault.reorder, fault.corrupt, fault.truncate
  *           fault.delay_ms=N   each frame comes so much later at the most
  */
-#ifndef SLUICE_SERVICES_INGEST_SETTINGS_H
-#define SLUICE_SERVICES_INGEST_SETTINGS_H
+#ifndef SLUICE_COMMON_SETTINGS_SETTINGS_H
+#define SLUICE_COMMON_SETTINGS_SETTINGS_H
 
 #include "common/epoch/epoch.h"
 
@@ -25,6 +37,37 @@
 #define SETTINGS_PPM        1000000u
 #define SETTINGS_DELAY_MAX  60000u
 #define LOOP_CAPACITY_MAX   512u
+
+#define SETTINGS_RING_MIN    64u
+#define SETTINGS_RING_MAX    32768u
+#define SETTINGS_WEIGHT_MAX  256u
+#define SETTINGS_BUDGET_MAX  65536u
+#define SETTINGS_POLL_US_MAX 1000000u
+
+enum settings_mode {
+	MODE_AUTO,
+	MODE_NATIVE,
+	MODE_GENERIC,
+	MODE_ZEROCOPY,
+	MODE_V2,
+	MODE_V3,
+};
+
+/* Of an interface of the machine. */
+struct live_settings {
+	char interface[EPOCH_NAME_LEN]; /* terminated; empty: the port's own name */
+	enum settings_mode mode;
+	uint32_t rx_ring, tx_ring; /* powers of two */
+	uint32_t adopt;
+};
+
+/* When a queue is polled (common/pace). */
+struct poll_settings {
+	uint32_t weight;
+	uint32_t budget, budget_us;
+	uint32_t defer_hard_irqs, gro_flush_timeout_us;
+	uint32_t busy_poll_us;
+};
 
 enum settings_pace { PACE_CAPTURE, PACE_MAX, PACE_RATE };
 
@@ -47,6 +90,8 @@ struct nic_settings {
 	uint64_t rate;
 	uint64_t loop;
 	uint32_t capacity;
+	struct live_settings live;
+	struct poll_settings poll;
 	struct fault_settings fault;
 };
 
@@ -56,5 +101,9 @@ struct nic_settings {
 
 /* Whether any fault is asked for. */
 bool settings_faulty(const struct nic_settings *settings);
+
+/* A text as one number, without what may change while a port stays open (poll.*): texts with the same number
+ * open the same. */
+uint64_t settings_identity(const char *text);
 
 #endif
