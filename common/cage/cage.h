@@ -25,25 +25,25 @@ enum cage_calls {
 	CAGE_INGEST, /* and a NIC's descriptors: mapping them shared, send, receive, statistics */
 };
 
-#define CAGE_KEEP_FILES 0x1u /* the file system stays, as far as the user's rights go */
-#define CAGE_KEEP_NET   0x2u /* the network namespace stays */
-#define CAGE_KEEP_USER  0x4u /* the user stays, without capabilities */
+#define CAGE_KEEP_FILES 0x1u /* reading the file system, as far as the user's rights go */
+#define CAGE_KEEP_USER  0x2u /* the user, without capabilities */
 
 struct cage {
 	uid_t uid; /* and group */
 	uint32_t flags;
-	int pdeath_signal;    /* asked for again after the change of user, which forgets it; 0: none */
-	const char *writable; /* with CAGE_KEEP_FILES: nothing may be written but beneath this; or NULL */
+	int root;             /* descriptor of an empty folder that becomes its root; -1: none is given */
+	int net;              /* descriptor of an empty network namespace; -1: none is given */
+	int pdeath_signal;    /* asked for after the change of user, which forgets it; 0: none */
+	const char *writable; /* with CAGE_KEEP_FILES: nothing may be written but beneath this folder */
 };
 
-/* What could not be had (a container forbids it), for a line in the log. */
-#define CAGE_MISSED_MOUNT    0x1u /* no mount namespace of its own: chroot, or Landlock */
-#define CAGE_MISSED_FILES    0x2u /* nor those; seccomp alone keeps files away */
-#define CAGE_MISSED_NET      0x4u
-#define CAGE_MISSED_LANDLOCK 0x8u
+/* What could not be had (a container forbids it), for a line in the log: seccomp then stands alone. */
+#define CAGE_MISSED_ROOT     0x1u
+#define CAGE_MISSED_NET      0x2u
+#define CAGE_MISSED_LANDLOCK 0x4u
 
-/* 0 with *missed, or a negative errno: the process must not go on.  The user and the capabilities are always
- * given up. */
+/* 0 with *missed, or a negative errno: the process must not go on.  The user and all capabilities are always
+ * given up, the bounding set too, and no_new_privs is set.  `root` and `net` stay the caller's to close. */
 [[nodiscard]] int cage_leave(const struct cage *cage, uint32_t *missed);
 
 /* Closes every descriptor above 2 but these (n, ascending or not). */

@@ -1,50 +1,22 @@
 /* processes: a process a stage, a thread a lane; the parent keeps the clock and starts again what dies. */
 #include "services/replay/internal.h"
 
+#include "common/host/host.h"
 #include "common/ring/ring.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct lane {
-	struct worker *worker;
-	bool pin;
-};
-
-static void pin_to(uint32_t lane)
-{
-	struct sched_param param = {0};
-	cpu_set_t set;
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	CPU_ZERO(&set);
-	CPU_SET(lane % (uint32_t)MAX(n, 1L), &set);
-	/* Both are for speed alone; a container may forbid them. */
-	(void)sched_setaffinity(0, sizeof set, &set);
-	(void)sched_setscheduler(0, SCHED_BATCH, &param);
-}
-
 static void *lane_main(void *arg)
 {
-	struct lane *l = arg;
-	struct worker *w = l->worker;
+	struct host_lane *lane = arg;
 
-	if (l->pin)
-		pin_to(w->plan->lane);
-	while (!__atomic_load_n(&w->control->stop, __ATOMIC_RELAXED)) {
-		nanos_t now = worker_now(w);
-
-		if (worker_step(w, now))
-			continue;
-		if (worker_sleep(w, now))
-			_exit(1);
-	}
-	worker_stop(w);
+	host_lane_settle(lane);
+	host_lane_run(lane);
 	return NULL;
 }
 
@@ -54,7 +26,8 @@ static int stage_main(struct replay *r, enum stage_id stage)
 	struct appliance *a = &r->appliance;
 	uint32_t lanes = a->plan.params.lanes;
 	pthread_t thread[LANES_MAX];
-	struct lane lane[LANES_MAX];
+	struct host_lane lane[LANES_MAX];
+	long cores = MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	appliance_unmap(a);
@@ -68,7 +41,9 @@ static int stage_main(struct replay *r, enum stage_id stage)
 		if (!r->worker[id] || worker_start(r->worker[id], a, id))
 			return 1;
 		r->worker[id]->on_sleep = &r->host;
-		lane[l] = (struct lane){r->worker[id], r->options.pin};
+		lane[l] = (struct host_lane){.worker = r->worker[id],
+		        .core = r->options.pin ? (int)(l % (uint32_t)cores) : -1,
+		        .batch = r->options.pin};
 	}
 	for (uint32_t l = 0; l < lanes; l++)
 		if (pthread_create(&thread[l], NULL, lane_main, &lane[l]))

@@ -1,0 +1,128 @@
+#include "common/cage/internal.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A dump of the pool would take seconds, in which nobody forwards, and would hold what others sent. */
+static int limit(void)
+{
+	const struct rlimit none = {0, 0}, files = {512, 512};
+
+	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_NOFILE, &files) ||
+	        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+/* An empty folder as root, with no descriptor of a folder left, cannot be left without CAP_SYS_CHROOT. */
+static bool enter_root(int root)
+{
+	return root >= 0 && fchdir(root) == 0 && chroot(".") == 0 && chdir("/") == 0;
+}
+
+static void leave_files(const struct cage *cage, uint32_t *missed)
+{
+	bool keep = cage->flags & CAGE_KEEP_FILES;
+
+	if (!keep && !enter_root(cage->root))
+		*missed |= CAGE_MISSED_ROOT;
+	if (cage_landlock(keep, keep ? cage->writable : NULL))
+		*missed |= CAGE_MISSED_LANDLOCK;
+}
+
+/* The bounding set, and that root's number means anything: both need CAP_SETPCAP, which is about to go. */
+static int leave_bounds(void)
+{
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+			return -errno;
+	if (prctl(PR_SET_SECUREBITS,
+	            SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
+	                    SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+	                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+	            0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+static int become(uid_t uid)
+{
+	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
+		return -errno;
+	return 0;
+}
+
+static int leave_user(const struct cage *cage)
+{
+	int err;
+
+	if (cage->flags & CAGE_KEEP_USER)
+		return 0;
+	err = become(cage->uid);
+	return err == -EINVAL ? become(CAGE_UID_ELSE) : err;
+}
+
+static int leave_capabilities(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capset, &header, none) || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ||
+	        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return 0;
+}
+
+int cage_leave(const struct cage *cage, uint32_t *missed)
+{
+	int err = limit();
+
+	*missed = 0;
+	if (cage->net >= 0 && setns(cage->net, CLONE_NEWNET))
+		*missed |= CAGE_MISSED_NET;
+	/* Landlock asks for no_new_privs or CAP_SYS_ADMIN. */
+	if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		err = -errno;
+	if (!err) {
+		leave_files(cage, missed);
+		err = leave_bounds();
+	}
+	if (!err)
+		err = leave_user(cage);
+	if (!err)
+		err = leave_capabilities();
+	/* Both are forgotten when the user changes. */
+	if (!err && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
+	                    (cage->pdeath_signal && prctl(PR_SET_PDEATHSIG, cage->pdeath_signal, 0, 0, 0))))
+		err = -errno;
+	return err;
+}
+
+static bool kept(int fd, const int *keep, uint32_t n)
+{
+	for (uint32_t k = 0; k < n; k++)
+		if (keep[k] == fd)
+			return true;
+	return false;
+}
+
+void cage_close_all_but(const int *keep, uint32_t n)
+{
+	uint32_t from = 3;
+
+	for (uint32_t fd = 3; n && fd < 1024; fd++) {
+		if (!kept((int)fd, keep, n))
+			continue;
+		if (fd > from)
+			close_range(from, fd - 1, 0);
+		from = fd + 1;
+	}
+	close_range(from, UINT32_MAX, 0);
+}

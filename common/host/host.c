@@ -1,0 +1,190 @@
+#include "common/host/host.h"
+
+#include <linux/futex.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int fail(const struct host *host, int err, const char *what)
+{
+	fprintf(stderr, "sluice-%s: %s: %s\n", host->ops->name, what, strerror(-err));
+	return err;
+}
+
+/* Nothing is kept but the bells and the socket. */
+static void close_others(struct host_process *p)
+{
+	int keep[WORKERS_MAX + 1];
+	uint32_t n = 0;
+
+	keep[n++] = p->sock;
+	for (uint32_t w = 0; w < WORKERS_MAX; w++)
+		if (p->taken.appliance.bell[w].fd >= 0)
+			keep[n++] = p->taken.appliance.bell[w].fd;
+	cage_close_all_but(keep, n);
+	p->taken.root = p->taken.net = -1;
+	for (uint32_t r = 0; r < REGION_COUNT; r++)
+		p->taken.appliance.fd[r] = -1;
+}
+
+/* Threads. */
+
+static void *lane_thread(void *arg)
+{
+	struct host_lane *lane = arg;
+
+	host_lane_settle(lane);
+	__atomic_add_fetch(lane->settled, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, lane->settled, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	while (!__atomic_load_n(lane->go, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, lane->go, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	host_lane_run(lane);
+	return NULL;
+}
+
+static int start_worker(struct host_process *p, uint32_t l)
+{
+	uint32_t id = plan_worker_id(&p->taken.appliance.plan, p->host->stage, l);
+	struct worker *w = calloc(1, sizeof *w);
+
+	p->lane[l] = (struct host_lane){.worker = w,
+	        .core = p->taken.n_cores ? (int)p->taken.cores[l % p->taken.n_cores] : -1,
+	        .batch = true,
+	        .go = &p->go,
+	        .settled = &p->settled};
+	return w ? worker_start(w, &p->taken.appliance, id) : -ENOMEM;
+}
+
+static int start_threads(struct host_process *p)
+{
+	uint32_t lanes = p->taken.appliance.plan.params.lanes, settled;
+
+	for (uint32_t l = 0; l < lanes; l++) {
+		int err = pthread_create(&p->thread[l], NULL, lane_thread, &p->lane[l]);
+
+		if (err)
+			return -err;
+		p->n_threads++;
+	}
+	while ((settled = __atomic_load_n(&p->settled, __ATOMIC_ACQUIRE)) < lanes)
+		syscall(SYS_futex, &p->settled, FUTEX_WAIT_PRIVATE, settled, NULL, NULL, 0);
+	return 0;
+}
+
+/* The cage. */
+
+static int leave(struct host_process *p)
+{
+	const struct cage cage = {
+	        .uid = CAGE_UID_BASE + (uid_t)p->host->stage,
+	        .root = p->taken.root,
+	        .net = p->taken.net,
+	        .pdeath_signal = SIGKILL,
+	};
+	pid_t parent = getppid();
+	uint32_t missed;
+	int err;
+
+	if (p->host->uncaged)
+		return 0;
+	err = cage_leave(&cage, &missed);
+	if (!err && missed)
+		fprintf(stderr,
+		        "sluice-%s: this machine does not give it%s%s%s; its system calls are limited all "
+		        "the same\n",
+		        p->host->ops->name, missed & CAGE_MISSED_ROOT ? " an empty root," : "",
+		        missed & CAGE_MISSED_NET ? " an empty network," : "",
+		        missed & CAGE_MISSED_LANDLOCK ? " Landlock" : "");
+	/* The attendant may have died before its death was to be told. */
+	return err ? err : getppid() == parent ? 0 : -EPIPE;
+}
+
+int host_enter(const struct host *host, int sock, struct host_process *p)
+{
+	int err;
+
+	*p = (struct host_process){.host = host, .sock = sock};
+	mallopt(M_ARENA_MAX, 1); /* more of them ask the system how many processors it has */
+	err = host_take_up(sock, 1u << host->stage, &p->taken);
+	if (!err && host->prepare)
+		err = host->prepare(host->context, &p->taken.appliance);
+	if (err)
+		return fail(host, err, "cannot take up what the attendant hands it");
+	p->taken.appliance.ops[host->stage] = host->ops;
+	err = leave(p);
+	if (err)
+		return fail(host, err, "cannot give up its privileges");
+	close_others(p);
+	for (uint32_t l = 0; l < p->taken.appliance.plan.params.lanes && !err; l++)
+		err = start_worker(p, l);
+	if (!err)
+		err = start_threads(p);
+	if (err)
+		return fail(host, err, "cannot start its workers");
+	if (!host->uncaged)
+		err = cage_seal(host->calls);
+	return err ? fail(host, err, "cannot give up system calls") : 0;
+}
+
+/* Running. */
+
+static void wake_workers(struct host_process *p)
+{
+	for (uint32_t l = 0; l < p->taken.appliance.plan.params.lanes; l++)
+		bell_ring(&p->taken.appliance
+		                   .bell[plan_worker_id(&p->taken.appliance.plan, p->host->stage, l)]);
+}
+
+/* Until `stop`, or the attendant is gone. */
+static int serve(struct host_process *p)
+{
+	struct handle h;
+	int got;
+
+	for (;;) {
+		got = handle_receive(p->sock, &h, -1);
+		if (got == -EPROTO)
+			continue;
+		if (got <= 0)
+			return got;
+		if (!strcmp(h.name, "stop")) {
+			handle_close(&h);
+			return 0;
+		}
+		if (p->host->handle && p->host->handle(p->host->context, &h))
+			wake_workers(p);
+		handle_close(&h);
+	}
+}
+
+int host_run(struct host_process *p)
+{
+	int err = handle_send(p->sock, "ready", NULL, 0, NULL, 0);
+
+	__atomic_store_n(&p->go, 1, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &p->go, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+	if (!err)
+		err = serve(p);
+	if (err) {
+		fail(p->host, err, "the attendant is gone");
+		return 1;
+	}
+	/* The keeper has told the workers to return, by the control block. */
+	for (uint32_t l = 0; l < p->n_threads; l++)
+		pthread_join(p->thread[l], NULL);
+	return 0;
+}
+
+int host_main(const struct host *host)
+{
+	struct host_process *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return 1;
+	return host_enter(host, HANDLE_STAGE_FD, p) ? 1 : host_run(p);
+}
