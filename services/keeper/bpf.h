@@ -1,0 +1,38 @@
+/* bpf: the few programs, maps and links that a port needs, by bpf(2) itself.
+ *
+ *     map = bpf_xskmap(queues);  prog = bpf_load_redirect(map);
+ *     link = bpf_link_xdp(prog, ifindex, XDP_FLAGS_DRV_MODE);  bpf_xskmap_set(map, queue, socket);
+ *
+ * A link holds its program, a program its map.  A program stays attached while anybody holds the link's
+ * descriptor, so that it outlives who made it; closing the last one detaches it.  For the port opener: needs
+ * CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN).  All descriptors are close-on-exec; any thread.
+ */
+#ifndef SLUICE_SERVICES_KEEPER_BPF_H
+#define SLUICE_SERVICES_KEEPER_BPF_H
+
+#include "common/base/base.h"
+
+/* A map of AF_XDP sockets by queue.  The descriptor or a negative errno. */
+[[nodiscard]] int bpf_xskmap(uint32_t queues);
+
+/* Frames of the queue go to the socket from now on.  0 or a negative errno. */
+[[nodiscard]] int bpf_xskmap_set(int map, uint32_t queue, int socket);
+
+/* XDP: every frame to its queue's socket, dropped where there is none.  The program's descriptor or a
+ * negative errno. */
+[[nodiscard]] int bpf_load_redirect(int map);
+
+/* XDP: every frame goes on as if there were no program. */
+[[nodiscard]] int bpf_load_pass(void);
+
+/* Traffic control: every packet is dropped. */
+[[nodiscard]] int bpf_load_drop(void);
+
+/* Attaches an XDP program; `flags` is XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE.  The link or a negative errno
+ * (EBUSY: there is another program). */
+[[nodiscard]] int bpf_link_xdp(int program, uint32_t ifindex, uint32_t flags);
+
+/* Attaches a program of traffic control before all others (tcx, Linux 6.6), at ingress or egress. */
+[[nodiscard]] int bpf_link_tcx(int program, uint32_t ifindex, bool egress);
+
+#endif
