@@ -80,6 +80,12 @@ const char *open_mode_name(uint32_t mode);
 [[nodiscard]] int open_packet(struct opened *opened, const struct open_wish *wish, char *error);
 [[nodiscard]] int open_tap(struct opened *opened, const struct open_wish *wish, char *error);
 
+/* Bytes of an AF_PACKET slot for frames of that MTU. */
+uint32_t open_packet_slot(uint32_t mtu);
+
+/* Whether frames of that MTU fit what AF_XDP may write of a buffer. */
+bool open_xdp_fits(const struct pool *pool, uint32_t mtu);
+
 /* Quiets the kernel on the interface (tcx), ingress too where asked.  Where that cannot be, `why_not` says
  * so. */
 void open_quiet(struct opened *opened, uint32_t ifindex, bool ingress);

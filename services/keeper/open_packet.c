@@ -24,14 +24,14 @@
 
 /* A slot holds the header, the virtio header and a frame; a power of two, so that slots do not straddle
  * blocks. */
-static uint32_t slot_bytes(uint32_t mtu)
+uint32_t open_packet_slot(uint32_t mtu)
 {
 	return pow2_at_least(MAX(TPACKET3_HDRLEN, TPACKET2_HDRLEN) + 16 + VNET_BYTES + LINK_ROOM + mtu);
 }
 
 static void ring_shape(struct grant_packet_ring *ring, uint32_t frames, uint32_t mtu)
 {
-	uint32_t frame = slot_bytes(mtu), block = MAX(frame, MIN(BLOCK_BYTES, frame * frames));
+	uint32_t frame = open_packet_slot(mtu), block = MAX(frame, MIN(BLOCK_BYTES, frame * frames));
 
 	*ring = (struct grant_packet_ring){
 	        .block_size = block,

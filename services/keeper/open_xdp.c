@@ -230,16 +230,28 @@ static int bind_best(struct opened *o, const struct open_wish *w, char *error)
 	return bind_all(o, w, XDP_COPY, error);
 }
 
+#define LINK_ROOM 22u /* Ethernet's header and two tags */
+
+static uint32_t frame_max(const struct pool *pool)
+{
+	return MIN(pool->stride, CHUNK_MAX) - PKT_FRAME_OFF;
+}
+
+bool open_xdp_fits(const struct pool *pool, uint32_t mtu)
+{
+	return mtu + LINK_ROOM <= frame_max(pool);
+}
+
 int open_xdp(struct opened *o, const struct open_wish *w, char *error)
 {
 	int program, err;
 
-	if (w->mtu + 22 > MIN(w->pool->stride, CHUNK_MAX) - PKT_FRAME_OFF) { /* Ethernet and two VLAN tags */
+	if (!open_xdp_fits(w->pool, w->mtu)) {
 		snprintf(error, OPEN_ERROR_BYTES,
 		        "MTU %u does not fit a buffer of AF_XDP, which takes frames of %u bytes: a smaller "
 		        "`mtu`, "
 		        "larger `buffer_bytes`, or driver af_packet",
-		        w->mtu, MIN(w->pool->stride, CHUNK_MAX) - PKT_FRAME_OFF);
+		        w->mtu, frame_max(w->pool));
 		return -EMSGSIZE;
 	}
 	err = load_program(o, w, &program, error);

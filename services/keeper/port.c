@@ -1,0 +1,447 @@
+#include "services/keeper/port.h"
+
+#include "services/keeper/adopt.h"
+#include "services/keeper/ethtool.h"
+
+#include <linux/if.h>
+#include <linux/if_packet.h>
+#include <linux/if_xdp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
+
+void port_init(struct port *p, uint16_t phys)
+{
+	memset(p, 0, sizeof *p);
+	p->phys = phys;
+	p->state = BOARD_PORT_CLOSED;
+	p->due = NANOS_NEVER;
+	memset(p->opened.queue, 0xff, sizeof p->opened.queue);
+	memset(p->opened.part, 0xff, sizeof p->opened.part);
+}
+
+void port_want(struct port *p, const struct port_want *want)
+{
+	p->want = *want;
+	p->due = 0;
+}
+
+void port_retell(struct port *p)
+{
+	if (p->word == GRANT_LINK)
+		p->word = GRANT_OPEN;
+	p->untold = p->word != 0;
+}
+
+nanos_t port_next(const struct port *p)
+{
+	nanos_t next = p->due;
+
+	if (p->gone_at)
+		next = MIN(next, p->gone_at);
+	return p->untold ? 0 : next;
+}
+
+/* What is said of it. */
+
+static bool has_link(const struct port *p)
+{
+	return p->link.ifindex && p->link.carrier;
+}
+
+static struct grant grant_of(const struct port *p, uint32_t queue)
+{
+	struct grant g = p->opened.grant[queue];
+
+	g.magic = GRANT_MAGIC;
+	g.what = (uint16_t)p->word;
+	g.driver = (uint16_t)p->driver;
+	g.incarnation = p->incarnation;
+	g.phys = p->phys;
+	g.queue = (uint16_t)queue;
+	g.queues = (uint16_t)p->queues;
+	g.n_fds = p->word == GRANT_OPEN;
+	g.link = has_link(p);
+	g.mtu = (uint16_t)MIN(p->link.mtu, (uint32_t)UINT16_MAX);
+	g.mac = p->link.mac;
+	g.ifindex = p->link.ifindex;
+	snprintf(g.reason, sizeof g.reason, "%.95s", p->reason);
+	return g;
+}
+
+/* Ingest hears the last word, for each queue; it may hear it twice. */
+static void tell(struct port *p, const struct port_host *host)
+{
+	if (!p->untold)
+		return;
+	for (uint32_t q = 0; q < p->queues; q++) {
+		struct grant g = grant_of(p, q);
+		int err = host->say(host->context, &g, &p->opened.queue[q], g.n_fds);
+
+		if (err == -EAGAIN)
+			return;
+	}
+	p->untold = false;
+}
+
+static void say(struct port *p, enum grant_what word)
+{
+	/* Who has not heard of the port yet hears of its link together with it. */
+	if (word == GRANT_LINK && p->untold && p->word == GRANT_OPEN)
+		return;
+	p->word = word;
+	p->untold = true;
+}
+
+static void set_state(struct port *p, enum board_port_state state, const char *reason)
+{
+	p->state = state;
+	if (reason != p->reason)
+		snprintf(p->reason, sizeof p->reason, "%s", reason);
+}
+
+/* Keeping. */
+
+static void keep_all(struct port *p, const struct port_host *host)
+{
+	struct port_kept kept = {
+	        .identity = p->identity,
+	        .incarnation = p->incarnation,
+	        .ifindex = p->opened.ifindex,
+	        .queues = p->opened.queues,
+	        .mode = p->opened.mode,
+	        .driver = p->driver,
+	};
+	int fd[OPEN_PARTS];
+	uint32_t n = 0;
+
+	memcpy(kept.interface, p->opened.interface, sizeof kept.interface);
+	memcpy(kept.why_not, p->opened.why_not, sizeof kept.why_not);
+	for (uint32_t i = 0; i < OPEN_PARTS; i++)
+		if (p->opened.part[i] >= 0) {
+			kept.parts |= 1u << i;
+			fd[n++] = p->opened.part[i];
+		}
+	for (uint32_t q = 0; q < p->opened.queues; q++)
+		host->keep(host->context, PORT_KEY(p->phys, q), &p->opened.grant[q],
+		        sizeof p->opened.grant[q], &p->opened.queue[q], 1);
+	/* A port without parts (a TAP) is kept as well: any descriptor will do. */
+	if (!n)
+		fd[n++] = p->opened.queue[0];
+	host->keep(host->context, PORT_KEY(p->phys, PORT_SLOT_OWN), &kept, sizeof kept, fd, n);
+}
+
+static void forget_all(struct port *p, const struct port_host *host)
+{
+	for (uint32_t q = 0; q < p->opened.queues; q++)
+		host->keep(host->context, PORT_KEY(p->phys, q), NULL, 0, NULL, 0);
+	host->keep(host->context, PORT_KEY(p->phys, PORT_SLOT_OWN), NULL, 0, NULL, 0);
+}
+
+static void resume_own(struct port *p, const struct port_kept *kept, const int *fd, uint32_t n_fds)
+{
+	uint32_t n = 0;
+
+	p->identity = kept->identity;
+	p->incarnation = kept->incarnation;
+	p->driver = (enum epoch_driver)kept->driver;
+	p->opened.ifindex = kept->ifindex;
+	p->opened.queues = p->queues = MIN(kept->queues, LANES_MAX);
+	p->opened.mode = kept->mode;
+	memcpy(p->opened.interface, kept->interface, sizeof kept->interface - 1);
+	memcpy(p->opened.why_not, kept->why_not, sizeof kept->why_not - 1);
+	for (uint32_t i = 0; i < OPEN_PARTS && n < n_fds; i++)
+		if (kept->parts & 1u << i)
+			p->opened.part[i] = fd[n++];
+	for (; n < n_fds; n++)
+		close(fd[n]);
+}
+
+void port_resume(struct port *p, uint32_t slot, const void *body, size_t bytes, const int *fd, uint32_t n_fds)
+{
+	if (slot == PORT_SLOT_OWN && bytes == sizeof(struct port_kept)) {
+		resume_own(p, body, fd, n_fds);
+	} else if (slot < LANES_MAX && bytes == sizeof(struct grant) && n_fds == 1) {
+		memcpy(&p->opened.grant[slot], body, bytes);
+		p->opened.queue[slot] = fd[0];
+	} else {
+		for (uint32_t i = 0; i < n_fds; i++)
+			close(fd[i]);
+	}
+}
+
+void port_resumed(struct port *p)
+{
+	bool whole = p->identity && p->opened.queues;
+
+	for (uint32_t q = 0; q < p->opened.queues; q++)
+		whole &= p->opened.queue[q] >= 0;
+	if (whole) {
+		p->state = BOARD_PORT_DOWN; /* until the link has been looked at */
+		p->word = GRANT_OPEN;
+		p->untold = true;
+	} else {
+		open_close(&p->opened);
+		p->identity = 0;
+	}
+	p->due = 0;
+}
+
+/* Opening and closing. */
+
+static void give_back(struct port *p, const struct port_host *host)
+{
+	const char *file = host->file(host->context, p);
+
+	if (file)
+		(void)adopt_give_back(
+		        host->nl, file); /* what could not be given back is gone with its interface */
+}
+
+static void close_port(
+        struct port *p, const struct port_host *host, nanos_t now, const char *why, bool vanished)
+{
+	if (!p->identity)
+		return;
+	set_state(p, BOARD_PORT_CLOSED, why);
+	forget_all(p, host);
+	open_close(&p->opened);
+	give_back(p, host);
+	p->identity = 0;
+	memset(&p->link, 0, sizeof p->link);
+	say(p, vanished ? GRANT_GONE : GRANT_CLOSE);
+	p->gone_at = vanished ? 0 : now + PORT_SETTLE;
+}
+
+static int prepare(struct port *p, const struct port_host *host)
+{
+	const struct adopt_wish wish = {
+	        .mtu = p->want.wish.mtu,
+	        .addresses = p->want.adopt,
+	        .no_gro = p->want.wish.driver == EPOCH_DRIVER_AF_PACKET,
+	};
+	const char *file = host->file(host->context, p);
+
+	return file ? adopt_take(host->nl, &p->link, &wish, file, p->reason) : 0;
+}
+
+static int open_now(struct port *p, const struct port_host *host)
+{
+	struct open_wish wish = p->want.wish;
+	int err = p->link.ifindex ? prepare(p, host) : 0;
+
+	if (err)
+		return err;
+	wish.ifindex = p->link.ifindex;
+	wish.rx_queues = p->link.rx_queues;
+	wish.veth = strcmp(p->link.kind, "veth") == 0;
+	wish.pool = host->pool;
+	err = open_port(&p->opened, &wish, p->reason);
+	if (err) {
+		give_back(p, host);
+		return err;
+	}
+	if (wish.driver == EPOCH_DRIVER_AF_PACKET)
+		adopt_no_gro(p->opened.interface);
+	if (!p->link.ifindex) { /* a TAP that was made just now; it goes with its descriptor */
+		(void)netlink_link_mtu(host->nl, p->opened.ifindex, wish.mtu);
+		(void)netlink_link_up(host->nl, p->opened.ifindex, true);
+	}
+	return 0;
+}
+
+static void try_open(struct port *p, const struct port_host *host, nanos_t now)
+{
+	bool tap = p->want.wish.driver == EPOCH_DRIVER_TAP;
+	int err;
+
+	if (!p->link.ifindex && !tap) {
+		snprintf(p->reason, sizeof p->reason, "there is no interface %s", p->want.wish.interface);
+		set_state(p, BOARD_PORT_ABSENT, p->reason);
+		p->due = NANOS_NEVER;
+		return;
+	}
+	p->driver = p->want.wish.driver;
+	err = open_now(p, host);
+	if (err) {
+		set_state(p, err == -EBUSY ? BOARD_PORT_OPENING : BOARD_PORT_DOWN, p->reason);
+		p->due = now + (err == -EBUSY ? PORT_RETRY_NOW : PORT_RETRY);
+		return;
+	}
+	for (uint32_t q = 0; q < p->opened.queues; q++)
+		p->opened.grant[q].mtu = (uint16_t)p->want.wish.mtu;
+	p->identity = p->want.identity;
+	p->queues = p->opened.queues;
+	p->incarnation = MAX(p->incarnation + 1, now);
+	p->gone_at = 0;
+	p->due = 0;
+	p->packet_drops = p->packet_freezes = 0;
+	set_state(p, BOARD_PORT_OPENING, "");
+	keep_all(p, host);
+	say(p, GRANT_OPEN);
+}
+
+/* The link as it is now. */
+static void look(struct port *p, const struct port_host *host, nanos_t now)
+{
+	const char *name = p->identity ? p->opened.interface : p->want.wish.interface;
+	struct netlink_link was = p->link;
+
+	if (netlink_link(host->nl, name, &p->link))
+		memset(&p->link, 0, sizeof p->link);
+	if (!p->identity)
+		return;
+	if (p->link.ifindex != p->opened.ifindex) {
+		close_port(p, host, now, "the interface has vanished", true);
+		p->due = 0;
+		return;
+	}
+	if (!(p->link.flags & IFF_UP))
+		set_state(p, BOARD_PORT_DOWN, "the interface is set down");
+	else if (!p->link.carrier)
+		set_state(p, BOARD_PORT_DOWN, "no carrier");
+	else
+		set_state(p, BOARD_PORT_UP, "");
+	if (was.ifindex && (was.carrier != p->link.carrier || was.mtu != p->link.mtu ||
+	                           memcmp(&was.mac, &p->link.mac, sizeof was.mac) != 0))
+		say(p, GRANT_LINK);
+}
+
+/* The board. */
+
+static void count_xdp(const struct port *p, struct board_port *b)
+{
+	for (uint32_t q = 0; q < p->opened.queues; q++) {
+		struct xdp_statistics s = {0};
+		socklen_t bytes = sizeof s;
+
+		if (getsockopt(p->opened.queue[q], SOL_XDP, XDP_STATISTICS, &s, &bytes))
+			continue;
+		b->rx_dropped += s.rx_dropped;
+		b->rx_ring_full += s.rx_ring_full;
+		b->rx_fill_empty += s.rx_fill_ring_empty_descs;
+		b->rx_errors += s.rx_invalid_descs;
+		b->tx_errors += s.tx_invalid_descs;
+	}
+}
+
+static void count_packet(struct port *p, struct board_port *b)
+{
+	for (uint32_t q = 0; q < p->opened.queues; q++) {
+		struct tpacket_stats_v3 s = {0};
+		socklen_t bytes = sizeof s;
+
+		if (getsockopt(p->opened.queue[q], SOL_PACKET, PACKET_STATISTICS, &s, &bytes))
+			continue;
+		p->packet_drops += s.tp_drops;
+		p->packet_freezes += s.tp_freeze_q_cnt;
+	}
+	b->rx_ring_full += p->packet_drops;
+}
+
+static void count(struct port *p, struct board_port *b)
+{
+	b->rx_dropped = b->rx_ring_full = b->rx_fill_empty = 0;
+	b->rx_errors = p->link.rx_errors;
+	b->tx_errors = p->link.tx_errors;
+	b->tx_dropped = p->link.tx_dropped;
+	b->changes = p->link.changes;
+	if (p->driver == EPOCH_DRIVER_AF_XDP)
+		count_xdp(p, b);
+	else if (p->driver == EPOCH_DRIVER_AF_PACKET)
+		count_packet(p, b);
+}
+
+static void show(struct port *p, const struct port_host *host)
+{
+	struct ethtool_speed speed = p->link.ifindex ? ethtool_speed(p->link.name)
+	                                             : (struct ethtool_speed){0};
+	struct board_port *b = host->board(host->context, p->phys);
+
+	board_port_begin(b);
+	b->state = p->state;
+	memcpy(b->name, p->want.name, sizeof b->name);
+	b->driver = p->want.wish.driver;
+	b->mode = p->identity ? p->opened.mode : 0;
+	b->incarnation = p->identity ? p->incarnation : 0;
+	b->ifindex = p->link.ifindex;
+	b->mtu = p->link.mtu;
+	b->mac = p->link.mac;
+	b->carrier = p->link.carrier;
+	b->duplex = speed.duplex;
+	b->speed_mbps = speed.mbps;
+	b->queues = p->identity ? p->opened.queues : 0;
+	snprintf(b->mode_name, sizeof b->mode_name, "%s", p->identity ? open_mode_name(p->opened.mode) : "");
+	snprintf(b->reason, sizeof b->reason, "%.95s", p->reason);
+	snprintf(b->why_not, sizeof b->why_not, "%s", p->identity ? p->opened.why_not : "");
+	if (p->identity)
+		count(p, b);
+	board_port_end(b);
+}
+
+static void show_nothing(struct port *p, const struct port_host *host)
+{
+	struct board_port *b = host->board(host->context, p->phys);
+
+	if (!b->name[0])
+		return;
+	board_port_begin(b);
+	memset((uint8_t *)b + sizeof b->seq, 0, sizeof *b - sizeof b->seq);
+	board_port_end(b);
+}
+
+/* One step. */
+
+static void follow_mtu(struct port *p, const struct port_host *host)
+{
+	uint32_t mtu = p->want.wish.mtu;
+
+	/* Only what the epoch changed: who sets another MTU by hand keeps it. */
+	if (p->identity && p->link.ifindex && p->opened.grant[0].mtu != mtu) {
+		(void)netlink_link_mtu(host->nl, p->link.ifindex, mtu); /* as it then is, the board shows */
+		for (uint32_t q = 0; q < LANES_MAX; q++)
+			p->opened.grant[q].mtu = (uint16_t)mtu;
+	}
+}
+
+void port_step(struct port *p, const struct port_host *host, nanos_t now)
+{
+	if (p->identity && p->identity != p->want.identity)
+		close_port(p, host, now, p->want.identity ? "opened anew" : "no longer configured", false);
+	if (p->gone_at && now >= p->gone_at) {
+		p->gone_at = 0;
+		say(p, GRANT_GONE);
+	}
+	if (p->identity || p->want.identity)
+		look(p, host, now);
+	if (!p->identity && p->want.identity && !p->gone_at &&
+	        (now >= p->due || p->state == BOARD_PORT_ABSENT)) {
+		try_open(p, host, now);
+		if (p->identity)
+			look(p, host, now);
+	}
+	follow_mtu(p, host);
+	if (p->due <= now)
+		p->due = p->identity || !p->want.identity ? NANOS_NEVER : now + PORT_RETRY;
+	tell(p, host);
+	if (p->want.identity)
+		show(p, host);
+	else
+		show_nothing(p, host);
+}
+
+void port_end(struct port *p, const struct port_host *host)
+{
+	if (!p->identity)
+		return;
+	forget_all(p, host);
+	open_close(&p->opened);
+	give_back(p, host);
+	p->identity = 0;
+	set_state(p, BOARD_PORT_CLOSED, "stopped");
+	show(p, host);
+}
