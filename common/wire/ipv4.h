@@ -174,8 +174,10 @@ static always_inline enum ipv4_flaw ipv4_check_unsummed(
  * length does. total_len of the view is what the header says, and may go past `len`. */
 static inline enum ipv4_flaw ipv4_check_quoted(const void *bytes, uint32_t len, struct ipv4_view *view)
 {
-	enum ipv4_flaw flaw = ipv4_check_unsummed(bytes, len, view);
+	enum ipv4_flaw flaw;
 
+	*view = (struct ipv4_view){0};
+	flaw = ipv4_check_unsummed(bytes, len, view);
 	return flaw == IPV4_TOTAL_TOO_LONG && view->total_len >= view->header_len ? IPV4_OK : flaw;
 }
 

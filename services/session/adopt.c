@@ -26,6 +26,7 @@ static struct session_socket *socket_make(const struct session_call *c, const st
 	*bucket = slot + 1;
 	touch(c, s->state);
 	s->state->sockets++;
+	s->state->slots = MAX(s->state->slots, slot + 1);
 	return sk;
 }
 
@@ -100,7 +101,7 @@ static bool adopt_vanished(const struct session_call *c, uint32_t *changes)
 {
 	struct session *s = c->s;
 
-	for (; s->remove_at < SESSION_SOCKETS_MAX; s->remove_at++) {
+	for (; s->remove_at < s->state->slots; s->remove_at++) {
 		struct session_socket *sk = &s->state->socket[s->remove_at];
 
 		if (sk->state == SOCKET_FREE ||

@@ -50,7 +50,7 @@ static const char *check_hash(struct checking *k, const struct session *s)
 {
 	for (uint32_t b = 0; b < SESSION_BUCKETS; b++)
 		for (uint32_t ref = k->st->bucket[b]; ref; ref = k->st->socket[ref - 1].hash_next) {
-			if (ref > SESSION_SOCKETS_MAX || k->hashed[ref - 1]++)
+			if (ref > k->st->slots || k->hashed[ref - 1]++)
 				return "the hash goes round in a circle";
 			if (socket_bucket(s, &k->st->socket[ref - 1].conf) != b)
 				return "a socket is in the wrong bucket";
@@ -63,7 +63,7 @@ static const char *check_ready(struct checking *k)
 	uint32_t prev = 0;
 
 	for (uint32_t ref = k->st->ready_head; ref; ref = k->st->socket[ref - 1].ready_next) {
-		if (ref > SESSION_SOCKETS_MAX || k->listed[ref - 1]++)
+		if (ref > k->st->slots || k->listed[ref - 1]++)
 			return "the ready list goes round in a circle";
 		if (k->st->socket[ref - 1].ready_prev != prev)
 			return "the ready list does not lead back";
@@ -77,7 +77,7 @@ static const char *check_all(struct checking *k, const struct session *s)
 	const char *wrong = check_hash(k, s);
 
 	wrong = wrong ? wrong : check_ready(k);
-	for (uint32_t slot = 0; !wrong && slot < SESSION_SOCKETS_MAX; slot++)
+	for (uint32_t slot = 0; !wrong && slot < k->st->slots; slot++)
 		wrong = check_socket(k, slot);
 	if (!wrong && (k->sockets != k->st->sockets || k->buffers != k->st->buffers))
 		wrong = "the header's sums are not those of the sockets";

@@ -33,7 +33,7 @@ static void session_detach(void *worker)
 /* Every buffer that waits in a queue, as the state has it. */
 static void find_queued(struct session *s)
 {
-	for (uint32_t slot = 0; slot < SESSION_SOCKETS_MAX; slot++)
+	for (uint32_t slot = 0; slot < s->state->slots; slot++)
 		for (uint32_t at = s->state->socket[slot].head; at; at = link_next(s->state->link[at - 1]))
 			s->queued[(at - 1) / 64] |= UINT64_C(1) << (at - 1) % 64;
 }
@@ -88,7 +88,7 @@ static uint32_t session_held(const void *worker, struct pkt_index *index, uint32
 	uint32_t n = 0;
 
 	*packets = 0;
-	for (uint32_t slot = 0; slot < SESSION_SOCKETS_MAX; slot++)
+	for (uint32_t slot = 0; slot < s->state->slots; slot++)
 		for (uint32_t at = s->state->socket[slot].head; at && n < s->env.params->buffers;
 		        at = link_next(s->state->link[at - 1]))
 			index[n++] = (struct pkt_index){at - 1};

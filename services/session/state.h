@@ -72,7 +72,8 @@ struct session_state {
 	uint32_t ready_tail;
 	uint32_t ident;  /* of the next IPv4 packet */
 	uint32_t stride; /* of the pool */
-	uint32_t unused[6];
+	uint32_t slots;  /* so many have ever been used: those behind them are free */
+	uint32_t unused[5];
 	struct session_socket socket[SESSION_SOCKETS_MAX];
 	uint32_t bucket[SESSION_BUCKETS];
 	uint32_t link[]; /* pool_buffers of them */

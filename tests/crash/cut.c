@@ -1,5 +1,6 @@
 #include "tests/crash/cut.h"
 
+#include "tests/crash/announce.h"
 #include "tests/crash/hooks.h"
 
 #include <inttypes.h>
@@ -305,6 +306,23 @@ void cut_explore_starts(struct cut *cut, nanos_t until, uint32_t stride)
 	}
 }
 
+static bool to_be_explored(const struct cut *cut, uint64_t max_steps)
+{
+	return cut->steps < max_steps && cut->now >= cut->from && (!cut->to || cut->now < cut->to);
+}
+
+/* A step that nobody cuts: it announces whatever it changes. */
+static bool watched_step(struct cut *cut, uint32_t id)
+{
+	bool did;
+
+	if (!cut->unwatched)
+		announce_begin(cut->worker[id]);
+	did = worker_step(cut->worker[id], cut->now);
+	announce_end();
+	return did;
+}
+
 /* One step of each worker, each explored first. */
 static bool explore_round(
         struct cut *cut, nanos_t until, uint32_t stride, uint32_t nested, uint64_t max_steps)
@@ -312,9 +330,9 @@ static bool explore_round(
 	bool did = false;
 
 	for (uint32_t id = 0; id < cut->appliance.plan.n_workers; id++) {
-		if (cut->steps < max_steps)
+		if (to_be_explored(cut, max_steps))
 			explore_step(cut, id, until, stride, nested);
-		did |= worker_step(cut->worker[id], cut->now);
+		did |= watched_step(cut, id);
 		cut->steps++;
 	}
 	return did;

@@ -20,6 +20,10 @@ struct cut {
 	 * be NULL. */
 	void (*apart)(struct cut *cut);
 
+	/* Only what happens from here on, and before `to` (0: to the end), is explored. */
+	nanos_t from, to;
+	bool unwatched; /* nobody looks whether changes are announced (announce.h) */
+
 	/* What was explored. */
 	uint64_t steps, cuts, recovery_cuts, start_cuts, lost;
 	uint64_t crashes; /* of a cut: whether it was in a burst, and must be counted */

@@ -18,6 +18,7 @@ static uint64_t left;
 static uint64_t seen;
 
 jmp_buf hooks_env;
+hooks_observer *hooks_observe;
 
 void hooks_watch(const void *base, size_t bytes)
 {
@@ -54,8 +55,10 @@ static bool watched(const void *p)
 	return false;
 }
 
-static inline void before_write(const void *p)
+static inline void before_write(const void *p, size_t bytes)
 {
+	if (__builtin_expect(hooks_observe != NULL, 0))
+		hooks_observe(p, bytes);
 	if (__builtin_expect(!armed, 1) || !watched(p))
 		return;
 	if (seen++ != left)
@@ -67,11 +70,11 @@ static inline void before_write(const void *p)
 }
 
 /* What the compiler calls. */
-#define WRITE_HOOK(name)                                                                                     \
+#define WRITE_HOOK(name, bytes)                                                                              \
 	void name(void *p);                                                                                  \
 	void name(void *p)                                                                                   \
 	{                                                                                                    \
-		before_write(p);                                                                             \
+		before_write(p, bytes);                                                                      \
 	}
 #define READ_HOOK(name)                                                                                      \
 	void name(void *p);                                                                                  \
@@ -80,15 +83,15 @@ static inline void before_write(const void *p)
 		(void)p;                                                                                     \
 	}
 
-WRITE_HOOK(__tsan_write1)
-WRITE_HOOK(__tsan_write2)
-WRITE_HOOK(__tsan_write4)
-WRITE_HOOK(__tsan_write8)
-WRITE_HOOK(__tsan_write16)
-WRITE_HOOK(__tsan_unaligned_write2)
-WRITE_HOOK(__tsan_unaligned_write4)
-WRITE_HOOK(__tsan_unaligned_write8)
-WRITE_HOOK(__tsan_unaligned_write16)
+WRITE_HOOK(__tsan_write1, 1)
+WRITE_HOOK(__tsan_write2, 2)
+WRITE_HOOK(__tsan_write4, 4)
+WRITE_HOOK(__tsan_write8, 8)
+WRITE_HOOK(__tsan_write16, 16)
+WRITE_HOOK(__tsan_unaligned_write2, 2)
+WRITE_HOOK(__tsan_unaligned_write4, 4)
+WRITE_HOOK(__tsan_unaligned_write8, 8)
+WRITE_HOOK(__tsan_unaligned_write16, 16)
 READ_HOOK(__tsan_read1)
 READ_HOOK(__tsan_read2)
 READ_HOOK(__tsan_read4)
@@ -118,7 +121,7 @@ void __tsan_init(void)
 void __tsan_write_range(void *p, size_t n)
 {
 	for (size_t i = 0; i < n; i += CHUNK)
-		before_write((char *)p + i);
+		before_write((char *)p + i, n - i < CHUNK ? n - i : CHUNK);
 }
 
 void __tsan_read_range(void *p, size_t n)
@@ -155,44 +158,44 @@ void __tsan_atomic_signal_fence(int order)
 	void __tsan_atomic##bits##_store(volatile type *p, type v, int order)                                \
 	{                                                                                                    \
 		(void)order;                                                                                 \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		__atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                                    \
 	}                                                                                                    \
 	type __tsan_atomic##bits##_exchange(volatile type *p, type v, int order)                             \
 	{                                                                                                    \
 		(void)order;                                                                                 \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);                                          \
 	}                                                                                                    \
 	type __tsan_atomic##bits##_fetch_add(volatile type *p, type v, int order)                            \
 	{                                                                                                    \
 		(void)order;                                                                                 \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);                                           \
 	}                                                                                                    \
 	type __tsan_atomic##bits##_fetch_sub(volatile type *p, type v, int order)                            \
 	{                                                                                                    \
 		(void)order;                                                                                 \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);                                           \
 	}                                                                                                    \
 	type __tsan_atomic##bits##_fetch_or(volatile type *p, type v, int order)                             \
 	{                                                                                                    \
 		(void)order;                                                                                 \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);                                            \
 	}                                                                                                    \
 	type __tsan_atomic##bits##_fetch_and(volatile type *p, type v, int order)                            \
 	{                                                                                                    \
 		(void)order;                                                                                 \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST);                                           \
 	}                                                                                                    \
 	int __tsan_atomic##bits##_compare_exchange_strong(                                                   \
 	        volatile type *p, type *expected, type v, int order, int fail)                               \
 	{                                                                                                    \
 		(void)order, (void)fail;                                                                     \
-		before_write((const void *)(uintptr_t)p);                                                    \
+		before_write((const void *)(uintptr_t)p, sizeof *p);                                         \
 		return __atomic_compare_exchange_n(p, expected, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);   \
 	}
 
@@ -209,12 +212,12 @@ static void copy_plain(void *to, const void *from, size_t n)
 
 static void copy_up(unsigned char *to, const unsigned char *from, size_t n)
 {
-	if (!armed || !watched(to)) {
+	if (!hooks_observe && (!armed || !watched(to))) {
 		copy_plain(to, from, n);
 		return;
 	}
 	for (size_t i = 0; i < n; i += CHUNK) {
-		before_write(to + i);
+		before_write(to + i, n - i < CHUNK ? n - i : CHUNK);
 		copy_plain(to + i, from + i, n - i < CHUNK ? n - i : CHUNK);
 	}
 }
@@ -236,7 +239,7 @@ void *memmove(void *to, const void *from, size_t n)
 	}
 	for (size_t i = n; i-- > 0;) {
 		if (i % CHUNK == CHUNK - 1 || i == n - 1)
-			before_write(t + i);
+			before_write(t + i - i % CHUNK, i % CHUNK + 1);
 		((volatile unsigned char *)t)[i] = f[i];
 	}
 	return to;
@@ -248,7 +251,7 @@ void *memset(void *to, int c, size_t n)
 		size_t m = n - i < CHUNK ? n - i : CHUNK;
 		void *at = (unsigned char *)to + i;
 
-		before_write(at);
+		before_write(at, m);
 		__asm__ volatile("rep stosb" : "+D"(at), "+c"(m) : "a"(c) : "memory");
 	}
 	return to;

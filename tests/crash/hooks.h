@@ -29,4 +29,8 @@ void hooks_arm(uint64_t k, bool kill);
 /* Counts no more; returns the writes since hooks_arm. */
 uint64_t hooks_disarm(void);
 
+/* Called before every write of instrumented code to any memory, armed or not; NULL: nobody is. */
+typedef void hooks_observer(const void *p, size_t bytes);
+extern hooks_observer *hooks_observe;
+
 #endif

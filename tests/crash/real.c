@@ -122,7 +122,8 @@ static void copy_apart(const char *path)
 	ssize_t n = from < 0 ? 0 : read(from, bytes, sizeof bytes);
 
 	snprintf(to, sizeof to, "apart/%s", path);
-	copy = open(to, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	unlink(to); /* what is cut to nothing and written anew goes to the disk at once */
+	copy = open(to, O_RDWR | O_CREAT | O_EXCL, 0600);
 	if (n < 0 || n == sizeof bytes || copy < 0 || write(copy, bytes, (size_t)n) != n)
 		give_up(to, -errno);
 	if (fd >= 0 && dup2(copy, fd) < 0)

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""real_traffic.py FOLDER [ROUNDS]: writes wan.pcap and lan.pcap, traffic that takes every kind of burst.
+"""real_traffic.py FOLDER [ROUNDS | KIND]: writes wan.pcap and lan.pcap, traffic that takes every kind of burst.
 
-Each frame bears a number of its own, so that one which leaves twice shows."""
+A KIND is a few packets that take one kind, 10 seconds behind the first frame; `--kinds` prints a line for each: its
+name, and from which second to which it happens.  Each frame bears a number of its own, so that one which leaves
+twice shows."""
 import sys
 
 from scapy.all import (ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6,
@@ -83,18 +85,101 @@ def answers():
         send("lan", ARP(op=2, hwsrc=LANHOST, psrc=address, hwdst=LAN, pdst="198.51.100.1"))
 
 
-def main():
+def kind_start():
+    """Addresses are probed and announced, groups reported, the epoch adopted."""
+
+
+def kind_rx():
+    send("lan", IP(src="198.51.100.10", dst="1.2.3.4", id=ident()) / UDP(sport=1, dport=2) / data())
+    send("wan", udp("198.51.100.10", 6666))
+    send("wan", udp("203.0.113.1"))
+
+
+def kind_tx():
+    send("wan", udp("192.0.2.1", 7))
+    send("wan", IPv6(src="2001:db8:1::fe", dst="2001:db8:1::1") / UDP(sport=4000, dport=7) / data())
+
+
+def kind_generated():
+    send("wan", udp("10.1.1.1", ttl=1))
+    send("wan", udp("192.0.2.1", 12))
+    send("wan", IPv6(src="2001:db8:1::2", dst="2001:db8:1::1") / ICMPv6EchoRequest(data=bytes(data())))
+
+
+def kind_held():
+    send("wan", udp("192.0.2.1", 11))
+    send("wan", udp("192.0.2.1", 9))
+
+
+def kind_reassembly():
+    fragments()
+
+
+def kind_fragmented():
+    send("lan", ARP(op=2, hwsrc=LANHOST, psrc="198.51.100.10", hwdst=LAN, pdst="198.51.100.1"))
+    send("wan", udp("198.51.100.10", length=1400))
+
+
+def kind_queue():
     global clock
-    folder, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    for n in range(rounds):
+    for address in ("198.51.100.10", "198.51.100.10", "198.51.100.11"):
+        send("wan", udp(address))
+    clock += 0.3
+    answers()
+
+
+def kind_unanswered():
+    """Who is asked three times and does not answer is given up."""
+    send("wan", udp("198.51.100.77"))
+    send("wan", udp("198.51.100.77"))
+
+
+def kind_neighbors():
+    neighbors()
+    answers()
+
+
+def kind_expiry():
+    """The rest of a datagram never comes, half a minute long."""
+    send("wan", fragment(udp("192.0.2.1", 9, 2000), 1000)[0])
+
+
+WHEN = {"start": (0, 9), "unanswered": (9, 16), "expiry": (11, 45)}
+
+
+def rounds(n):
+    global clock
+    for k in range(n):
         neighbors()
         to_the_stack()
-        forwarded(n)
+        forwarded(k)
         fragments()
         clock += 0.3
-        if n % 4 == 0:
+        if k % 4 == 0:
             answers()
         clock += 0.9
+
+
+def one_kind(name):
+    """Each capture counts its time from its first frame."""
+    global clock
+    neighbors()
+    send("lan", ARP(op=1, hwsrc=LANHOST, psrc="198.51.100.9", pdst="198.51.100.1"),
+         Ether(src=LANHOST, dst="ff:ff:ff:ff:ff:ff"))
+    clock += 10
+    globals()["kind_" + name]()
+
+
+def main():
+    folder, what = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "1"
+    if folder == "--kinds":
+        for name in sorted(name[5:] for name in globals() if name.startswith("kind_")):
+            print(name, *WHEN.get(name, (9, 12)))
+        return
+    if what.isdigit():
+        rounds(int(what))
+    else:
+        one_kind(what)
     for port, list_of in frames.items():
         wrpcap(f"{folder}/{port}.pcap", list_of)
 

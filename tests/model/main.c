@@ -39,7 +39,7 @@ uint32_t n_buffers = 2, burst_max = 2;
 static bool find_variant(const char *name)
 {
 	for (uint32_t v = 0; v < VARIANTS; v++) {
-		if (strcmp(variant_name[v], name))
+		if (strcmp(variant_name[v], name) != 0)
 			continue;
 		variant = (enum variant)v;
 		return true;
@@ -62,9 +62,9 @@ int main(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "b:n:m:")) != -1) {
 		switch (option) {
-		case 'b': n_buffers = (uint32_t)atoi(optarg); break;
-		case 'n': burst_max = (uint32_t)atoi(optarg); break;
-		case 'm': millions = (uint64_t)atoi(optarg); break;
+		case 'b': n_buffers = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'n': burst_max = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'm': millions = strtoull(optarg, NULL, 10); break;
 		default: return 2;
 		}
 	}

@@ -268,7 +268,7 @@ static bool lost(const struct wake *w)
 bool wake_knows(const char *name)
 {
 	for (uint32_t f = 0; f < FAULTS; f++) {
-		if (strcmp(name, name_of[f]))
+		if (strcmp(name, name_of[f]) != 0)
 			continue;
 		fault = (enum fault)f;
 		return true;

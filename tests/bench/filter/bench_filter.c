@@ -109,7 +109,7 @@ static void bench(const struct bench_case *c)
 /* Rules of UDP ports and prefixes that none of the packets matches, so that each is asked about. */
 static struct bed_rules make_rules(uint32_t n)
 {
-	struct classify_rule *rules = calloc(n, sizeof *rules);
+	struct classify_rule *rules = calloc(n + 1, sizeof *rules); /* n may be 0 */
 	uint64_t random = 3;
 
 	for (uint32_t i = 0; i < n; i++)

@@ -183,19 +183,25 @@ static void build_frame(uint8_t *frame, const struct tuple *t, uint32_t len)
 		ip[32] = 5 << 4;
 }
 
+static void write_bytes(FILE *f, const void *bytes, size_t len)
+{
+	if (fwrite(bytes, len, 1, f) != 1)
+		exit(2);
+}
+
 static void write_capture(const char *path, const struct traffic *t, const struct tuple *tuple)
 {
 	static const uint32_t head[6] = {0xa1b23c4d, 0x00040002, 0, 0, 65535, 1};
 	uint8_t frame[1518];
 	FILE *f = create(path);
 
-	fwrite(head, sizeof head, 1, f);
+	write_bytes(f, head, sizeof head);
 	for (uint32_t i = 0; i < t->frames; i++) {
 		uint32_t len = frame_len(t, i), record[4] = {1, i, len, len};
 
 		build_frame(frame, &tuple[i], len);
-		fwrite(record, sizeof record, 1, f);
-		fwrite(frame, len, 1, f);
+		write_bytes(f, record, sizeof record);
+		write_bytes(f, frame, len);
 	}
 	finish(f);
 }

@@ -125,7 +125,7 @@ Test(ring, loses_no_word_and_no_wake_up_between_threads, .timeout = 60)
 	pthread_t thread;
 
 	cr_assert_eq(bell_open(&bell), 0);
-	pthread_create(&thread, NULL, produce, NULL);
+	cr_assert_eq(pthread_create(&thread, NULL, produce, NULL), 0);
 	for (uint64_t w = 0; w < MANY;) {
 		uint32_t n = ring_used(&cons, at);
 

@@ -1,5 +1,6 @@
 #include "tests/unit/router/world.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -123,11 +124,8 @@ Test(router_explain, tells_the_way_of_a_packet_by_ipv6)
 static struct ip6_addr address6(const char *text6)
 {
 	struct ip6_addr a = {};
-	unsigned v[8] = {};
 
-	sscanf(text6, "%x:%x:%x:%x:%x:%x:%x:%x", v, v + 1, v + 2, v + 3, v + 4, v + 5, v + 6, v + 7);
-	for (uint32_t i = 0; i < 8; i++)
-		wire_store_u16(a.b + 2 * i, (uint16_t)v[i]);
+	cr_assert_eq(inet_pton(AF_INET6, text6, a.b), 1, "%s", text6);
 	return a;
 }
 

@@ -467,7 +467,7 @@ Test(router_icmp6, answers_echo)
 	is_echo_reply6(&w, IP6(0, 1), body, 10);
 	world_end(&w);
 	/* Behind destination options, which the answer leaves out. */
-	memcpy(icmp, "\x3a\0\1\4\0\0\0\0", 8);
+	memcpy(icmp, (const uint8_t[8]){IP_PROTO_ICMP6, 0, 1, 4}, 8);
 	f = icmp6_frame(icmp + 8, IP6(0, 1), ICMP6_TYPE_ECHO, 0xabcd0001, body, 20);
 	f.payload = icmp;
 	f.payload_len += 8;

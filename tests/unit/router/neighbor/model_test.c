@@ -115,8 +115,7 @@ static void model_na(struct world *w, struct naive *h, uint32_t m, bool solicite
  * lasts is random, so there the real one leads within its bounds. */
 static void model_time(struct world *w, struct naive *h, uint8_t real)
 {
-	for (bool again = true; again;) {
-		again = false;
+	for (;;) {
 		if (h->state == NUD_REACHABLE) {
 			nanos_t age = w->now - h->confirmed;
 
@@ -129,7 +128,6 @@ static void model_time(struct world *w, struct naive *h, uint8_t real)
 		}
 		if (h->state == NUD_NONE || h->due > w->now)
 			return;
-		again = true;
 		if (h->state == NUD_DELAY && h->confirmed && h->due - h->confirmed <= 5 * SEC) {
 			enter(w, h, NUD_REACHABLE);
 		} else if (h->state == NUD_DELAY) {
