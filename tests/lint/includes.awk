@@ -23,6 +23,7 @@ function library_of(target)
 	if (target ~ /^openssl\//) return "OpenSSL"
 	if (target ~ /^yaml\.h/) return "YAML"
 	if (target ~ /^(protobuf-c\/|google\/protobuf)/ || target ~ /\.pb-c\.h$/) return "protobuf-c"
+	if (target ~ /^common\/rpc\//) return "RPC"
 	if (target ~ /^criterion\//) return "Criterion"
 	if (target ~ /^(pcap\.h|pcap\/|rte_|xdp\/|bpf\/)/) return "a packet library"
 	return ""
@@ -38,7 +39,7 @@ function may_use(unit, library)
 		return unit == "common/config"
 	if (library == "protobuf-c" && unit == "proto")
 		return 1
-	return unit ~ /^(services\/(control|cli|replay)|common\/(config|rpc))$/
+	return unit ~ /^(services\/(control|cli)|common\/rpc)$/
 }
 
 function check_ours(unit, target,    other, name)

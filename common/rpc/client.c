@@ -1,0 +1,288 @@
+#include "common/rpc/rpc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define GRACE_MS   500u  /* the server's own word about the deadline comes first */
+#define SILENCE_MS 5000u /* after which a stream's server counts as gone; it speaks every second */
+
+struct rpc_client {
+	void *zmq, *socket, *monitor;
+	uint64_t id;                              /* of the latest call */
+	const ProtobufCMessageDescriptor *output; /* of the stream */
+	uint64_t heard_ms;
+	bool streaming;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+__attribute__((format(printf, 3, 4))) static enum rpc_status fail(
+        struct rpc_error *error, enum rpc_status status, const char *format, ...)
+{
+	va_list ap;
+
+	*error = (struct rpc_error){.status = status};
+	va_start(ap, format);
+	vsnprintf(error->message, sizeof error->message, format, ap);
+	va_end(ap);
+	return status;
+}
+
+void rpc_error_free(struct rpc_error *error)
+{
+	rpc_free(error->body);
+	error->body = NULL;
+}
+
+/* ZeroMQ connects when it likes and says nothing where it cannot: whether anybody listens is asked first. */
+static int probe(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	size_t len = strlen(path);
+	int fd, err = 0;
+
+	if (len >= sizeof addr.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path, path, len);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&addr, sizeof addr))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_sockets(struct rpc_client *c, const char *endpoint)
+{
+	static const char watch[] = "inproc://watch";
+	int linger = 200;
+	int64_t most = RPC_REPLY_MAX;
+
+	c->zmq = zmq_ctx_new();
+	c->socket = c->zmq ? zmq_socket(c->zmq, ZMQ_DEALER) : NULL;
+	c->monitor = c->socket ? zmq_socket(c->zmq, ZMQ_PAIR) : NULL;
+	if (!c->monitor || zmq_setsockopt(c->socket, ZMQ_LINGER, &linger, sizeof linger) ||
+	        zmq_setsockopt(c->socket, ZMQ_MAXMSGSIZE, &most, sizeof most) ||
+	        zmq_socket_monitor(c->socket, watch, ZMQ_EVENT_DISCONNECTED) ||
+	        zmq_connect(c->monitor, watch) || zmq_connect(c->socket, endpoint))
+		return -errno;
+	return 0;
+}
+
+int rpc_client_open(struct rpc_client **out, const char *endpoint)
+{
+	static const char ipc[] = "ipc://";
+	struct rpc_client *c;
+	int err;
+
+	*out = NULL;
+	if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0)
+		return -EPROTONOSUPPORT;
+	err = probe(endpoint + sizeof ipc - 1);
+	if (err)
+		return err;
+	c = calloc(1, sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	err = open_sockets(c, endpoint);
+	if (err) {
+		rpc_client_close(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+void rpc_client_close(struct rpc_client *c)
+{
+	if (!c)
+		return;
+	if (c->streaming)
+		rpc_client_cancel(c);
+	if (c->socket) {
+		zmq_socket_monitor(c->socket, NULL, 0);
+		zmq_close(c->socket);
+	}
+	if (c->monitor)
+		zmq_close(c->monitor);
+	if (c->zmq)
+		zmq_ctx_term(c->zmq);
+	free(c);
+}
+
+static int send_request(struct rpc_client *c, const struct rpc_request *r)
+{
+	uint8_t *bytes;
+	size_t len;
+	int err = rpc_request_encode(r, &bytes, &len);
+
+	if (err)
+		return err;
+	if (len > RPC_ADMIN_MAX)
+		err = -EMSGSIZE;
+	else if (zmq_send(c->socket, bytes, len, ZMQ_DONTWAIT) < 0)
+		err = -errno;
+	free(bytes);
+	return err;
+}
+
+static enum rpc_status ask(struct rpc_client *c, const ProtobufCServiceDescriptor *service,
+        const char *method, const ProtobufCMessage *message, uint32_t deadline_ms, struct rpc_error *error)
+{
+	const ProtobufCMethodDescriptor *d = protobuf_c_service_descriptor_get_method_by_name(
+	        service, method);
+	struct rpc_request r = {.id = ++c->id, .deadline_ms = deadline_ms};
+	int err;
+
+	assert(d && d->input == message->descriptor);
+	c->output = d->output;
+	c->heard_ms = now_ms();
+	snprintf(r.method, sizeof r.method, "%s/%s", service->name, method);
+	r.body = rpc_pack(message, &r.body_len);
+	err = r.body ? send_request(c, &r) : -ENOMEM;
+	rpc_request_free(&r);
+	if (err == -EMSGSIZE)
+		return fail(error, RPC_RESOURCE_EXHAUSTED, "%s: the request is larger than %u bytes",
+		        r.method, RPC_ADMIN_MAX);
+	return err ? fail(error, RPC_UNAVAILABLE, "%s: %s", r.method, zmq_strerror(-err)) : RPC_OK;
+}
+
+/* Waits for something to read.  1: a message; 0: nothing in that time, or a signal; -1: the connection broke.
+ */
+static int wait_message(struct rpc_client *c, uint64_t timeout_ms)
+{
+	zmq_pollitem_t items[2] = {
+	        {.socket = c->socket, .events = ZMQ_POLLIN}, {.socket = c->monitor, .events = ZMQ_POLLIN}};
+
+	if (zmq_poll(items, 2, (long)MIN(timeout_ms, (uint64_t)3600000)) <= 0)
+		return 0;
+	return items[0].revents & ZMQ_POLLIN ? 1 : -1;
+}
+
+/* The next response to the latest call; false: what came was none. */
+static bool take_response(struct rpc_client *c, struct rpc_response *r)
+{
+	zmq_msg_t msg;
+	bool good;
+
+	zmq_msg_init(&msg);
+	good = zmq_msg_recv(&msg, c->socket, ZMQ_DONTWAIT) >= 0 &&
+	       rpc_response_decode(r, zmq_msg_data(&msg), zmq_msg_size(&msg)) == 0;
+	zmq_msg_close(&msg);
+	if (good && r->id == c->id)
+		return true;
+	if (good)
+		rpc_response_free(r);
+	return false;
+}
+
+/* A response's end: a message, or what went wrong. */
+static enum rpc_status judge(
+        struct rpc_client *c, struct rpc_response *r, ProtobufCMessage **out, struct rpc_error *error)
+{
+	ProtobufCMessage *body = r->body_len || r->status == RPC_OK
+	                                 ? rpc_unpack(c->output, r->body, r->body_len)
+	                                 : NULL;
+
+	if (r->status == RPC_OK && !body)
+		return fail(error, RPC_INTERNAL,
+		        "the answer cannot be read: are command and control of one "
+		        "version?");
+	if (r->status == RPC_OK) {
+		*out = body;
+		return RPC_OK;
+	}
+	fail(error, r->status, "%s", r->message);
+	error->body = body;
+	return r->status;
+}
+
+enum rpc_status rpc_client_call(struct rpc_client *client, const ProtobufCServiceDescriptor *service,
+        const char *method, const ProtobufCMessage *request, uint32_t deadline_ms, ProtobufCMessage **reply,
+        struct rpc_error *error)
+{
+	uint64_t end = now_ms() + deadline_ms + GRACE_MS;
+	enum rpc_status status = ask(client, service, method, request, deadline_ms, error);
+	struct rpc_response r;
+
+	*reply = NULL;
+	if (status != RPC_OK)
+		return status;
+	for (uint64_t now = now_ms(); now < end; now = now_ms()) {
+		int got = wait_message(client, end - now);
+
+		if (got < 0)
+			return fail(error, RPC_UNAVAILABLE,
+			        "the connection broke before the answer came: control was restarted, or "
+			        "refused the message; try again");
+		if (got == 0 || !take_response(client, &r))
+			continue;
+		status = judge(client, &r, reply, error);
+		rpc_response_free(&r);
+		return status;
+	}
+	return fail(error, RPC_DEADLINE_EXCEEDED, "no answer within %u ms", deadline_ms);
+}
+
+enum rpc_status rpc_client_start(struct rpc_client *client, const ProtobufCServiceDescriptor *service,
+        const char *method, const ProtobufCMessage *request, uint32_t deadline_ms, struct rpc_error *error)
+{
+	enum rpc_status status;
+
+	assert(!client->streaming);
+	status = ask(client, service, method, request, deadline_ms, error);
+	client->streaming = status == RPC_OK;
+	return status;
+}
+
+enum rpc_status rpc_client_next(
+        struct rpc_client *client, uint32_t timeout_ms, ProtobufCMessage **piece, struct rpc_error *error)
+{
+	uint64_t end = now_ms() + timeout_ms;
+	struct rpc_response r;
+	enum rpc_status status;
+
+	*piece = NULL;
+	for (;;) {
+		uint64_t now = now_ms();
+		int got = wait_message(client, end > now ? end - now : 0);
+
+		if (got < 0 || now_ms() - client->heard_ms > SILENCE_MS) {
+			client->streaming = false;
+			return fail(error, RPC_UNAVAILABLE, "control is gone, or was restarted; try again");
+		}
+		if (got == 0)
+			return RPC_QUIET;
+		if (!take_response(client, &r))
+			continue;
+		client->heard_ms = now_ms();
+		if (r.more && !r.body_len) /* it lives, no more */
+			continue;
+		client->streaming = r.more;
+		status = r.status == RPC_OK && !r.more ? RPC_OK : judge(client, &r, piece, error);
+		rpc_response_free(&r);
+		return client->streaming && status == RPC_OK ? RPC_MORE : status;
+	}
+}
+
+void rpc_client_cancel(struct rpc_client *client)
+{
+	struct rpc_request r = {.id = client->id, .cancel = true};
+
+	client->streaming = false;
+	/* Where it cannot be sent the server notices by itself. */
+	(void)send_request(client, &r);
+}
