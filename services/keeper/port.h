@@ -22,9 +22,10 @@
 #include "services/keeper/open.h"
 
 #define PORT_RETRY     NANOS_PER_SEC
-#define PORT_RETRY_NOW (20 * NANOS_PER_MS)  /* the old sockets are still being closed */
-#define PORT_SETTLE    (100 * NANOS_PER_MS) /* after the last program is detached nothing is written any more \
-	                                     */
+#define PORT_RETRY_NOW (20 * NANOS_PER_MS) /* the old sockets are still being closed */
+#define PORT_SETTLE                                                                                          \
+	(100 * NANOS_PER_MS) /* after the last program is detached nothing is written any more               \
+	                      */
 
 /* What an epoch wants of a port. */
 struct port_want {
