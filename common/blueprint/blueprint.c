@@ -77,6 +77,7 @@ static bool worker_sound(const struct blueprint *b, uint32_t id)
 	return inside(w->journal_off, sizeof(struct journal_shared), shared) &&
 	       inside(w->status_off, sizeof(struct worker_status), shared) &&
 	       inside(w->trace_off, sizeof(struct trace_ring), shared) &&
+	       inside(w->tap_off, sizeof(struct tap_ring), shared) &&
 	       inside(w->state_off, w->state_bytes, state) &&
 	       inside(w->stats_off, sizeof(struct stat_block), state) &&
 	       inside(w->undo_off, journal_undo_bytes(w->undo_lines), state) &&

@@ -75,6 +75,7 @@ enum pkt_csum {
 #define PKT_F_TAGGED2     0x0040u /* vlan_inner too */
 #define PKT_F_REPLY                                                                                          \
 	0x0080u /* answers a packet: leaves by the port in `out` without a route lookup (ARP, ND) */
+#define PKT_F_SHOWN 0x0100u /* a tap has seen it leave; its driver has it still */
 
 /* What is known of a packet: the hot line of a buffer's metadata, and a burst's private copy of it.  Offsets
  * are in bytes; layer offsets count from the frame's first byte and are 0 where not known.  Host byte order.

@@ -41,7 +41,7 @@ static void region_sizes(struct appliance *a, uint64_t epoch_bytes, uint64_t fib
 	a->bytes[REGION_EPOCH0] = a->bytes[REGION_EPOCH1] = ALIGN_UP(epoch_bytes, UINT64_C(4096));
 	a->bytes[REGION_FIB0] = a->bytes[REGION_FIB1] = ALIGN_UP(fib_bytes, UINT64_C(4096));
 	a->bytes[REGION_BOARD] = ALIGN_UP(sizeof(struct board), UINT64_C(4096));
-	a->bytes[REGION_TAP] = REGION_TAP_BYTES;
+	a->bytes[REGION_TAP] = ALIGN_UP(sizeof(struct tap_control), UINT64_C(4096));
 	for (uint32_t s = 0; s < STAGE_COUNT; s++) {
 		a->bytes[REGION_PUBLIC + s] = a->plan.public_bytes[s];
 		a->bytes[REGION_STATE + s] = a->plan.state_bytes[s];

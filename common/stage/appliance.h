@@ -19,6 +19,7 @@
 
 #include "common/ring/bell.h"
 #include "common/stage/plan.h"
+#include "common/tap/tap.h"
 
 enum region {
 	REGION_POOL,
@@ -40,8 +41,6 @@ enum region {
 #define APPLIANCE_CONTROL (1u << 31)
 #define APPLIANCE_KEEPER  (1u << 30)
 #define APPLIANCE_OPENER  (1u << 29)
-
-#define REGION_TAP_BYTES UINT64_C(65536)
 
 struct appliance {
 	struct plan plan;
@@ -106,6 +105,17 @@ static inline struct worker_status *appliance_status(const struct appliance *a, 
 static inline struct trace_ring *appliance_trace(const struct appliance *a, uint32_t worker)
 {
 	return appliance_public(a, worker, a->plan.worker[worker].trace_off);
+}
+
+static inline struct tap_ring *appliance_tap_ring(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].tap_off);
+}
+
+/* What is captured; NULL where the process does not map it. */
+static inline struct tap_control *appliance_taps(const struct appliance *a)
+{
+	return a->map[REGION_TAP];
 }
 
 static inline struct control_block *appliance_control(const struct appliance *a)

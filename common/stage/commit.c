@@ -82,6 +82,8 @@ void commit_burst(struct worker *w, struct worker_in *in, uint32_t taken, nanos_
 	w->touched = 0;
 	if (unlikely(w->log.n))
 		publish_trace(w);
+	if (unlikely(w->taps.counted))
+		tap_publish(&w->taps);
 	if (!w->fused)
 		commit_wake(w, now, false);
 }

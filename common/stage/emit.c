@@ -94,12 +94,16 @@ static void emit_packet(struct worker *w, uint32_t i, uint32_t n, struct tally *
 
 	if (unlikely(b->pkt[i].trace))
 		trace_verdict(w, &b->pkt[i], &v);
+	if (unlikely(w->taps.points))
+		taps_verdict(w, i, n);
 	switch ((enum verdict_kind)v.kind) {
 	case VERDICT_PASS:
 		out = w->out_of[v.out.v];
 		assert(out != NO_RING);
 		if (unlikely(!pass_has_room(w, out, n))) {
 			record_drop(&w->journal, DROP_RING_FULL, 1);
+			if (unlikely(w->taps.points))
+				taps_dropped(w, i, n, DROP_RING_FULL);
 			break;
 		}
 		for (uint32_t k = 0; k < n; k++)
@@ -175,12 +179,17 @@ static void emit_outbox_packet(
 			trace(&w->log, head->pkt.trace, TRACE_MADE, head->pkt.total_len);
 		trace_verdict(w, &head->pkt, &head->verdict);
 	}
+	if (unlikely(w->taps.points))
+		taps_outbox(w, order, k, n);
 	switch ((enum verdict_kind)head->verdict.kind) {
 	case VERDICT_PASS:
 		assert(w->out_of[head->verdict.out.v] != NO_RING);
 		passed = pass_has_room(w, w->out_of[head->verdict.out.v], n);
-		if (!passed)
-			record_drop(&w->journal, DROP_RING_FULL, 1);
+		if (passed)
+			break;
+		record_drop(&w->journal, DROP_RING_FULL, 1);
+		if (unlikely(w->taps.points))
+			taps_outbox_dropped(w, order, k, n, DROP_RING_FULL);
 		break;
 	case VERDICT_DROP: record_drop(&w->journal, (enum drop_reason)head->verdict.reason, 1); break;
 	case VERDICT_DELIVERED:
@@ -221,8 +230,13 @@ static void outbox_order(const struct burst *b, uint16_t *order)
 
 static void emit_rejected(struct worker *w)
 {
-	for (uint32_t i = 0; i < w->n_rejected; i++)
+	for (uint32_t i = 0; i < w->n_rejected; i++) {
+		if (unlikely(w->taps.points))
+			taps_rejected(w, w->rejected[i], (enum drop_reason)w->rejected_reason[i]);
 		drop(w, w->rejected[i], (enum drop_reason)w->rejected_reason[i]);
+	}
+	for (uint32_t i = 0; i < w->n_bad && unlikely(w->taps.points); i++)
+		taps_rejected(w, PKT_NONE, DROP_BAD_DESC);
 	if (w->n_bad) {
 		record_drop(&w->journal, DROP_BAD_DESC, w->n_bad);
 		w->status->bad_desc += w->n_bad;
@@ -364,12 +378,13 @@ void emit_burst(struct worker *w)
 {
 	struct burst *b = &w->burst;
 	struct tally t = {0};
+	bool runs = w->plain && !w->taps.points;
 
 	if (unlikely(b->n_out))
 		emit_mixed(w, &t);
 	else
 		for (uint32_t i = 0; i < b->n;)
-			i += emit_next(w, i, w->plain, &t);
+			i += emit_next(w, i, runs, &t);
 	if (unlikely(w->n_rejected || w->n_bad))
 		emit_rejected(w);
 	tally_record(w, &t);

@@ -192,6 +192,8 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 	commit_open(w, link, crashed, n);
 	home_take(w, n);
 	w->ops->port_rx(w->stage, epoch, now, port, b);
+	if (unlikely(w->taps.points))
+		taps_ingress(w);
 	if (crashed)
 		drop_undecided(b);
 	else

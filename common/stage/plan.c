@@ -115,6 +115,9 @@ int plan_make(
 	}
 	lay_rings(plan);
 	for (uint32_t id = 0; id < plan->n_workers; id++)
+		plan->worker[id].tap_off = take(
+		        &plan->public_bytes[plan->worker[id].stage], sizeof(struct tap_ring));
+	for (uint32_t id = 0; id < plan->n_workers; id++)
 		if (LINK_STACK(&plan->worker[id]) >= RECORD_LINKS)
 			return -EINVAL;
 	for (uint32_t s = 0; s < STAGE_COUNT; s++) {

@@ -9,6 +9,7 @@
 #define SLUICE_COMMON_STAGE_PLAN_H
 
 #include "common/stage/stage.h"
+#include "common/tap/tap.h"
 #include "common/trace/trace.h"
 
 #define WORKERS_MAX    (STAGE_COUNT * LANES_MAX)
@@ -43,6 +44,7 @@ struct worker_plan {
 	uint64_t journal_off; /* struct journal_shared, in the public region */
 	uint64_t status_off;  /* struct worker_status */
 	uint64_t trace_off;   /* struct trace_ring */
+	uint64_t tap_off;     /* struct tap_ring */
 	uint64_t state_off;   /* in the state region: the stage's state ... */
 	uint64_t state_bytes; /* ... with counters and stack behind it: what the undo log covers */
 	uint64_t stats_off;   /* struct stat_block, in the state region */

@@ -89,6 +89,7 @@ static int attach_memory(struct worker *w)
 	w->status = appliance_status(a, w->id);
 	w->trace_ring = appliance_trace(a, w->id);
 	w->control = appliance_control(a);
+	tap_attach(&w->taps, appliance_taps(a), appliance_tap_ring(a, w->id), w->plan->stage, w->plan->lane);
 	w->env = (struct stage_env){
 	        .params = &a->plan.params,
 	        .lane = w->plan->lane,
@@ -224,6 +225,7 @@ void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uin
 	w->n_rejected = 0;
 	w->n_bad = 0;
 	w->spare.used = 0;
+	(void)tap_look(&w->taps);
 	load_spare(w);
 }
 

@@ -13,6 +13,7 @@
 #include "common/pace/pace.h"
 #include "common/ring/ring.h"
 #include "common/stage/appliance.h"
+#include "common/tap/writer.h"
 
 #define WORKER_BURST 64u /* packets a burst, by default */
 #define WORKER_RINGS 80u
@@ -87,6 +88,7 @@ struct worker {
 	uint32_t n_bad;
 	bool plain; /* no chain and nothing traced among the packets of this burst */
 	struct burst burst;
+	struct tap_writer taps;
 };
 
 #define NO_RING 0xff

@@ -43,6 +43,19 @@ bool home_can_take(struct worker *w);
 void home_take(struct worker *w, uint32_t n);
 bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool drop);
 
+/* taps.c: to be called only while w->taps.points says that a tap is open. */
+/* The n frames that the burst has received. */
+void taps_ingress(struct worker *w);
+/* A packet of n buffers from place i of the burst on, by its verdict; or dropped though that was another. */
+void taps_verdict(struct worker *w, uint32_t i, uint32_t n);
+void taps_dropped(struct worker *w, uint32_t i, uint32_t n, enum drop_reason reason);
+/* The same for the outbox, whose n entries are order[k] and on. */
+void taps_outbox(struct worker *w, const uint16_t *order, uint32_t k, uint32_t n);
+void taps_outbox_dropped(
+        struct worker *w, const uint16_t *order, uint32_t k, uint32_t n, enum drop_reason reason);
+/* A descriptor that never became a packet of the burst; its index may be any. */
+void taps_rejected(struct worker *w, struct pkt_index index, enum drop_reason reason);
+
 /* adopt.c */
 bool adopt_newest(struct worker *w, nanos_t now);
 const struct epoch *adopt_view(struct worker *w, uint16_t epoch);
