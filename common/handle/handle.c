@@ -24,7 +24,20 @@ union control {
 
 int handle_pair(int sock[2])
 {
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) ? -errno : 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock))
+		return -errno;
+	handle_widen(sock[0]);
+	handle_widen(sock[1]);
+	return 0;
+}
+
+void handle_widen(int sock)
+{
+	const int bytes = 4 << 20;
+
+	/* The second is bounded by the system's limit; what there is already will do then. */
+	if (setsockopt(sock, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes))
+		(void)setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
 static bool name_is_fine(const char *name)

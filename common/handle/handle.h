@@ -32,6 +32,9 @@ struct handle {
 /* Makes a pair, close-on-exec.  0 or a negative errno. */
 [[nodiscard]] int handle_pair(int sock[2]);
 
+/* Makes room in a socket for all the messages of a start; those of handle_pair have it. */
+void handle_widen(int sock);
+
 /* Sends a copy of n_fds descriptors and `bytes` of body.  Never blocks and raises no signal.  0; -EINVAL: the
  * name or the sizes are impossible; -EAGAIN: the other side does not read; -EPIPE: it is gone. */
 [[nodiscard]] int handle_send(

@@ -31,12 +31,16 @@ struct host_taken {
 	char config[BLUEPRINT_PATH];
 	uint32_t n_cores, cores[LANES_MAX]; /* of each lane */
 	int root, net;                      /* for cage_leave; -1: not given */
+	int blueprint;
 };
 
 /* Receives until `go` and maps with the rights of `mask` (appliance_map).  Descriptors stay open, for the
  * caller to close.  0 or a negative errno: -EPROTO where what came is not what this process should have.  Of
  * use to control too, which is no stage. */
 [[nodiscard]] int host_take_up(int sock, uint32_t mask, struct host_taken *taken);
+
+/* The first step of it: reads a blueprint, whose descriptor is then *taken's.  Nothing is mapped. */
+[[nodiscard]] int host_take_blueprint(struct host_taken *taken, int fd);
 
 struct host {
 	const struct stage_ops *ops;

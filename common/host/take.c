@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
-static int take_blueprint(struct host_taken *t, int fd)
+int host_take_blueprint(struct host_taken *t, int fd)
 {
 	struct blueprint *b = malloc(sizeof *b);
 	int err = b ? blueprint_read(fd, b) : -ENOMEM;
 
+	*t = (struct host_taken){.root = -1, .net = -1, .blueprint = -1};
 	if (!err) {
+		t->blueprint = fd;
 		appliance_adopt(&t->appliance, &b->plan, b->bytes);
 		memcpy(t->run_dir, b->run_dir, sizeof t->run_dir);
 		memcpy(t->config, b->config, sizeof t->config);
@@ -46,8 +48,13 @@ static int take_handle(struct host_taken *t, struct handle *h)
 
 	if (h->n_fds != 1 || first != !strcmp(h->name, "blueprint"))
 		return -EPROTO;
-	if (first)
-		return take_blueprint(t, h->fd[0]);
+	if (first) {
+		int err = host_take_blueprint(t, h->fd[0]);
+
+		if (!err)
+			handle_take(h, 0);
+		return err;
+	}
 	place = place_of(t, h->name);
 	if (!place || *place >= 0)
 		return -EPROTO;
@@ -75,7 +82,7 @@ int host_take_up(int sock, uint32_t mask, struct host_taken *t)
 {
 	int err;
 
-	*t = (struct host_taken){.root = -1, .net = -1};
+	*t = (struct host_taken){.root = -1, .net = -1, .blueprint = -1};
 	err = receive(sock, t);
 	return err ? err : appliance_map(&t->appliance, mask);
 }

@@ -11,6 +11,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *what;
 } commands[] = {
+        {"up", cli_up, "run an appliance on this machine's interfaces, in the foreground"},
         {"replay", cli_replay, "play captures through the whole appliance and account for every packet"},
         {"check", cli_check, "read a configuration and say what is wrong with it"},
 };

@@ -11,6 +11,7 @@
 #include "common/blueprint/blueprint.h"
 #include "common/board/board.h"
 #include "common/handle/handle.h"
+#include "common/host/host.h"
 
 struct attendant;
 
@@ -19,7 +20,7 @@ struct attendant;
 /* The appliance as this attendant has it mapped: control, epochs, FIBs and public regions read-only, the
  * board writable, the pool too where the duty says so.  fd[] and bell[] are open. */
 struct appliance *attendant_appliance(struct attendant *a);
-const struct blueprint *attendant_blueprint(const struct attendant *a);
+const struct host_taken *attendant_taken(const struct attendant *a); /* run folder, configuration */
 struct board *attendant_board(struct attendant *a);
 
 /* Sends to the role's process.  0: sent; -ENOTCONN: none lives (started() will be called for the next);

@@ -60,7 +60,7 @@ static const char *file_of(void *context, const struct port *port)
 	struct opener *o = context;
 	const char *name = port->opened.interface[0] ? port->opened.interface : port->want.wish.interface;
 
-	snprintf(o->path, sizeof o->path, "%s/" FOLDER "/%s.had", attendant_blueprint(o->attendant)->run_dir,
+	snprintf(o->path, sizeof o->path, "%s/" FOLDER "/%s.had", attendant_taken(o->attendant)->run_dir,
 	        name);
 	return strchr(name, '/') ? NULL : o->path;
 }
@@ -144,7 +144,7 @@ static bool read_epoch(struct opener *o)
 /* What a whole appliance left behind that was killed: files without a port that is still held. */
 static void give_back_left(struct opener *o)
 {
-	const char *dir = attendant_blueprint(o->attendant)->run_dir;
+	const char *dir = attendant_taken(o->attendant)->run_dir;
 	char path[PATH_BYTES + 256];
 	const struct dirent *e;
 	DIR *d;
@@ -198,7 +198,7 @@ static int opener_begin(struct attendant *a, void **context)
 	};
 	for (uint16_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		port_init(&o->port[i], i);
-	snprintf(o->path, sizeof o->path, "%s/" FOLDER, attendant_blueprint(a)->run_dir);
+	snprintf(o->path, sizeof o->path, "%s/" FOLDER, attendant_taken(a)->run_dir);
 	if (mkdir(o->path, 0755) && errno != EEXIST)
 		fprintf(stderr, "sluice: %s cannot be made: %s\n", o->path, strerror(errno));
 	*context = o;

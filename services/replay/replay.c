@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static const struct stage_ops *const stages[STAGE_COUNT] = {
+const struct stage_ops *const replay_stages[STAGE_COUNT] = {
         [STAGE_INGEST] = &ingest_stage,
         [STAGE_FILTER] = &filter_stage,
         [STAGE_ROUTER] = &router_stage,
@@ -104,7 +104,7 @@ static int make_appliance(struct replay *r, char *error, size_t size)
 	config_params(r->config, &params);
 	if (!err)
 		err = appliance_create(
-		        &r->appliance, &params, stages, epoch_bytes, fib_bytes, r->options.processes);
+		        &r->appliance, &params, replay_stages, epoch_bytes, fib_bytes, r->options.processes);
 	if (!err)
 		err = appliance_map(
 		        &r->appliance, r->options.processes ? APPLIANCE_CONTROL : APPLIANCE_CONTROL | 0xf);

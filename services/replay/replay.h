@@ -63,6 +63,9 @@ struct replay {
 	struct bell host; /* with processes: rung by who goes to sleep */
 };
 
+/* The stages' functions, for who lays out an appliance. */
+extern const struct stage_ops *const replay_stages[STAGE_COUNT];
+
 /* Runs everything.  0, or a negative errno with a sentence in `error` (errors of the configuration are
  * printed on stderr as they are). */
 [[nodiscard]] int replay_run(

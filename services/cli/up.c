@@ -1,0 +1,259 @@
+#include "services/cli/cli.h"
+
+#include "common/blueprint/blueprint.h"
+#include "common/config/config.h"
+#include "common/publish/publish.h"
+#include "services/replay/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN_DIR "/run/sluice"
+
+struct up {
+	const char *config, *run_dir, *cores;
+};
+
+static void help(FILE *to)
+{
+	fprintf(to,
+	        "usage: sluice up --config FILE [--run-dir DIR] [--cores LIST|any]\n\n"
+	        "Runs the appliance that FILE describes, in the foreground, until SIGINT or SIGTERM.\n"
+	        "It needs the rights to own interfaces: root, or the capabilities in "
+	        "deploy/sluice.service.\n\n"
+	        "  --config FILE    the configuration (sluice check tells whether it is right)\n"
+	        "  --run-dir DIR    where its sockets are; one appliance a folder (" RUN_DIR ")\n"
+	        "  --cores LIST     processor of each lane: 2,3; any: they are moved about by the system\n\n"
+	        "  sluice up --config /etc/sluice.yaml\n");
+}
+
+static int refuse(int status, const char *what, int err)
+{
+	fprintf(stderr, "sluice up: %s: %s\n", what, strerror(err));
+	return status;
+}
+
+/* Where things are. */
+
+static bool absolute(const char *path, char out[BLUEPRINT_PATH])
+{
+	char *whole = realpath(path, NULL);
+	bool fits = whole && strlen(whole) < BLUEPRINT_PATH;
+
+	if (fits)
+		memcpy(out, whole, strlen(whole) + 1);
+	free(whole);
+	return fits;
+}
+
+/* The folder, and the lock that the keeper holds as long as it lives. */
+static int lock_run_dir(const char *dir)
+{
+	char path[BLUEPRINT_PATH + 16], pid[16] = "";
+	int fd;
+
+	if (mkdir(dir, 0755) && errno != EEXIST) {
+		fprintf(stderr, "sluice up: %s cannot be made: %s; give another with --run-dir\n", dir,
+		        strerror(errno));
+		return -1;
+	}
+	snprintf(path, sizeof path, "%s/keeper.lock", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0644); /* handed on through exec */
+	if (fd < 0) {
+		refuse(CLI_SYSTEM, path, errno);
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB)) {
+		(void)!pread(fd, pid, sizeof pid - 1, 0);
+		pid[strcspn(pid, "\n")] = 0;
+		fprintf(stderr,
+		        "sluice up: an appliance runs in %s already (keeper %s); end it, or give another "
+		        "folder with "
+		        "--run-dir\n",
+		        dir, pid);
+		close(fd);
+		return -1;
+	}
+	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0) {
+		refuse(CLI_SYSTEM, path, errno);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The blueprint. */
+
+/* The lanes spread over the processors that this process may use, from the last: interrupts mostly come to
+ * the first. */
+static void spread(struct blueprint *b)
+{
+	uint32_t lanes = b->plan.params.lanes, n = 0, may[CPU_SETSIZE];
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof set, &set))
+		return;
+	for (uint32_t c = 0; c < CPU_SETSIZE; c++)
+		if (CPU_ISSET(c, &set))
+			may[n++] = c;
+	for (uint32_t l = 0; n && l < lanes; l++)
+		b->cores[l] = may[n >= lanes ? (l + 1) * n / lanes - 1 : l % n];
+	b->n_cores = n ? lanes : 0;
+}
+
+static bool read_cores(const char *list, struct blueprint *b)
+{
+	const char *at = list;
+
+	while (*at && b->n_cores < LANES_MAX) {
+		char *end;
+		unsigned long core = strtoul(at, &end, 10);
+
+		if (end == at || core >= CPU_SETSIZE || (*end && *end != ','))
+			return false;
+		b->cores[b->n_cores++] = (uint32_t)core;
+		at = *end ? end + 1 : end;
+	}
+	return b->n_cores && !*at;
+}
+
+static int lay_out(const struct config *config, struct appliance *a)
+{
+	struct stage_params params;
+	uint64_t epoch_bytes, fib_bytes;
+	int err = publish_sizes(config, &epoch_bytes, &fib_bytes);
+
+	config_params(config, &params);
+	if (!params.hash_key &&
+	        getrandom(&params.hash_key, sizeof params.hash_key, 0) != (ssize_t)sizeof params.hash_key)
+		return -EIO;
+	return err ? err : appliance_layout(a, &params, replay_stages, epoch_bytes, fib_bytes);
+}
+
+/* A sealed blueprint's descriptor; negative: an exit code, the reason is told. */
+static int make_blueprint(const struct up *up, const struct config *config)
+{
+	static struct appliance a;
+	static struct blueprint b;
+	int fd, err = lay_out(config, &a);
+
+	if (err) {
+		fprintf(stderr, "sluice up: %s cannot be laid out in memory: %s\n", up->config,
+		        strerror(-err));
+		return -CLI_NO;
+	}
+	blueprint_init(&b, &a);
+	if (!absolute(up->run_dir, b.run_dir) || !absolute(up->config, b.config))
+		return -refuse(CLI_SYSTEM, "the paths of run folder and configuration", errno);
+	if (!up->cores)
+		spread(&b);
+	else if (strcmp(up->cores, "any") != 0 && !read_cores(up->cores, &b))
+		return -cli_usage("up", "--cores takes processors as in 2,3 (a lane each), or any; not '%s'",
+		        up->cores);
+	fd = blueprint_seal(&b);
+	if (fd >= 0 && fcntl(fd, F_SETFD, 0) == 0)
+		return fd;
+	return -refuse(CLI_SYSTEM, "the blueprint", fd < 0 ? -fd : errno);
+}
+
+/* Becoming the keeper. */
+
+/* Where the other programs are: beside this one, or where a distribution puts them; $SLUICE_LIBEXEC goes before
+ * both. */
+static void find_keeper(char *path, size_t size)
+{
+	const char *given = getenv("SLUICE_LIBEXEC");
+	char own[2048];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+	int folder;
+
+	own[MAX(n, (ssize_t)0)] = 0;
+	folder = strrchr(own, '/') ? (int)(strrchr(own, '/') - own) : 0;
+	if (given) {
+		snprintf(path, size, "%s/sluice-keeper", given);
+		return;
+	}
+	snprintf(path, size, "%.*s/sluice-keeper", folder, own);
+	if (access(path, X_OK))
+		snprintf(path, size, "%.*s/../libexec/sluice/sluice-keeper", folder, own);
+}
+
+static int run_keeper(int blueprint, int lock)
+{
+	char path[4096], fds[2][16];
+
+	find_keeper(path, sizeof path);
+	snprintf(fds[0], sizeof fds[0], "%d", blueprint);
+	snprintf(fds[1], sizeof fds[1], "%d", lock);
+	execl(path, "sluice-keeper", fds[0], fds[1], (char *)NULL);
+	return refuse(CLI_SYSTEM, path, errno);
+}
+
+static int up_with(const struct up *up, const struct config *config)
+{
+	int lock, blueprint;
+
+	if (geteuid() != 0) {
+		fprintf(stderr,
+		        "sluice up: only root can own interfaces and give its processes users of their own; "
+		        "run it as root (deploy/sluice.service shows the capabilities that it needs)\n");
+		return CLI_SYSTEM;
+	}
+	lock = lock_run_dir(up->run_dir);
+	if (lock < 0)
+		return CLI_SYSTEM;
+	blueprint = make_blueprint(up, config);
+	if (blueprint >= 0)
+		return run_keeper(blueprint, lock);
+	close(lock);
+	return -blueprint;
+}
+
+static int load_and_up(const struct up *up)
+{
+	struct config_errors errors = {0};
+	struct config *config = NULL;
+	int status = CLI_NO;
+
+	if (config_load(up->config, &config, &errors))
+		config_errors_print(stderr, &errors);
+	else
+		status = up_with(up, config);
+	config_errors_free(&errors);
+	config_free(config);
+	return status;
+}
+
+int cli_up(int argc, char **argv)
+{
+	static const struct option options[] = {
+	        {"config", required_argument, NULL, 'c'},
+	        {"run-dir", required_argument, NULL, 'r'},
+	        {"cores", required_argument, NULL, 'k'},
+	        {"help", no_argument, NULL, 'h'},
+	        {0},
+	};
+	struct up up = {.run_dir = RUN_DIR};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c': up.config = optarg; break;
+		case 'r': up.run_dir = optarg; break;
+		case 'k': up.cores = optarg; break;
+		case 'h': help(stdout); return CLI_FINE;
+		default: return cli_usage("up", "that option is not known");
+		}
+	}
+	if (!up.config || optind != argc)
+		return cli_usage("up", "a configuration is needed: --config FILE");
+	return load_and_up(&up);
+}

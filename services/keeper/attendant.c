@@ -1,0 +1,214 @@
+#include "services/keeper/internal.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+nanos_t keeper_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (nanos_t)ts.tv_sec * NANOS_PER_SEC + (nanos_t)ts.tv_nsec;
+}
+
+/* What a duty may ask. */
+
+struct appliance *attendant_appliance(struct attendant *a)
+{
+	return &a->stock->taken.appliance;
+}
+
+const struct host_taken *attendant_taken(const struct attendant *a)
+{
+	return &a->stock->taken;
+}
+
+struct board *attendant_board(struct attendant *a)
+{
+	return stock_board(a->stock);
+}
+
+int attendant_send(
+        struct attendant *a, const char *name, const void *body, size_t bytes, const int *fd, uint32_t n_fds)
+{
+	return a->sock < 0 ? -ENOTCONN : handle_send(a->sock, name, body, bytes, fd, n_fds);
+}
+
+int attendant_keep(
+        struct attendant *a, uint64_t key, const void *body, size_t bytes, const int *fd, uint32_t n_fds)
+{
+	struct kept_entry e = {
+	        .key = key, .bytes = (uint32_t)bytes, .n_fds = n_fds, .body = (uint8_t *)(uintptr_t)body};
+	int copy[HANDLE_FDS_MAX], err;
+
+	if (n_fds > HANDLE_FDS_MAX || bytes > KEPT_BODY)
+		return -EINVAL;
+	for (uint32_t i = 0; i < n_fds; i++) {
+		e.fd[i] = fd[i];
+		copy[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 3);
+	}
+	err = kept_put(&a->kept, key, body, bytes, copy, n_fds);
+	if (!err && a->keeper >= 0)
+		err = kept_send(&e, a->keeper, "keep");
+	return err;
+}
+
+/* The loop. */
+
+enum { ON_KEEPER, ON_ROLE, ON_DEATH, ON_DUTY, ON_COUNT };
+
+static nanos_t next_time(const struct attendant *a)
+{
+	nanos_t next = MIN(a->start_at, a->kill_at);
+
+	if (a->child_fd >= 0)
+		next = MIN(next, a->look_at);
+	next = MIN(next, a->call_at);
+	if (a->duty && a->duty->next)
+		next = MIN(next, a->duty->next(a->context));
+	return next;
+}
+
+static void wait_for_something(const struct attendant *a, struct pollfd on[ON_COUNT])
+{
+	nanos_t now = keeper_now(), next = next_time(a), wait = next > now ? next - now : 0;
+	struct timespec ts = {(time_t)(wait / NANOS_PER_SEC), (long)(wait % NANOS_PER_SEC)};
+	int duty = a->duty && a->duty->fd ? a->duty->fd(a->context) : -1;
+
+	on[ON_KEEPER] = (struct pollfd){a->keeper, POLLIN, 0};
+	on[ON_ROLE] = (struct pollfd){a->sock, POLLIN, 0};
+	on[ON_DEATH] = (struct pollfd){a->child_fd, POLLIN, 0};
+	on[ON_DUTY] = (struct pollfd){duty, POLLIN, 0};
+	if (ppoll(on, ON_COUNT, next == NANOS_NEVER ? NULL : &ts, NULL) < 0)
+		memset(on, 0, ON_COUNT * sizeof *on);
+}
+
+static void finish(struct attendant *a)
+{
+	if (a->duty && a->duty->end)
+		a->duty->end(a->context);
+	if (a->keeper >= 0)
+		(void)handle_send(a->keeper, "stopped", NULL, 0, NULL, 0); /* its death says it too */
+	_exit(0);
+}
+
+static void turn(struct attendant *a)
+{
+	struct pollfd on[ON_COUNT];
+	nanos_t now;
+
+	wait_for_something(a, on);
+	now = keeper_now();
+	/* A death first: what it still had said is of no use. */
+	if (on[ON_DEATH].revents)
+		child_died(a, now);
+	else if (on[ON_ROLE].revents)
+		child_message(a, now);
+	if (on[ON_KEEPER].revents)
+		call_message(a, now);
+	if (a->duty && a->duty->work &&
+	        (on[ON_DUTY].revents || (a->duty->next && a->duty->next(a->context) <= now)))
+		a->duty->work(a->context, now);
+	if (a->start_at <= now)
+		child_start(a, now);
+	if (a->child_fd >= 0 && a->look_at <= now)
+		child_look(a, now);
+	if (a->kill_at <= now) {
+		child_kill(a);
+		a->kill_at = NANOS_NEVER;
+	}
+	if (a->call_at <= now)
+		call_keeper(a, now);
+	if (a->stopping && a->child_fd < 0)
+		finish(a);
+}
+
+/* The beginning. */
+
+/* Held as long as this process lives: a new keeper sees by it that there is one to wait for. */
+static int take_lock(const struct attendant *a)
+{
+	char path[BLUEPRINT_PATH + 32];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/%s.lock", a->stock->taken.run_dir, board_role_name(a->role));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
+		return -errno;
+	return fd;
+}
+
+/* What the keeper held for a predecessor, up to `begin`. */
+static int receive_kept(struct attendant *a)
+{
+	struct handle h;
+	int got;
+
+	while ((got = handle_receive(a->keeper, &h, -1)) > 0) {
+		uint64_t key = load_u64(h.body);
+		bool begin = !strcmp(h.name, "begin");
+
+		if (!begin && !strcmp(h.name, "kept") && h.bytes >= sizeof key) {
+			h.bytes -= (uint32_t)sizeof key;
+			memmove(h.body, h.body + sizeof key, h.bytes);
+			(void)attendant_keep(a, key, h.body, h.bytes, h.fd, h.n_fds);
+			if (a->duty && a->duty->kept)
+				a->duty->kept(a->context, key, &h);
+		}
+		handle_close(&h);
+		if (begin)
+			return 0;
+	}
+	return got;
+}
+
+static int begin(struct attendant *a)
+{
+	int err = 0;
+
+	setsid(); /* Ctrl-C is for the keeper */
+	a->lock = take_lock(a);
+	if (a->lock < 0)
+		return a->lock;
+	if (a->duty && a->duty->wants_pool) {
+		appliance_unmap(&a->stock->taken.appliance);
+		err = appliance_map(&a->stock->taken.appliance, APPLIANCE_KEEPER | APPLIANCE_OPENER);
+	}
+	if (!err && a->duty && a->duty->begin)
+		err = a->duty->begin(a, &a->context);
+	return err ? err : receive_kept(a);
+}
+
+void attendant_main(
+        struct stock *stock, enum role role, const struct duty *duty, const char *programs, int keeper)
+{
+	static struct attendant a;
+	int err;
+
+	a = (struct attendant){.role = role,
+	        .stock = stock,
+	        .duty = duty,
+	        .programs = programs,
+	        .keeper = keeper,
+	        .sock = -1,
+	        .child_fd = -1,
+	        .start_at = 0,
+	        .kill_at = NANOS_NEVER,
+	        .look_at = NANOS_NEVER,
+	        .call_at = NANOS_NEVER};
+	err = begin(&a);
+	if (err) {
+		fprintf(stderr, "sluice-keeper: the attendant of %s cannot begin: %s\n",
+		        board_role_name(role), strerror(-err));
+		_exit(1);
+	}
+	for (;;)
+		turn(&a);
+}

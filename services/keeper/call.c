@@ -1,0 +1,95 @@
+#include "services/keeper/internal.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CALL_EVERY (100 * NANOS_PER_MS)
+
+int call_socket_path(const char *run_dir, struct sockaddr_un *address)
+{
+	int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/keeper.sock", run_dir);
+
+	address->sun_family = AF_UNIX;
+	return n > 0 && (size_t)n < sizeof address->sun_path ? 0 : -ENAMETOOLONG;
+}
+
+int call_child(const struct attendant *a)
+{
+	int32_t pid = a->child;
+
+	/* Without a keeper nobody would take over: the next one is told. */
+	return a->keeper < 0 ? 0 : handle_send(a->keeper, "child", &pid, sizeof pid, &a->child_fd, 1);
+}
+
+void call_ready(const struct attendant *a)
+{
+	if (a->keeper >= 0)
+		(void)handle_send(a->keeper, "ready", NULL, 0, NULL, 0); /* for its log alone */
+}
+
+static int hello(struct attendant *a)
+{
+	const struct hello h = {.role = (uint32_t)a->role, .pid = getpid()};
+	int err = handle_send(a->keeper, "hello", &h, sizeof h, NULL, 0);
+
+	if (!err && a->child_fd >= 0)
+		err = call_child(a);
+	if (!err && a->ready)
+		err = handle_send(a->keeper, "ready", NULL, 0, NULL, 0);
+	if (!err)
+		err = kept_send_all(&a->kept, a->keeper, "keep");
+	return err ? err : handle_send(a->keeper, "told", NULL, 0, NULL, 0);
+}
+
+static bool is_ours(int sock)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == geteuid();
+}
+
+void call_keeper(struct attendant *a, nanos_t now)
+{
+	struct sockaddr_un address = {0};
+
+	a->call_at = now + CALL_EVERY;
+	if (call_socket_path(a->stock->taken.run_dir, &address))
+		return;
+	a->keeper = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (a->keeper >= 0)
+		handle_widen(a->keeper);
+	if (a->keeper >= 0 && connect(a->keeper, (const struct sockaddr *)&address, sizeof address) == 0 &&
+	        is_ours(a->keeper) && hello(a) == 0) {
+		a->call_at = NANOS_NEVER;
+		return;
+	}
+	if (a->keeper >= 0)
+		close(a->keeper);
+	a->keeper = -1;
+}
+
+static void keeper_is_gone(struct attendant *a, nanos_t now)
+{
+	close(a->keeper);
+	a->keeper = -1;
+	a->call_at = now;
+}
+
+void call_message(struct attendant *a, nanos_t now)
+{
+	struct handle h;
+	int got = handle_receive(a->keeper, &h, 0);
+
+	if (got < 0 && got != -EPROTO)
+		keeper_is_gone(a, now);
+	if (got <= 0)
+		return;
+	if (!strcmp(h.name, "stop") && !a->stopping)
+		child_stop(a, now);
+	else if (!strcmp(h.name, "want") && stock_hand_all(a->stock, a->keeper))
+		keeper_is_gone(a, now);
+	handle_close(&h);
+}

@@ -1,0 +1,243 @@
+#include "services/keeper/internal.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STOP_PATIENCE NANOS_PER_SEC
+#define LOOK_EVERY    (250 * NANOS_PER_MS)
+
+static struct board_role *entry(const struct attendant *a)
+{
+	return &stock_board(a->stock)->role[a->role];
+}
+
+static void say(const struct attendant *a, const char *what, int err)
+{
+	fprintf(stderr, "sluice-keeper: %s: %s: %s\n", board_role_name(a->role), what, strerror(-err));
+}
+
+static void say_death(const struct attendant *a, const struct supervise_death *d, nanos_t wait)
+{
+	const char *name = board_role_name(a->role);
+
+	if (d->stalled)
+		fprintf(stderr,
+		        "sluice-keeper: %s made no progress for a second though it had work and was killed",
+		        name);
+	else if (d->signal)
+		fprintf(stderr, "sluice-keeper: %s died of signal %d (%s)", name, d->signal,
+		        strsignal(d->signal));
+	else
+		fprintf(stderr, "sluice-keeper: %s exited with status %d", name, d->status);
+	if (wait)
+		fprintf(stderr, "; %sstarted again in %llu ms\n",
+		        supervise_failed(&a->life) ? "it does so again and again, and is " : "",
+		        (unsigned long long)(wait / NANOS_PER_MS));
+	else
+		fprintf(stderr, "; started again\n");
+}
+
+/* Birth. */
+
+/* In the new process.  It has no memory mapped and no descriptor but the socket, until it is told `go`;
+ * should the attendant be gone by now, it goes too. */
+static _Noreturn void become_role(const struct attendant *a, int sock, pid_t attendant)
+{
+	char path[4096], name[32];
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != attendant)
+		_exit(1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(name, sizeof name, "sluice-%s", board_role_name(a->role));
+	snprintf(path, sizeof path, "%s/%s", a->programs, name);
+	if (dup2(sock, HANDLE_STAGE_FD) == HANDLE_STAGE_FD) {
+		cage_close_all_but((const int[]){HANDLE_STAGE_FD}, 1);
+		execl(path, name, (char *)NULL);
+	}
+	fprintf(stderr, "sluice-keeper: cannot run %s: %s\n", path, strerror(errno));
+	_exit(127);
+}
+
+static int fork_role(struct attendant *a)
+{
+	pid_t attendant = getpid(), child;
+	int sock[2], err = handle_pair(sock);
+
+	if (err)
+		return err;
+	child = fork();
+	if (child == 0)
+		become_role(a, sock[1], attendant);
+	err = child < 0 ? -errno : 0;
+	close(sock[1]);
+	if (err) {
+		close(sock[0]);
+		return err;
+	}
+	a->child = child;
+	a->sock = sock[0];
+	a->child_fd = (int)syscall(SYS_pidfd_open, child, 0);
+	return a->child_fd < 0 ? -errno : 0;
+}
+
+static void note_birth(struct attendant *a, nanos_t now)
+{
+	struct board_role *r = entry(a);
+
+	board_role_begin(r);
+	r->state = BOARD_ROLE_STARTING;
+	r->pid = a->child;
+	r->attendant = getpid();
+	r->starts++;
+	r->started_at = now;
+	r->backoff_until = 0;
+	board_role_end(r);
+}
+
+void child_start(struct attendant *a, nanos_t now)
+{
+	int err = fork_role(a);
+
+	a->start_at = NANOS_NEVER;
+	a->ready = a->stalled = false;
+	a->watch = (struct watch){0};
+	a->look_at = now + LOOK_EVERY;
+	if (!err) {
+		note_birth(a, now);
+		supervise_started(&a->life, now);
+		/* First the keeper can prove its death, then it gets the memory. */
+		err = call_child(a);
+		if (!err)
+			err = stock_hand(a->stock, a->sock, a->role);
+	}
+	if (err) {
+		say(a, "cannot start it", err);
+		if (a->child_fd >= 0)
+			child_kill(a);
+		else
+			a->start_at = now + NANOS_PER_SEC;
+		return;
+	}
+	if (a->duty && a->duty->started)
+		a->duty->started(a->context, now);
+}
+
+/* Life. */
+
+static void note_ready(struct attendant *a, nanos_t now)
+{
+	struct board_role *r = entry(a);
+
+	a->ready = true;
+	board_role_begin(r);
+	r->state = BOARD_ROLE_RUNNING;
+	r->ready_at = now;
+	board_role_end(r);
+	call_ready(a);
+}
+
+void child_message(struct attendant *a, nanos_t now)
+{
+	struct handle h;
+	int got = handle_receive(a->sock, &h, 0);
+
+	if (got == -EPIPE) {
+		/* It has closed its end, or is dying: then its pidfd says so. */
+		close(a->sock);
+		a->sock = -1;
+	}
+	if (got <= 0)
+		return;
+	if (!strcmp(h.name, "ready"))
+		note_ready(a, now);
+	else if (a->duty && a->duty->message)
+		a->duty->message(a->context, &h);
+	handle_close(&h);
+}
+
+void child_kill(struct attendant *a)
+{
+	if (a->child_fd >= 0)
+		syscall(SYS_pidfd_send_signal, a->child_fd, SIGKILL, NULL, 0);
+}
+
+void child_look(struct attendant *a, nanos_t now)
+{
+	bool waiting = a->duty && a->duty->waiting && a->duty->waiting(a->context);
+
+	a->look_at = now + LOOK_EVERY;
+	if (a->child_fd < 0 || a->stalled || a->role == ROLE_CONTROL)
+		return;
+	if (watch_look(&a->watch, &a->stock->taken.appliance, (enum stage_id)a->role, waiting, now)) {
+		a->stalled = true;
+		child_kill(a);
+	}
+}
+
+void child_stop(struct attendant *a, nanos_t now)
+{
+	a->stopping = true;
+	a->start_at = NANOS_NEVER;
+	a->kill_at = now + STOP_PATIENCE;
+	if (a->sock < 0 || handle_send(a->sock, "stop", NULL, 0, NULL, 0))
+		child_kill(a);
+}
+
+/* Death. */
+
+static struct supervise_death wait_for_it(const struct attendant *a)
+{
+	siginfo_t info = {0};
+	struct supervise_death death = {.stalled = a->stalled, .ordered = a->stopping};
+
+	while (waitid(P_PIDFD, (id_t)a->child_fd, &info, WEXITED) && errno == EINTR)
+		;
+	if (info.si_code == CLD_EXITED)
+		death.status = info.si_status;
+	else
+		death.signal = info.si_status;
+	return death;
+}
+
+static void note_death(struct attendant *a, const struct supervise_death *d, nanos_t now)
+{
+	struct board_role *r = entry(a);
+
+	board_role_begin(r);
+	r->state = a->stopping                  ? BOARD_ROLE_STOPPED
+	           : supervise_failed(&a->life) ? BOARD_ROLE_FAILED
+	                                        : BOARD_ROLE_WAITING;
+	r->pid = 0;
+	r->died_at = now;
+	r->last_signal = d->signal;
+	r->last_exit = d->status;
+	r->faults += supervise_own_fault(d);
+	r->stalls += d->stalled;
+	r->backoff_until = a->start_at > now && a->start_at != NANOS_NEVER ? a->start_at : 0;
+	board_role_end(r);
+}
+
+void child_died(struct attendant *a, nanos_t now)
+{
+	struct supervise_death death = wait_for_it(a);
+
+	close(a->child_fd);
+	if (a->sock >= 0)
+		close(a->sock);
+	a->child_fd = a->sock = -1;
+	a->child = 0;
+	a->start_at = a->stopping ? NANOS_NEVER : supervise_died(&a->life, &death, now);
+	note_death(a, &death, now);
+	if (!a->stopping)
+		say_death(a, &death, a->start_at - now);
+	if (a->duty && a->duty->died)
+		a->duty->died(a->context, now);
+}

@@ -1,0 +1,72 @@
+/* internal: what the keeper's parts share: the attendant as it is, and the words between it and the keeper.
+ *
+ * Messages (common/handle) from an attendant: `hello` {struct hello, first of all}, `child` {pid, with its
+ * pidfd}, `ready`, `keep` {key, body, descriptors}, `told` behind all this when it has called a new keeper,
+ * `stopped`; where the keeper said `want`, its whole stock up to `go`. From the keeper: `want`, `kept` {as
+ * keep}, `begin` behind the last of these, `stop`. */
+#ifndef SLUICE_SERVICES_KEEPER_INTERNAL_H
+#define SLUICE_SERVICES_KEEPER_INTERNAL_H
+
+#include "services/keeper/attendant.h"
+#include "services/keeper/kept.h"
+#include "services/keeper/stock.h"
+#include "services/keeper/supervise.h"
+#include "services/keeper/watch.h"
+
+#include <sys/types.h>
+#include <sys/un.h>
+
+struct hello {
+	uint32_t role; /* enum role */
+	int32_t pid;   /* of the attendant */
+};
+
+struct attendant {
+	enum role role;
+	struct stock *stock;
+	const struct duty *duty; /* NULL: none */
+	void *context;
+	const char *programs; /* folder of the programs */
+	int keeper;           /* socket; -1: it is gone */
+	int lock;             /* held as long as the attendant lives */
+	struct kept kept;
+
+	/* The role's process. */
+	int sock, child_fd; /* -1: none lives */
+	pid_t child;
+	bool ready, stalled, stopping;
+	struct supervise life;
+	struct watch watch;
+	nanos_t start_at; /* none lives: when one is to; else NANOS_NEVER */
+	nanos_t kill_at;  /* by order, if it is not gone by then */
+	nanos_t look_at;  /* for stalls */
+	nanos_t call_at;  /* the keeper is gone: when to look for a new one */
+};
+
+/* attendant.c: the life of an attendant's process; never returns.  `keeper` is the socket to the keeper,
+ * `duty` may be NULL. */
+_Noreturn void attendant_main(
+        struct stock *stock, enum role role, const struct duty *duty, const char *programs, int keeper);
+
+/* child.c: the role's process. */
+void child_start(struct attendant *a, nanos_t now);
+void child_died(struct attendant *a, nanos_t now);
+void child_message(struct attendant *a, nanos_t now);
+void child_look(struct attendant *a, nanos_t now);
+void child_stop(struct attendant *a, nanos_t now);
+/* The process is killed, because it stalls or will not stop. */
+void child_kill(struct attendant *a);
+
+/* call.c: attendant and keeper. */
+void call_message(struct attendant *a, nanos_t now);
+/* Looks for a new keeper, by RUN/keeper.sock. */
+void call_keeper(struct attendant *a, nanos_t now);
+/* Tells the keeper of the process. */
+int call_child(const struct attendant *a);
+void call_ready(const struct attendant *a);
+/* Where a keeper listens.  0 or -ENAMETOOLONG. */
+int call_socket_path(const char *run_dir, struct sockaddr_un *address);
+
+nanos_t keeper_now(void);
+
+#endif
