@@ -1,6 +1,24 @@
 #include "common/pkt/burst.h"
 
+#include "common/pkt/flaws.h"
 #include "common/trace/trace.h"
+
+void burst_compare(struct burst *b)
+{
+	struct pkt_flaws flaws = pkt_flaws_none();
+	struct pkt_spread spread = pkt_spread_none();
+	uint8_t more = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		pkt_flaws_gather(&flaws, &b->pkt[i]);
+		pkt_spread_gather(&spread, &b->pkt[0], &b->pkt[i]);
+		more |= b->more[i];
+	}
+	b->alike.n = b->n;
+	b->alike.len_least = pkt_flaws_len_least(&flaws);
+	b->alike.single = !more && !flaws.slack;
+	pkt_spread_store(&spread, &b->alike.differ);
+}
 
 static struct outbox_entry *outbox_add(struct burst *b, uint32_t at, enum born born, struct pkt_index index)
 {

@@ -108,6 +108,15 @@ struct spare {
 	uint32_t used; /* of them taken by this burst */
 };
 
+/* What the packets of a burst have in common, as they came in: the frame finds it out while it loads them, so
+ * that a pass over the burst asks once what it would ask of each packet. */
+struct burst_alike {
+	uint32_t n;         /* packets compared: where that is not the burst's n, nothing here holds */
+	uint16_t len_least; /* bytes of the shortest frame */
+	bool single;        /* each is in one buffer, with total_len = len */
+	struct pkt differ;  /* a bit is set where any differs from the first */
+};
+
 struct burst {
 	uint32_t n;
 	enum input_kind input;
@@ -121,7 +130,8 @@ struct burst {
 	struct stat_block *stats; /* counted with burst_count (common/stage) */
 	struct spare *spare;
 	uint32_t n_out;
-	bool spoilt;        /* the frame's own: some metadata did not pass pkt_check */
+	bool spoilt; /* the frame's own: some metadata did not pass pkt_check */
+	struct burst_alike alike;
 	uint64_t no_buffer; /* packets not made for want of a buffer: shown beside the account */
 	struct pkt pkt[BURST_MAX];
 	uint8_t *frame[BURST_MAX]; /* first byte of the frame; pkt.len bytes */
@@ -131,41 +141,53 @@ struct burst {
 	struct outbox_entry out[OUTBOX_MAX];
 };
 
+/* As one word. */
+static always_inline void verdict_put(struct verdict *to, struct verdict v)
+{
+	uint32_t word = (uint32_t)v.kind | (uint32_t)v.out.v << 8 | (uint32_t)v.reason << 16;
+
+	memcpy(to, &word, sizeof word);
+}
+
+static_assert(sizeof(struct verdict) == 4 && offsetof(struct verdict, out) == 1 &&
+                      offsetof(struct verdict, reason) == 2,
+        "stored as one word");
+
 /* The one verdict of packet i. */
 static always_inline void burst_pass(struct burst *b, uint32_t i, struct out_id out)
 {
-	b->verdict[i] = (struct verdict){VERDICT_PASS, out, DROP_NONE};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_PASS, out, DROP_NONE});
 }
 
 static always_inline void burst_drop(struct burst *b, uint32_t i, enum drop_reason reason)
 {
-	b->verdict[i] = (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason});
 }
 
 static always_inline void burst_deliver(struct burst *b, uint32_t i)
 {
-	b->verdict[i] = (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE});
 }
 
 static always_inline void burst_queue(struct burst *b, uint32_t i)
 {
-	b->verdict[i] = (struct verdict){VERDICT_QUEUED, {0}, DROP_NONE};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_QUEUED, {0}, DROP_NONE});
 }
 
 static always_inline void burst_hold(struct burst *b, uint32_t i)
 {
-	b->verdict[i] = (struct verdict){VERDICT_HELD, {0}, DROP_NONE};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_HELD, {0}, DROP_NONE});
 }
 
 /* Ingest: the driver has sent packet i on physical port `phys`. */
 static always_inline void burst_sent(struct burst *b, uint32_t i, uint32_t phys)
 {
-	b->verdict[i] = (struct verdict){VERDICT_SENT, {(uint8_t)phys}, DROP_NONE};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_SENT, {(uint8_t)phys}, DROP_NONE});
 }
 
 static always_inline void burst_consume(struct burst *b, uint32_t i)
 {
-	b->verdict[i] = (struct verdict){VERDICT_CONSUMED, {0}, DROP_NONE};
+	verdict_put(&b->verdict[i], (struct verdict){VERDICT_CONSUMED, {0}, DROP_NONE});
 }
 
 static always_inline bool burst_decided(const struct burst *b, uint32_t i)
@@ -194,36 +216,36 @@ static always_inline struct pkt_ref outbox_ref(struct outbox_entry *e)
 
 static always_inline void ref_pass(struct pkt_ref r, struct out_id out)
 {
-	*r.verdict = (struct verdict){VERDICT_PASS, out, DROP_NONE};
+	verdict_put(r.verdict, (struct verdict){VERDICT_PASS, out, DROP_NONE});
 }
 
 static always_inline void ref_drop(struct pkt_ref r, enum drop_reason reason)
 {
-	*r.verdict = (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason};
+	verdict_put(r.verdict, (struct verdict){VERDICT_DROP, {0}, (uint16_t)reason});
 }
 
 static always_inline void ref_deliver(struct pkt_ref r)
 {
-	*r.verdict = (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE};
+	verdict_put(r.verdict, (struct verdict){VERDICT_DELIVERED, {0}, DROP_NONE});
 }
 
 /* The driver has sent it on physical port `port`. */
 static always_inline void ref_sent(struct pkt_ref r, struct port_id port)
 {
-	*r.verdict = (struct verdict){VERDICT_SENT, {(uint8_t)port.v}, DROP_NONE};
+	verdict_put(r.verdict, (struct verdict){VERDICT_SENT, {(uint8_t)port.v}, DROP_NONE});
 }
 
 /* Sent, but the buffer stays the driver's until it says burst_discard. */
 static always_inline void ref_sent_kept(struct pkt_ref r, struct port_id port)
 {
-	*r.verdict = (struct verdict){VERDICT_SENT_KEPT, {(uint8_t)port.v}, DROP_NONE};
+	verdict_put(r.verdict, (struct verdict){VERDICT_SENT_KEPT, {(uint8_t)port.v}, DROP_NONE});
 }
 
 /* The stage keeps it; its metadata, as it now is, goes into the buffer for burst_release to find. */
 static always_inline void ref_hold(const struct burst *b, struct pkt_ref r)
 {
 	pkt_store(b->pool, r.index, r.pkt);
-	*r.verdict = (struct verdict){VERDICT_HELD, {0}, DROP_NONE};
+	verdict_put(r.verdict, (struct verdict){VERDICT_HELD, {0}, DROP_NONE});
 }
 
 /* Moves the frame's first byte by `bytes` (negative: towards the headroom), offsets following.  false where
@@ -301,6 +323,19 @@ static always_inline bool outbox_decided(const struct outbox_entry *e)
 	return e->verdict.kind != VERDICT_NONE;
 }
 
+/* Whether `alike` speaks of this burst, and all its packets are in one buffer each and not traced.  To be
+ * asked before the stage changes any of them. */
+static always_inline bool burst_is_plain(const struct burst *b)
+{
+	const struct burst_alike *a = &b->alike;
+
+	return a->n && a->n == b->n && a->single && !(b->pkt[0].trace | a->differ.trace);
+}
+
+/* Finds out what the packets have in common, for who fills a burst by hand (tests, benchmarks of one stage).
+ */
+void burst_compare(struct burst *b);
+
 /* Readies a burst for n packets: no verdict, an empty outbox. */
 static inline void burst_reset(struct burst *b, enum input_kind input, uint32_t n)
 {
@@ -308,6 +343,7 @@ static inline void burst_reset(struct burst *b, enum input_kind input, uint32_t 
 	b->input = input;
 	b->n_out = 0;
 	b->spoilt = false;
+	b->alike.n = 0;
 	b->no_buffer = 0;
 	memset(b->verdict, 0, n * sizeof b->verdict[0]);
 }

@@ -5,6 +5,8 @@
  *     for each packet: pkt_flaws_gather(&flaws, p);          p: a private copy of metadata
  *     if (pkt_flaws_any(&flaws, pool)) ...                   pkt_check says no to one of them at least
  *
+ * Beside it, in the same pass, in which bits packets differ from the first (struct burst_alike).
+ *
  * Private to the caller's thread.
  */
 #ifndef SLUICE_COMMON_PKT_FLAWS_H
@@ -21,7 +23,7 @@ struct pkt_flaws {
 	__m128i end;    /* most of the lanes plus len, saturated */
 	__m128i beyond; /* by what they are more than len */
 	__m256i codes;  /* most, byte by byte, of the second half of the line */
-	int64_t slack;  /* negative: total_len is less than len in one */
+	int64_t slack;  /* negative: total_len is less than len in one; 0: it is len in all */
 };
 
 static_assert(offsetof(struct pkt, data_off) == 8 && offsetof(struct pkt, len) == 10 &&
@@ -48,6 +50,11 @@ static always_inline void pkt_flaws_gather(struct pkt_flaws *f, const struct pkt
 	f->slack |= (int64_t)p->total_len - p->len;
 }
 
+static always_inline uint16_t pkt_flaws_len_least(const struct pkt_flaws *f)
+{
+	return (uint16_t)_mm_extract_epi16(f->least, 5);
+}
+
 static inline bool pkt_flaws_any(const struct pkt_flaws *f, const struct pool *pool)
 {
 	_Alignas(32) uint8_t codes[32];
@@ -65,11 +72,13 @@ static inline bool pkt_flaws_any(const struct pkt_flaws *f, const struct pool *p
 struct pkt_flaws {
 	int64_t lengths;
 	int64_t end; /* the most */
+	int64_t slack;
+	uint16_t len_least;
 };
 
 static always_inline struct pkt_flaws pkt_flaws_none(void)
 {
-	return (struct pkt_flaws){0, 0};
+	return (struct pkt_flaws){0, 0, 0, UINT16_MAX};
 }
 
 static always_inline void pkt_flaws_gather(struct pkt_flaws *f, const struct pkt *p)
@@ -77,9 +86,16 @@ static always_inline void pkt_flaws_gather(struct pkt_flaws *f, const struct pkt
 	int64_t off = p->data_off, len = p->len;
 
 	f->end = MAX(f->end, off + len);
+	f->slack |= (int64_t)p->total_len - len;
+	f->len_least = MIN(f->len_least, p->len);
 	f->lengths |= (off - (int64_t)PKT_META_BYTES) | (len - p->l3_off) | (len - p->l4_off) |
 	              ((int64_t)p->total_len - len) | ((int64_t)PKT_OUTGOING - p->type) |
 	              ((int64_t)PKT_CSUM_PARTIAL - p->csum);
+}
+
+static always_inline uint16_t pkt_flaws_len_least(const struct pkt_flaws *f)
+{
+	return f->len_least;
 }
 
 static inline bool pkt_flaws_any(const struct pkt_flaws *f, const struct pool *pool)
@@ -88,5 +104,30 @@ static inline bool pkt_flaws_any(const struct pkt_flaws *f, const struct pool *p
 }
 
 #endif
+
+/* Bits, of both halves of the metadata's line, in which packets differ from the first. */
+struct pkt_spread {
+	line_half low, high;
+};
+
+static always_inline struct pkt_spread pkt_spread_none(void)
+{
+	return (struct pkt_spread){};
+}
+
+static always_inline void pkt_spread_gather(
+        struct pkt_spread *s, const struct pkt *first, const struct pkt *p)
+{
+	const line_half *a = (const line_half *)first, *b = (const line_half *)p;
+
+	s->low |= a[0] ^ b[0];
+	s->high |= a[1] ^ b[1];
+}
+
+static always_inline void pkt_spread_store(const struct pkt_spread *s, struct pkt *differ)
+{
+	((line_half *)differ)[0] = s->low;
+	((line_half *)differ)[1] = s->high;
+}
 
 #endif

@@ -104,6 +104,21 @@ static always_inline void ring_put(struct ring_prod *r, uint32_t at, uint64_t wo
 	__atomic_store_n(&r->own->slots[at & r->mask], word, __ATOMIC_RELAXED);
 }
 
+/* The slot `at`, behind which *n slots (at least 1, at most as many as *n says) stand in a row: for
+ * ring_put_in one after the other. */
+static always_inline uint64_t *ring_row(const struct ring_prod *r, uint32_t at, uint32_t *n)
+{
+	uint32_t slot = at & r->mask;
+
+	*n = MIN(*n, r->mask + 1 - slot);
+	return &r->own->slots[slot];
+}
+
+static always_inline void ring_put_in(uint64_t *slot, uint64_t word)
+{
+	__atomic_store_n(slot, word, __ATOMIC_RELAXED);
+}
+
 static always_inline void ring_publish(struct ring_prod *r, uint32_t prod)
 {
 	__atomic_store_n(&r->own->prod, prod, __ATOMIC_RELEASE);
@@ -136,6 +151,20 @@ static always_inline uint32_t ring_used(struct ring_cons *r, uint32_t at)
 static always_inline uint64_t ring_get(const struct ring_cons *r, uint32_t at)
 {
 	return __atomic_load_n(&r->peer->slots[at & r->mask], __ATOMIC_RELAXED);
+}
+
+/* As ring_row, to be read. */
+static always_inline const uint64_t *ring_row_used(const struct ring_cons *r, uint32_t at, uint32_t *n)
+{
+	uint32_t slot = at & r->mask;
+
+	*n = MIN(*n, r->mask + 1 - slot);
+	return &r->peer->slots[slot];
+}
+
+static always_inline uint64_t ring_get_from(const uint64_t *slot)
+{
+	return __atomic_load_n(slot, __ATOMIC_RELAXED);
 }
 
 static always_inline void ring_release(struct ring_cons *r, uint32_t cons)

@@ -286,29 +286,41 @@ static uint32_t run_length(const struct burst *b, uint32_t i)
 	return k - i;
 }
 
+/* n packets from i on, whose slots stand in a row. */
+static always_inline void pass_row(const struct burst *b, uint32_t i, uint32_t n, uint64_t *slot)
+{
+	const struct pkt_index *index = &b->index[i];
+	uint64_t high = desc_pack((struct desc){.epoch = b->epoch});
+	const struct pkt *p = &b->pkt[i];
+	const struct pool pool = *b->pool;
+
+	UNROLL_4
+	for (uint32_t k = 0; k < n; k++) {
+		struct pkt_index buffer = index[k];
+
+		pkt_store(&pool, buffer, &p[k]);
+		ring_put_in(&slot[k], buffer.v | high);
+	}
+}
+
 /* A run that just passes on to one ring: nearly all packets.  Returns how many of the n from i on had room.
  */
 static uint32_t pass_run(struct worker *w, uint32_t i, uint32_t n)
 {
 	struct burst *b = &w->burst;
-	const struct pool pool = *b->pool;
-	uint32_t out = w->out_of[b->verdict[i].out.v], at;
+	uint32_t out = w->out_of[b->verdict[i].out.v];
 	struct worker_out *o = &w->out[out];
-	uint64_t high = desc_pack((struct desc){.epoch = b->epoch});
-	struct ring_prod end;
 
 	assert(out != NO_RING);
-	at = o->at;
-	n = MIN(n, ring_room(&o->end, at, n));
-	end = o->end;
-	UNROLL_4
-	for (uint32_t k = 0; k < n; k++) {
-		struct pkt_index index = b->index[i + k];
+	n = MIN(n, ring_room(&o->end, o->at, n));
+	for (uint32_t done = 0, row; done < n; done += row) {
+		uint64_t *slot;
 
-		pkt_store(&pool, index, &b->pkt[i + k]);
-		ring_put(&end, at + k, index.v | high);
+		row = n - done;
+		slot = ring_row(&o->end, o->at + done, &row);
+		pass_row(b, i + done, row, slot);
 	}
-	o->at = at + n;
+	o->at += n;
 	o->packets += n;
 	w->touched |= (uint64_t)(n != 0) << out;
 	return n;

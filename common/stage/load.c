@@ -35,6 +35,19 @@ static __attribute__((noinline)) void mark_spoilt(struct burst *b)
 	}
 }
 
+/* What the packets have in common, for the stage; whether nothing is traced, for the frame itself. */
+static always_inline void note_alike(
+        struct worker *w, const struct pkt_flaws *flaws, const struct pkt_spread *spread)
+{
+	struct burst *b = &w->burst;
+
+	pkt_spread_store(spread, &b->alike.differ);
+	b->alike.n = b->n;
+	b->alike.len_least = pkt_flaws_len_least(flaws);
+	b->alike.single = w->plain && !flaws->slack;
+	w->plain &= !(b->pkt[0].trace | b->alike.differ.trace);
+}
+
 /* The metadata of what was loaded, copied and checked, all at once; the frames' first lines on their way into
  * the cache. */
 static void load_metadata(struct worker *w)
@@ -42,7 +55,8 @@ static void load_metadata(struct worker *w)
 	struct burst *b = &w->burst;
 	const struct pool pool = *b->pool;
 	struct pkt_flaws flaws = pkt_flaws_none();
-	uint32_t traced = 0, n = b->n;
+	struct pkt_spread spread = pkt_spread_none();
+	uint32_t n = b->n;
 
 	UNROLL_4
 	for (uint32_t i = 0; i < n; i++) {
@@ -50,12 +64,12 @@ static void load_metadata(struct worker *w)
 		uint8_t *buffer = pool_buffer(&pool, b->index[i]);
 
 		copy_line(p, buffer);
-		traced |= p->trace;
 		pkt_flaws_gather(&flaws, p);
+		pkt_spread_gather(&spread, &b->pkt[0], p);
 		b->frame[i] = buffer + p->data_off;
 		__builtin_prefetch(b->frame[i]);
 	}
-	w->plain &= !traced;
+	note_alike(w, &flaws, &spread);
 	if (unlikely(pkt_flaws_any(&flaws, &pool)))
 		mark_spoilt(b);
 }
@@ -128,30 +142,48 @@ static bool load_word(
 	return true;
 }
 
+/* Words in a row that are single buffers of one epoch, into the burst from k on.  Returns how many they are.
+ */
+static always_inline uint32_t load_row(
+        struct burst *b, uint32_t k, const uint64_t *slot, uint32_t n, uint64_t base)
+{
+	const struct pool pool = *b->pool;
+	struct pkt_index *index = &b->index[k];
+	uint32_t i;
+
+	UNROLL_4
+	for (i = 0; i < n; i++) {
+		/* Beyond the pool too where more than the index differs. */
+		uint64_t word = ring_get_from(&slot[i]) - base;
+
+		if (unlikely(word >= pool.count))
+			break;
+		index[i] = (struct pkt_index){(uint32_t)word};
+		__builtin_prefetch(pool_buffer(&pool, index[i]));
+	}
+	return i;
+}
+
 /* Words that are single buffers of the epoch of the first: nearly all.  Returns how many it took. */
 static uint32_t load_plain(
         struct worker *w, const struct worker_in *in, uint32_t at, uint32_t n, const struct epoch **view)
 {
 	struct burst *b = &w->burst;
-	const struct pool pool = *b->pool;
-	const struct ring_cons end = in->end;
-	const struct epoch *v = adopt_view(w, desc_unpack(ring_get(&end, at)).epoch);
+	const struct epoch *v = adopt_view(w, desc_unpack(ring_get(&in->end, at)).epoch);
+	uint32_t k = 0, row, taken;
 	uint64_t base;
-	uint32_t k = 0;
 
 	if (unlikely(!v))
 		return 0;
 	base = desc_pack((struct desc){.epoch = (uint16_t)v->number});
-	UNROLL_4
-	for (; k < n; k++) {
-		uint64_t index = ring_get(&end, at + k) -
-		                 base; /* beyond the pool too where more than the index differs */
+	do {
+		const uint64_t *slot;
 
-		if (unlikely(index >= pool.count))
-			break;
-		b->index[k] = (struct pkt_index){(uint32_t)index};
-		__builtin_prefetch(pool_buffer(&pool, b->index[k]));
-	}
+		row = n - k;
+		slot = ring_row_used(&in->end, at + k, &row);
+		taken = load_row(b, k, slot, row, base);
+		k += taken;
+	} while (k < n && taken == row);
 	memset(b->more, 0, k);
 	b->n = k;
 	*view = v;

@@ -152,6 +152,7 @@ uint32_t bed_epoch(struct bed *bed, uint32_t number, struct bed_rules ingress, s
 
 void bed_run(struct bed *bed)
 {
+	burst_compare(&bed->f.burst);
 	filter_stage.burst(bed->worker, &bed->epoch, bed->f.trace.now, &bed->f.burst);
 }
 

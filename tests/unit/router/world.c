@@ -343,6 +343,7 @@ uint32_t world_add_tx(struct world *w, const void *ip, uint32_t len, uint16_t et
 
 void world_run(struct world *w)
 {
+	burst_compare(&w->f.burst);
 	router_stage.burst(w->worker, &w->epoch, w->now, &w->f.burst);
 }
 
