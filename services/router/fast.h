@@ -1,4 +1,13 @@
-/* fast: what the passes over a burst share (fast4.c, fast6.c).  Part of the router.
+/* fast: the passes over a burst that forward what is plain, of both families (fast4.c, fast6.c).  Part of the
+ * router.
+ *
+ *     fast_candidates(c, f, ...);          who may be plain, by the metadata
+ *     [check]                              by the header; who is not leaves the list
+ *     fib_lookup_bulk(..., f->group, f->n);
+ *     fast_forward(c, f, ...);             header, Ethernet header, metadata, verdict
+ *
+ * Whatever deviates in the least is left without a verdict and without a trace in state or counters, for the
+ * long way (input4, input6).
  *
  * Packets of one burst that have the same next-hop group with one gateway go the same way: it is looked up
  * once a burst and kept in a small cache.  What is in it is as good as the moment at which the burst began,
@@ -7,10 +16,10 @@
 #ifndef SLUICE_SERVICES_ROUTER_FAST_H
 #define SLUICE_SERVICES_ROUTER_FAST_H
 
+#include "common/base/lanes.h"
 #include "services/router/router_internal.h"
 
-#define FAST_AHEAD 6u   /* packets that a pass has its next header fetched */
-#define FAST_WAYS  256u /* by group */
+#define FAST_WAYS 256u /* by group */
 
 /* Where the packets of a group go in this burst. */
 struct fast_way {
@@ -26,27 +35,90 @@ struct fast_way {
 
 static_assert(sizeof(struct fast_way) == 32, "two in a line");
 
-/* Whether the group is a plain way now; fills in all but the key. */
-static inline bool fast_way_resolve(const struct router_call *c, struct fast_way *way,
-        const struct fib_group *g, const struct fib_hop *hop, const struct ip6_addr *next_hop,
-        uint16_t ethertype)
-{
-	const struct port_view *out = &c->view->port[hop->port.v % EPOCH_PORTS_MAX];
-	uint8_t plain = ethertype == ETHER_TYPE_IPV4 ? PORT_OUT4 : PORT_OUT6;
-	const struct neighbor_entry *e;
-	struct mac_addr mac;
+/* Scratch of a burst.  Lists have room for a whole block of lanes behind their last. */
+struct fast {
+	uint32_t n;                        /* on the list */
+	uint16_t at[BURST_MAX + LANES];    /* in the burst */
+	uint8_t *l3[BURST_MAX + LANES];    /* network header */
+	uint32_t here[BURST_MAX + LANES];  /* bytes from there on */
+	uint32_t total[BURST_MAX + LANES]; /* IP length */
+	uint32_t group[BURST_MAX];
+	uint32_t serial; /* of the burst */
+	/* Counted once a burst. */
+	uint32_t forwarded;
+	uint32_t received_bytes, forwarded_bytes;
+	struct fast_way way[FAST_WAYS];
+	struct fast_way other; /* of a group with several hops, or without a gateway */
+};
 
-	way->mtu = 0;
-	if (hop->port.v >= EPOCH_PORTS_MAX || !(out->plain & plain))
-		return false;
-	e = neighbor_find(&c->router->table, hop->port, next_hop);
-	if (!e || !neighbor_usable(e, hop->port, next_hop, &mac))
-		return false;
-	way->mtu = (uint16_t)(g->mtu ? MIN(g->mtu, (uint32_t)out->mtu) : out->mtu);
-	way->port = hop->port.v;
-	way->redirect_port = out->redirects ? hop->port.v : PORT_NONE.v;
-	ether_write(way->ether, &mac, &out->mac, ethertype);
-	return true;
+/* The way of packet k of the list, whose addresses these are, where the cache has none (fast.c). */
+const struct fast_way *fast_way_find(const struct router_call *c, struct fast *f, uint32_t k,
+        const struct ip6_addr *src, const struct ip6_addr *dst, uint16_t ethertype);
+
+/* Where the metadata of a packet is that of a plain one: not traced, in one buffer, for our MAC, from a port
+ * (one of `in`) that asks for nothing more, with room for an Ethernet header, and `least` of its `len` bytes
+ * behind it. */
+static always_inline bool fast_is_plain(const struct router_call *c, const struct pkt *p, uint32_t len,
+        uint16_t ethertype, uint8_t in, uint32_t least)
+{
+	uint32_t odd = (uint32_t)(p->ethertype ^ ethertype) | p->type | (p->csum & PKT_CSUM_PARTIAL) |
+	               p->trace | (p->len ^ p->total_len);
+	int32_t lacks = (int32_t)(len - p->l3_off - least) |
+	                ((int32_t)p->data_off + p->l3_off - (int32_t)(PKT_META_BYTES + ETHER_HDR_LEN)) |
+	                ((int32_t)EPOCH_PORTS_MAX - 1 - p->port.v);
+
+	return likely(!(odd | (uint32_t)(lacks < 0))) && likely(c->view->port[p->port.v].plain & in);
+}
+
+static_assert(
+        PKT_HOST == 0 && PKT_CSUM_PARTIAL == 2 && !((PKT_CSUM_NONE | PKT_CSUM_VALID) & PKT_CSUM_PARTIAL),
+        "tested by bits");
+
+/* Whether what holds for the first packet holds for all. */
+static always_inline bool fast_alike(const struct burst *b)
+{
+	const struct pkt *d = &b->alike.differ;
+
+	return burst_is_plain(b) &&
+	       !(d->ethertype | d->type | (d->csum & PKT_CSUM_PARTIAL) | d->data_off | d->l3_off | d->port.v);
+}
+
+static always_inline void fast_add(struct fast *f, const struct burst *b, uint32_t i)
+{
+	const struct pkt *p = &b->pkt[i];
+	uint32_t k = f->n++;
+
+	f->at[k] = (uint16_t)i;
+	f->l3[k] = b->frame[i] + p->l3_off;
+	f->here[k] = (uint32_t)p->len - p->l3_off;
+}
+
+/* Lists who may be plain. */
+static always_inline void fast_candidates(
+        const struct router_call *c, struct fast *f, uint16_t ethertype, uint8_t in, uint32_t least)
+{
+	const struct burst *b = c->burst;
+	bool alike = fast_alike(b);
+
+	f->n = 0;
+	if (alike && !fast_is_plain(c, &b->pkt[0], b->alike.len_least, ethertype, in, least))
+		return;
+	if (likely(alike))
+		for (uint32_t i = 0; i < b->n; i++)
+			fast_add(f, b, i);
+	else
+		for (uint32_t i = 0; i < b->n; i++)
+			if (!b->more[i] && fast_is_plain(c, &b->pkt[i], b->pkt[i].len, ethertype, in, least))
+				fast_add(f, b, i);
+}
+
+/* Packet `from` of the list becomes packet `to`, which is not behind it. */
+static always_inline void fast_move(struct fast *f, uint32_t to, uint32_t from, uint32_t total)
+{
+	f->at[to] = f->at[from];
+	f->l3[to] = f->l3[from];
+	f->here[to] = f->here[from];
+	f->total[to] = total;
 }
 
 /* The Ethernet header goes in front of the network header, and the metadata follows.  Nothing can go wrong
@@ -55,18 +127,17 @@ static always_inline void fast_send(struct burst *b, uint32_t i, uint8_t *l3, ui
         uint32_t l4_off, const struct fast_way *way)
 {
 	struct pkt *p = &b->pkt[i];
-	/* data_off, len, l3_off, l4_off: one store. */
-	uint64_t layout = (uint64_t)(uint16_t)(p->data_off + p->l3_off - ETHER_HDR_LEN) |
-	                  (uint64_t)(ETHER_HDR_LEN + l3_bytes) << 16 | (uint64_t)ETHER_HDR_LEN << 32 |
-	                  (uint64_t)l4_off << 48;
+	uint64_t layout = load_u64(&p->data_off); /* data_off, len, l3_off, l4_off: one word */
 
+	layout = ((layout + (layout >> 32) - ETHER_HDR_LEN) & UINT16_MAX) |
+	         (uint64_t)(ETHER_HDR_LEN + l3_bytes) << 16 | (uint64_t)ETHER_HDR_LEN << 32 |
+	         (uint64_t)l4_off << 48;
 	memcpy(l3 - ETHER_HDR_LEN, way->ether, 8);
 	memcpy(l3 - 8, way->ether + 6, 8);
 	memcpy(&p->data_off, &layout, sizeof layout);
 	p->total_len = ETHER_HDR_LEN + l3_bytes;
 	p->out.v = way->port;
 	b->frame[i] = l3 - ETHER_HDR_LEN;
-	burst_pass(b, i, out_id(OUT_TX, b->lane));
 }
 
 static_assert(offsetof(struct pkt, len) == offsetof(struct pkt, data_off) + 2 &&
@@ -74,21 +145,53 @@ static_assert(offsetof(struct pkt, len) == offsetof(struct pkt, data_off) + 2 &&
                       offsetof(struct pkt, l4_off) == offsetof(struct pkt, data_off) + 6,
         "stored as one word");
 
-/* Where the metadata of a packet is that of a plain one: not traced, in one buffer, for our MAC, with room
- * for an Ethernet header and `least` bytes of its own. 0, or anything else. */
-static always_inline uint32_t fast_odd(const struct pkt *p, uint16_t ethertype, uint32_t least)
+/* The sum of a list, whose last block is filled up with zeros. */
+static inline uint32_t fast_sum(uint32_t *list, uint32_t n)
 {
-	uint32_t odd = (uint32_t)(p->ethertype ^ ethertype) | p->type | (p->csum & PKT_CSUM_PARTIAL) |
-	               p->trace | (p->len ^ p->total_len);
-	int32_t lacks = (int32_t)(p->len - p->l3_off - least) |
-	                ((int32_t)p->data_off + p->l3_off - (int32_t)(PKT_META_BYTES + ETHER_HDR_LEN)) |
-	                ((int32_t)EPOCH_PORTS_MAX - 1 - p->port.v);
+	lanes_t sum = {};
+	uint32_t all = 0;
 
-	return odd | (uint32_t)(lacks < 0);
+	for (uint32_t k = n; k < ALIGN_UP(n, LANES); k++)
+		list[k] = 0;
+	for (uint32_t k = 0; k < n; k += LANES)
+		sum += lanes_load(&list[k]);
+	for (uint32_t k = 0; k < LANES; k++)
+		all += sum[k];
+	return all;
 }
 
-static_assert(
-        PKT_HOST == 0 && PKT_CSUM_PARTIAL == 2 && !((PKT_CSUM_NONE | PKT_CSUM_VALID) & PKT_CSUM_PARTIAL),
-        "tested by bits");
+/* What a family does of its own for packet k of the list: the way that the cache does not have; its header
+ * and its flags, after which it gives l4_off as it will be. */
+typedef const struct fast_way *fast_find(const struct router_call *c, struct fast *f, uint32_t k);
+typedef uint32_t fast_rewrite(struct fast *f, uint32_t k, struct pkt *p);
+
+/* Sends what is on the list, whose groups are known. */
+static always_inline void fast_forward(
+        const struct router_call *c, struct fast *f, fast_find *find, fast_rewrite *rewrite)
+{
+	uint64_t serial = (uint64_t)++f->serial << 32;
+	uint32_t n = f->n, refused = 0;
+	struct burst *b = c->burst;
+	struct out_id out = out_id(OUT_TX, b->lane);
+
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t i = f->at[k], total = f->total[k];
+		const struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
+		struct pkt *p = &b->pkt[i];
+
+		if (unlikely(way->key != (serial | f->group[k])))
+			way = find(c, f, k);
+		if (unlikely(total > way->mtu) || unlikely(way->redirect_port == p->port.v)) {
+			f->here[k] = f->total[k] = 0;
+			refused++;
+			continue;
+		}
+		fast_send(b, i, f->l3[k], total, rewrite(f, k, p), way);
+		burst_pass(b, i, out);
+	}
+	f->forwarded = n - refused;
+	f->received_bytes = fast_sum(f->here, n);
+	f->forwarded_bytes = fast_sum(f->total, n);
+}
 
 #endif

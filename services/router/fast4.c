@@ -1,19 +1,13 @@
-/* IPv4 packets that ask for nothing but forwarding, in passes over the burst.  Whatever deviates in the least
- * is left without a verdict and without a trace in state or counters, for input4. */
+/* IPv4 packets that ask for nothing but forwarding, in passes over the burst (fast.h): their headers are
+ * checked eight at a time. */
 #include "services/router/fast.h"
 
 struct fast4 {
-	/* Of those that passed the checks: */
-	uint32_t n;
-	uint32_t dst[BURST_MAX]; /* host order */
-	uint32_t group[BURST_MAX];
-	uint16_t at[BURST_MAX];    /* in the burst */
-	uint16_t total[BURST_MAX]; /* IP length */
-	/* Counted once a burst. */
-	uint64_t received, received_bytes, forwarded_bytes;
-	uint32_t serial; /* of the burst */
-	struct fast_way way[FAST_WAYS];
-	struct fast_way other; /* of a group with several hops, or without a gateway */
+	struct fast f;
+	/* Of those on the list: */
+	uint32_t dst[BURST_MAX + LANES];   /* host order */
+	uint32_t ttl[BURST_MAX + LANES];   /* the third word of the header as it will be */
+	uint32_t flags[BURST_MAX + LANES]; /* of the packet */
 };
 
 uint64_t fast4_bytes(void)
@@ -21,149 +15,170 @@ uint64_t fast4_bytes(void)
 	return sizeof(struct fast4);
 }
 
-/* First bytes of addresses that a plain unicast packet bears: not 0, 127, 224 and above. */
-static const uint8_t plain_first[256] = {[1 ... 126] = 1, [128 ... 223] = 1};
+/* What eight headers say. */
+struct block {
+	lanes_t src;
+	lanes_t dst; /* host order, as are the next */
+	lanes_t total;
+	lanes_t ttl; /* the third word as it will be */
+	lanes_t flags;
+};
 
-/* The header's words add up to a multiple of 65,535, which a multiplication by its inverse tells (never to 0:
- * the version is in them). */
-static always_inline bool sum_is_good(struct ipv4_words w)
+/* The sum of the header's words but for one carry, which is 65,535 where the checksum is right (it is never
+ * 0: the version is in it). */
+static always_inline lanes_t header_sum(const struct lanes_rows *w, lanes_t dst)
 {
-	uint64_t s = (w.first >> 32) + (uint32_t)w.first + (w.second >> 32) + (uint32_t)w.second + w.third;
+	lanes_t sum = (dst & 0xffff) + (dst >> 16);
 
-	return s * UINT64_C(0xfffefffefffeffff) <= UINT64_MAX / 65535;
+	for (uint32_t k = 0; k < 4; k++)
+		sum += (w->word[k] & 0xffff) + (w->word[k] >> 16);
+	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* All that input4 and forward4 check of what the header alone tells; counts it in where it is plain. */
-static always_inline void check(
-        const struct router_call *c, const struct pkt *p, const uint8_t *l3, struct fast4 *f, uint32_t i)
+/* Negative unless the first byte of an address is one that a plain unicast packet bears: not 0, 127, 224 and
+ * above. */
+static always_inline lanes_t odd_address(lanes_t addr)
 {
-	uint32_t here = (uint32_t)p->len - p->l3_off, k = f->n, total;
-	struct ipv4_words w;
-	int32_t lacks;
-	struct be32 src;
+	lanes_t first = addr & 0xff;
 
-	if (unlikely(fast_odd(p, ETHER_TYPE_IPV4, IPV4_HDR_LEN)))
-		return;
-	w = ipv4_load_words(l3);
-	total = __builtin_bswap16((uint16_t)(w.first >> 16));
-	src = (struct be32){(uint32_t)(w.second >> 32)};
-	lacks = (int32_t)(total - IPV4_HDR_LEN) | (int32_t)(here - total) | ((int32_t)(uint8_t)w.second - 2);
-	if (unlikely(lacks < 0) || unlikely((uint8_t)w.first != 0x45) || unlikely(!sum_is_good(w)) ||
-	        unlikely(!(plain_first[src.raw & 0xff] & plain_first[w.third & 0xff])) ||
-	        unlikely(!(c->view->port[p->port.v].plain & PORT_IN4)) ||
-	        unlikely(local_filter_has(c->view, src)))
-		return;
-	f->dst[k] = __builtin_bswap32(w.third);
-	f->at[k] = (uint16_t)i;
-	f->total[k] = (uint16_t)total;
-	f->n = k + 1;
+	return (first - 1) | (223 - first) | (lanes_t)(first == 127);
 }
 
-static void check_all(const struct router_call *c, struct fast4 *f)
+/* The word of TTL, protocol and checksum, one hop on (csum_ttl_decrement). */
+static always_inline lanes_t next_hop_word(lanes_t word)
 {
-	struct burst *b = c->burst;
+	lanes_t sum = (word >> 16) + 1;
 
-	f->n = 0;
-	for (uint32_t i = 0; i < b->n; i++) {
-		uint32_t ahead = MIN(i + FAST_AHEAD, b->n - 1);
+	sum -= (lanes_t)(sum >= UINT16_MAX);
+	return ((word & 0xffff) - 1) | sum << 16;
+}
 
-		__builtin_prefetch(b->frame[ahead] + b->pkt[ahead].l3_off, 1);
-		if (likely(!b->more[i]))
-			check(c, &b->pkt[i], b->frame[i] + b->pkt[i].l3_off, f, i);
+#define FRAGMENT_BITS                                                                                        \
+	((uint32_t)__builtin_bswap16(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)                             \
+	        << 16) /* of the second word */
+
+/* Those of the eight packets from k on of the list that a check of input4 or forward4 would not let pass; all
+ * that the header alone tells but for its source's being ours. */
+static always_inline uint32_t block_check(const struct fast *f, uint32_t k, struct block *block)
+{
+	struct lanes_rows w = lanes_transpose(&f->l3[k]);
+	lanes_t dst = lanes_gather(&f->l3[k], offsetof(struct ipv4_hdr, dst)), src = w.word[3];
+	lanes_t total = lanes_swap(w.word[0]) & 0xffff, ttl = w.word[2] & 0xff;
+	lanes_t bad = (total - IPV4_HDR_LEN) | (lanes_load(&f->here[k]) - total) | (ttl - 2) |
+	              odd_address(src) | odd_address(dst) | (lanes_t)((w.word[0] & 0xff) != 0x45) |
+	              (lanes_t)(header_sum(&w, dst) != UINT16_MAX);
+
+	*block = (struct block){
+	        .src = src,
+	        .dst = lanes_swap(dst),
+	        .total = total,
+	        .ttl = next_hop_word(w.word[2]),
+	        .flags = (lanes_t)((w.word[1] & FRAGMENT_BITS) != 0) & PKT_F_FRAGMENT,
+	};
+	return lanes_negative(bad);
+}
+
+/* Those whose source may be an address of ours. */
+static always_inline uint32_t block_from_us(const struct router_view *v, lanes_t src)
+{
+	lanes_t hash = src * LOCAL_FILTER_FACTOR;
+	lanes_t word = lanes_pick(lanes_load(v->local_coarse), hash >> 29);
+	uint32_t coarse = lanes_negative(word << (31 - (hash >> 24 & 31))), fine = 0;
+
+	for (; unlikely(coarse); coarse &= coarse - 1) {
+		uint32_t lane = (uint32_t)__builtin_ctz(coarse);
+
+		fine |= (uint32_t)local_filter_has(v, (struct be32){src[lane]}) << lane;
 	}
+	return fine;
 }
 
-/* The way of a group with several gateways, or of a neighbor's own address. */
-static struct fast_way *way_of_other(
-        const struct router_call *c, struct fast4 *f, const struct fib_group *g, uint32_t k)
+/* Of eight packets, from k on, those of `good` go to place `to` of the list. */
+static uint32_t block_keep(
+        struct fast4 *f4, uint32_t to, uint32_t k, const struct block *block, uint32_t good)
 {
-	const struct pkt *p = &c->burst->pkt[f->at[k]];
-	struct ip6_addr dst = ip6_addr_mapped(be32_from_host(f->dst[k]));
-	const struct fib_hop *hop = &g->hop;
+	for (; good; good &= good - 1, to++) {
+		uint32_t lane = (uint32_t)__builtin_ctz(good);
 
-	if (g->n_hops > 1) {
-		const uint8_t *l3 = c->burst->frame[f->at[k]] + p->l3_off;
-		struct ip6_addr src = ip6_addr_mapped(wire_load_be32(l3 + offsetof(struct ipv4_hdr, src)));
-
-		hop = fib_hops_select(&c->view->fib, g, route_hash(c, p, &src, &dst));
+		fast_move(&f4->f, to, k + lane, block->total[lane]);
+		f4->dst[to] = block->dst[lane];
+		f4->ttl[to] = block->ttl[lane];
+		f4->flags[to] = block->flags[lane];
 	}
-	fast_way_resolve(
-	        c, &f->other, g, hop, g->type == FIB_UNICAST ? &hop->gateway : &dst, ETHER_TYPE_IPV4);
-	return &f->other;
+	return to;
 }
 
-static __attribute__((noinline)) struct fast_way *way_resolve(
-        const struct router_call *c, struct fast4 *f, uint32_t k)
+/* All eight stay where they are. */
+static always_inline void block_keep_all(struct fast4 *f4, uint32_t k, const struct block *block)
 {
-	const struct fib_group *g = fib_group(&c->view->fib, f->group[k]);
-	struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
+	lanes_store(&f4->f.total[k], block->total);
+	lanes_store(&f4->dst[k], block->dst);
+	lanes_store(&f4->ttl[k], block->ttl);
+	lanes_store(&f4->flags[k], block->flags);
+}
 
-	if (g->type == FIB_UNICAST && g->n_hops == 1) {
-		fast_way_resolve(c, way, g, &g->hop, &g->hop.gateway, ETHER_TYPE_IPV4);
-		way->key = (uint64_t)f->serial << 32 | f->group[k];
-		return way;
+/* Whom the checks let pass stays on the list. */
+static void check_all(const struct router_view *v, struct fast4 *f4)
+{
+	uint32_t n = f4->f.n, kept = 0;
+
+	for (uint32_t k = n; k < ALIGN_UP(n, LANES); k++)
+		f4->f.l3[k] = f4->f.l3[0];
+	for (uint32_t k = 0; k < n; k += LANES) {
+		uint32_t all = n - k >= LANES ? 0xff : (1u << (n - k)) - 1, good;
+		struct block block;
+
+		good = all & ~block_check(&f4->f, k, &block);
+		good &= ~block_from_us(v, block.src);
+		if (likely(good == all && kept == k)) {
+			block_keep_all(f4, k, &block);
+			kept += MIN(n - k, LANES);
+		} else {
+			kept = block_keep(f4, kept, k, &block, good);
+		}
 	}
-	if (g->type == FIB_UNICAST || g->type == FIB_CONNECTED)
-		return way_of_other(c, f, g, k);
-	f->other.mtu = 0;
-	return &f->other;
+	f4->f.n = kept;
 }
 
-/* TTL and its checksum, Ethernet header, metadata. */
-static always_inline void forward(struct burst *b, struct fast4 *f, uint32_t k, const struct fast_way *way)
+static __attribute__((noinline)) const struct fast_way *find(
+        const struct router_call *c, struct fast *f, uint32_t k)
 {
-	uint32_t i = f->at[k], total = f->total[k], word;
-	struct pkt *p = &b->pkt[i];
-	uint8_t *l3 = b->frame[i] + p->l3_off;
-	uint16_t fragment = wire_load_u16(l3 + 6) & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET);
+	const struct fast4 *f4 = container_of(f, struct fast4, f);
+	struct ip6_addr src = ip6_addr_mapped(wire_load_be32(f->l3[k] + offsetof(struct ipv4_hdr, src))),
+	                dst = ip6_addr_mapped(be32_from_host(f4->dst[k]));
 
-	word = wire_load_raw32(l3 + 8);
+	return fast_way_find(c, f, k, &src, &dst, ETHER_TYPE_IPV4);
+}
+
+static always_inline uint32_t rewrite(struct fast *f, uint32_t k, struct pkt *p)
+{
+	const struct fast4 *f4 = container_of(f, struct fast4, f);
+	uint32_t word = f4->ttl[k];
+
+	memcpy(f->l3[k] + offsetof(struct ipv4_hdr, ttl), &word, sizeof word);
 	p->l4_proto = (uint8_t)(word >> 8);
-	word = (word & 0xffff00ff) | (uint32_t)p->l4_proto << 8;
-	word = (word & 0xffff) - 1 +
-	       ((uint32_t)csum_ttl_decrement((struct be16){(uint16_t)(word >> 16)}).raw << 16);
-	memcpy(l3 + 8, &word, sizeof word);
-	p->flags = (uint16_t)((p->flags & ~(PKT_F_TAGGED | PKT_F_TAGGED2)) | (fragment ? PKT_F_FRAGMENT : 0));
-	f->received_bytes += (uint32_t)p->len - p->l3_off;
-	f->forwarded_bytes += total;
-	f->received++;
-	fast_send(b, i, l3, total, ETHER_HDR_LEN + IPV4_HDR_LEN, way);
-}
-
-static void forward_all(const struct router_call *c, struct fast4 *f)
-{
-	uint64_t serial = (uint64_t)f->serial << 32;
-
-	for (uint32_t k = 0; k < f->n; k++) {
-		const struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
-
-		if (unlikely(way->key != (serial | f->group[k])))
-			way = way_resolve(c, f, k);
-		if (unlikely(f->total[k] > way->mtu) ||
-		        unlikely(way->redirect_port == c->burst->pkt[f->at[k]].port.v))
-			continue;
-		forward(c->burst, f, k, way);
-	}
+	p->flags = (uint16_t)((p->flags & ~(PKT_F_TAGGED | PKT_F_TAGGED2)) | f4->flags[k]);
+	return ETHER_HDR_LEN + IPV4_HDR_LEN;
 }
 
 uint32_t fast4(const struct router_call *c)
 {
-	struct fast4 *f = c->router->fast4;
+	struct fast4 *f4 = c->router->fast4;
+	struct fast *f = &f4->f;
 
-	f->received = f->received_bytes = f->forwarded_bytes = 0;
 	if (!c->view->has_fib || !c->burst->n)
 		return 0;
-	check_all(c, f);
+	fast_candidates(c, f, ETHER_TYPE_IPV4, PORT_IN4, IPV4_HDR_LEN);
+	check_all(c->view, f4);
 	if (!f->n)
 		return 0;
-	fib4_lookup_bulk(&c->view->fib, f->dst, f->group, f->n);
-	f->serial++;
-	forward_all(c, f);
-	if (!f->received)
+	fib4_lookup_bulk(&c->view->fib, f4->dst, f->group, f->n);
+	fast_forward(c, f, find, rewrite);
+	if (!f->forwarded)
 		return 0;
-	burst_count(c->burst, STAT_IP_IN_RECEIVES, f->received);
+	burst_count(c->burst, STAT_IP_IN_RECEIVES, f->forwarded);
 	burst_count(c->burst, STAT_IP_EXT_IN_OCTETS, f->received_bytes);
-	burst_count(c->burst, STAT_IP_FORW_DATAGRAMS, f->received);
+	burst_count(c->burst, STAT_IP_FORW_DATAGRAMS, f->forwarded);
 	burst_count(c->burst, STAT_IP_EXT_OUT_OCTETS, f->forwarded_bytes);
-	return (uint32_t)f->received;
+	return f->forwarded;
 }

@@ -1,16 +1,13 @@
-/* IPv6 packets that ask for nothing but forwarding, in passes over the burst; as fast4.c. */
+/* IPv6 packets that ask for nothing but forwarding, in passes over the burst (fast.h). */
 #include "services/router/fast.h"
 
+#define HOP_LIMIT_FIELD offsetof(struct ipv6_hdr, hop_limit)
+#define SRC_FIELD       offsetof(struct ipv6_hdr, src)
+#define DST_FIELD       offsetof(struct ipv6_hdr, dst)
+
 struct fast6 {
-	uint32_t n;
-	struct ip6_addr dst[BURST_MAX];
-	uint32_t group[BURST_MAX];
-	uint16_t at[BURST_MAX];
-	uint16_t total[BURST_MAX];
-	uint64_t received, received_bytes, forwarded_bytes;
-	uint32_t serial;
-	struct fast_way way[FAST_WAYS];
-	struct fast_way other;
+	struct fast f;
+	struct ip6_addr dst[BURST_MAX]; /* of those on the list */
 };
 
 uint64_t fast6_bytes(void)
@@ -24,124 +21,71 @@ static always_inline bool plain_addr(uint8_t first)
 	return (uint8_t)(first - 1) < 0xfd;
 }
 
-static always_inline void check(
-        const struct router_call *c, const struct pkt *p, const uint8_t *l3, struct fast6 *f, uint32_t i)
+/* All that input6 and forward6 check of what the header alone tells. */
+static always_inline bool check(const uint8_t *l3, uint32_t here, uint32_t *total)
 {
-	uint32_t here = (uint32_t)p->len - p->l3_off, k = f->n, total;
+	uint64_t w = wire_load_raw64(l3);
 	int32_t lacks;
-	uint64_t w;
 
-	if (unlikely(fast_odd(p, ETHER_TYPE_IPV6, IPV6_HDR_LEN)))
-		return;
-	w = wire_load_raw64(l3);
-	total = IPV6_HDR_LEN + __builtin_bswap16((uint16_t)(w >> 32));
-	lacks = (int32_t)(here - total) | ((int32_t)(w >> 56) - 2);
-	if (unlikely(lacks < 0) || unlikely((w & 0xf0) != 0x60) ||
-	        unlikely((uint8_t)(w >> 48) == IP_PROTO_HOP_BY_HOP) ||
-	        unlikely(!plain_addr(wire_load_u8(l3 + 8))) || unlikely(!plain_addr(wire_load_u8(l3 + 24))) ||
-	        unlikely(!(c->view->port[p->port.v].plain & PORT_IN6)))
-		return;
-	f->dst[k] = wire_load_ip6(l3 + 24);
-	f->at[k] = (uint16_t)i;
-	f->total[k] = (uint16_t)total;
-	f->n = k + 1;
+	*total = IPV6_HDR_LEN + __builtin_bswap16((uint16_t)(w >> 32));
+	lacks = (int32_t)(here - *total) | ((int32_t)(w >> 56) - 2);
+	return likely(lacks >= 0) && likely((w & 0xf0) == 0x60) &&
+	       likely((uint8_t)(w >> 48) != IP_PROTO_HOP_BY_HOP) &&
+	       likely(plain_addr(wire_load_u8(l3 + SRC_FIELD))) &&
+	       likely(plain_addr(wire_load_u8(l3 + DST_FIELD)));
 }
 
-static void check_all(const struct router_call *c, struct fast6 *f)
+/* Whom the checks let pass stays on the list. */
+static void check_all(struct fast6 *f6)
 {
-	struct burst *b = c->burst;
+	struct fast *f = &f6->f;
+	uint32_t n = f->n, kept = 0;
 
-	f->n = 0;
-	for (uint32_t i = 0; i < b->n; i++) {
-		uint32_t ahead = MIN(i + FAST_AHEAD, b->n - 1);
+	for (uint32_t k = 0; k < n; k++) {
+		uint32_t total;
 
-		__builtin_prefetch(b->frame[ahead] + b->pkt[ahead].l3_off, 1);
-		if (likely(!b->more[i]))
-			check(c, &b->pkt[i], b->frame[i] + b->pkt[i].l3_off, f, i);
-	}
-}
-
-static struct fast_way *way_of_other(
-        const struct router_call *c, struct fast6 *f, const struct fib_group *g, uint32_t k)
-{
-	const struct pkt *p = &c->burst->pkt[f->at[k]];
-	const struct fib_hop *hop = &g->hop;
-
-	if (g->n_hops > 1) {
-		struct ip6_addr src = wire_load_ip6(c->burst->frame[f->at[k]] + p->l3_off + 8);
-
-		hop = fib_hops_select(&c->view->fib, g, route_hash(c, p, &src, &f->dst[k]));
-	}
-	fast_way_resolve(
-	        c, &f->other, g, hop, g->type == FIB_UNICAST ? &hop->gateway : &f->dst[k], ETHER_TYPE_IPV6);
-	return &f->other;
-}
-
-static __attribute__((noinline)) struct fast_way *way_resolve(
-        const struct router_call *c, struct fast6 *f, uint32_t k)
-{
-	const struct fib_group *g = fib_group(&c->view->fib, f->group[k]);
-	struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
-
-	if (g->type == FIB_UNICAST && g->n_hops == 1) {
-		fast_way_resolve(c, way, g, &g->hop, &g->hop.gateway, ETHER_TYPE_IPV6);
-		way->key = (uint64_t)f->serial << 32 | f->group[k];
-		return way;
-	}
-	if (g->type == FIB_UNICAST || g->type == FIB_CONNECTED)
-		return way_of_other(c, f, g, k);
-	f->other.mtu = 0;
-	return &f->other;
-}
-
-static always_inline void forward(struct burst *b, struct fast6 *f, uint32_t k, const struct fast_way *way)
-{
-	uint32_t i = f->at[k], total = f->total[k];
-	struct pkt *p = &b->pkt[i];
-	uint8_t *l3 = b->frame[i] + p->l3_off;
-
-	l3[7]--;
-	p->flags &= (uint16_t) ~(PKT_F_TAGGED | PKT_F_TAGGED2);
-	f->received_bytes += (uint32_t)p->len - p->l3_off;
-	f->forwarded_bytes += total;
-	f->received++;
-	fast_send(b, i, l3, total, p->l4_off > p->l3_off ? p->l4_off - p->l3_off + ETHER_HDR_LEN : 0, way);
-}
-
-static void forward_all(const struct router_call *c, struct fast6 *f)
-{
-	uint64_t serial = (uint64_t)f->serial << 32;
-
-	for (uint32_t k = 0; k < f->n; k++) {
-		const struct fast_way *way = &f->way[f->group[k] % FAST_WAYS];
-
-		if (unlikely(way->key != (serial | f->group[k])))
-			way = way_resolve(c, f, k);
-		if (unlikely(f->total[k] > way->mtu) ||
-		        unlikely(way->redirect_port == c->burst->pkt[f->at[k]].port.v))
+		if (unlikely(!check(f->l3[k], f->here[k], &total)))
 			continue;
-		forward(c->burst, f, k, way);
+		f6->dst[kept] = wire_load_ip6(f->l3[k] + DST_FIELD);
+		fast_move(f, kept++, k, total);
 	}
+	f->n = kept;
+}
+
+static __attribute__((noinline)) const struct fast_way *find(
+        const struct router_call *c, struct fast *f, uint32_t k)
+{
+	const struct fast6 *f6 = container_of(f, struct fast6, f);
+	struct ip6_addr src = wire_load_ip6(f->l3[k] + SRC_FIELD);
+
+	return fast_way_find(c, f, k, &src, &f6->dst[k], ETHER_TYPE_IPV6);
+}
+
+static always_inline uint32_t rewrite(struct fast *f, uint32_t k, struct pkt *p)
+{
+	f->l3[k][HOP_LIMIT_FIELD]--;
+	p->flags &= (uint16_t) ~(PKT_F_TAGGED | PKT_F_TAGGED2);
+	return p->l4_off > p->l3_off ? p->l4_off - p->l3_off + ETHER_HDR_LEN : 0;
 }
 
 uint32_t fast6(const struct router_call *c)
 {
-	struct fast6 *f = c->router->fast6;
+	struct fast6 *f6 = c->router->fast6;
+	struct fast *f = &f6->f;
 
-	f->received = f->received_bytes = f->forwarded_bytes = 0;
 	if (!c->view->has_fib || !c->burst->n)
 		return 0;
-	check_all(c, f);
+	fast_candidates(c, f, ETHER_TYPE_IPV6, PORT_IN6, IPV6_HDR_LEN);
+	check_all(f6);
 	if (!f->n)
 		return 0;
-	fib6_lookup_bulk(&c->view->fib, f->dst, f->group, f->n);
-	f->serial++;
-	forward_all(c, f);
-	if (!f->received)
+	fib6_lookup_bulk(&c->view->fib, f6->dst, f->group, f->n);
+	fast_forward(c, f, find, rewrite);
+	if (!f->forwarded)
 		return 0;
-	burst_count(c->burst, STAT_IP6_IN_RECEIVES, f->received);
+	burst_count(c->burst, STAT_IP6_IN_RECEIVES, f->forwarded);
 	burst_count(c->burst, STAT_IP6_IN_OCTETS, f->received_bytes);
-	burst_count(c->burst, STAT_IP6_OUT_FORW_DATAGRAMS, f->received);
+	burst_count(c->burst, STAT_IP6_OUT_FORW_DATAGRAMS, f->forwarded);
 	burst_count(c->burst, STAT_IP6_OUT_OCTETS, f->forwarded_bytes);
-	return (uint32_t)f->received;
+	return f->forwarded;
 }

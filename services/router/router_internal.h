@@ -72,6 +72,7 @@ struct router_view {
 	struct fib_reader fib;
 	uint64_t local[LOCAL_FILTER_BITS / 64]; /* a bit by hash for each IPv4 address of ours: a clear bit
 	                                           proves that an address is none */
+	uint32_t local_coarse[8]; /* the same with a bit for 16 of those: for eight addresses at once */
 	struct port_view port[EPOCH_PORTS_MAX];
 };
 
@@ -106,9 +107,11 @@ struct router_call {
 const struct router_view *router_view_of(struct router *router, const struct epoch *epoch);
 
 /* May an IPv4 address be one of ours?  false is sure. */
+#define LOCAL_FILTER_FACTOR 0x9e3779b1u
+
 static always_inline uint32_t local_filter_bit(struct be32 addr)
 {
-	return (addr.raw * 0x9e3779b1u) >> 20;
+	return (addr.raw * LOCAL_FILTER_FACTOR) >> 20;
 }
 
 static always_inline bool local_filter_has(const struct router_view *v, struct be32 addr)

@@ -39,11 +39,14 @@ static void view_ports(struct router_view *v, const struct epoch *e)
 static void view_addresses(struct router_view *v, const struct epoch *e)
 {
 	memset(v->local, 0, sizeof v->local);
+	memset(v->local_coarse, 0, sizeof v->local_coarse);
 	for (uint32_t i = 0; i < e->n_addresses; i++) {
 		uint32_t bit = local_filter_bit(e->addresses[i].addr.w32[3]);
 
-		if (e->addresses[i].family == 4)
-			v->local[bit / 64] |= UINT64_C(1) << (bit % 64);
+		if (e->addresses[i].family != 4)
+			continue;
+		v->local[bit / 64] |= UINT64_C(1) << (bit % 64);
+		v->local_coarse[bit / 16 / 32] |= 1u << (bit / 16 % 32);
 	}
 }
 
