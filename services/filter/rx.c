@@ -211,25 +211,74 @@ static always_inline void rx_sum(
 	sum->multicast += p->type == PKT_MULTICAST || p->type == PKT_BROADCAST;
 }
 
+/* All of it for one packet. */
+static always_inline void rx_one(struct filter *f, struct rx_port *at, const struct epoch *epoch,
+        struct burst *b, uint32_t i, struct port_sum *sum)
+{
+	enum drop_reason reason;
+
+	if (unlikely(!port_id_equal(b->pkt[i].port, at->id)))
+		rx_port_find(at, epoch, b->pkt[i].port);
+	reason = rx_link(at, epoch, b, i);
+	if (likely(!reason))
+		rx_hand_over(b, i);
+	else
+		burst_drop(b, i, reason);
+	rx_sum(f, sum, &b->pkt[i], &b->verdict[i]);
+}
+
+/* Whether packet i is IP, untagged and for our MAC: then all is done. */
+static always_inline bool rx_ip(struct burst *b, uint32_t i, uint64_t mac)
+{
+	const uint8_t *frame = b->frame[i];
+	struct pkt *p = &b->pkt[i];
+	uint16_t type = wire_load_u16(frame + offsetof(struct ether_hdr, type));
+
+	if (unlikely((wire_load_raw64(frame) ^ mac) & MAC_ALL) ||
+	        unlikely(type != ETHER_TYPE_IPV4 && type != ETHER_TYPE_IPV6))
+		return false;
+	p->type = PKT_HOST;
+	p->ethertype = type;
+	p->l3_off = ETHER_HDR_LEN;
+	p->flags &= (uint16_t) ~(PKT_F_TAGGED | PKT_F_TAGGED2);
+	burst_pass(b, i, out_id(OUT_RX, b->lane));
+	return true;
+}
+
 /* Without rules: one pass. */
 static void rx_plain(struct filter *f, const struct epoch *epoch, struct burst *b)
 {
 	struct rx_port at = {.id = PORT_NONE, .reason = DROP_BAD_DESC};
 	struct port_sum sum = {.port = PORT_NONE};
 
-	for (uint32_t i = 0; i < b->n; i++) {
-		enum drop_reason reason;
+	for (uint32_t i = 0; i < b->n; i++)
+		rx_one(f, &at, epoch, b, i, &sum);
+	rx_sum_flush(f, &sum);
+}
 
-		if (unlikely(!port_id_equal(b->pkt[i].port, at.id)))
-			rx_port_find(&at, epoch, b->pkt[i].port);
-		reason = rx_link(&at, epoch, b, i);
-		if (likely(!reason))
-			rx_hand_over(b, i);
-		else
-			burst_drop(b, i, reason);
-		rx_sum(f, &sum, &b->pkt[i], &b->verdict[i]);
+/* The same where all come from one port that is up and have an Ethernet header, and none is traced. */
+static void rx_alike(struct filter *f, const struct epoch *epoch, struct burst *b, struct rx_port *at)
+{
+	struct port_sum sum = {.port = at->id}, plain = {.port = at->id};
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (unlikely(!rx_ip(b, i, at->mac))) {
+			rx_one(f, at, epoch, b, i, &sum);
+			continue;
+		}
+		plain.packets++;
+		plain.bytes += b->pkt[i].total_len;
 	}
 	rx_sum_flush(f, &sum);
+	rx_sum_flush(f, &plain);
+}
+
+static bool rx_are_alike(const struct epoch *epoch, const struct burst *b, struct rx_port *at)
+{
+	if (!burst_is_plain(b) || b->alike.differ.port.v || b->alike.len_least < ETHER_HDR_LEN)
+		return false;
+	rx_port_find(at, epoch, b->pkt[0].port);
+	return at->port;
 }
 
 /* What has no verdict yet is for the rules. */
@@ -263,8 +312,11 @@ static void rx_finish(struct filter *f, struct burst *b)
 void rx_burst(struct filter *f, const struct epoch *epoch, const struct filter_view *view, struct burst *b)
 {
 	const struct filter_rules *rules = &view->rules[FILTER_INGRESS];
+	struct rx_port at;
 
-	if (likely(rules->none)) {
+	if (likely(rules->none && rx_are_alike(epoch, b, &at))) {
+		rx_alike(f, epoch, b, &at);
+	} else if (rules->none) {
 		rx_plain(f, epoch, b);
 	} else {
 		rx_links(epoch, b);

@@ -99,11 +99,9 @@ void tx_burst(struct filter *f, const struct epoch *epoch, const struct filter_v
 /* The verdict of a packet's first buffer is that of all. */
 static inline void burst_spread_verdicts(struct burst *b)
 {
-	uint8_t any = 0;
-
-	for (uint32_t i = 0; i < b->n; i++)
-		any |= b->more[i];
-	for (uint32_t i = 1; unlikely(any) && i < b->n; i++)
+	if (burst_is_plain(b))
+		return;
+	for (uint32_t i = 1; i < b->n; i++)
 		if (b->more[i - 1])
 			b->verdict[i] = b->verdict[i - 1];
 }

@@ -156,11 +156,45 @@ static void tx_links(const struct epoch *epoch, struct burst *b)
 	}
 }
 
+/* Without rules, where all leave by one port that is up, without tags, and have an Ethernet header: only
+ * their length is left to be looked at. */
+static void tx_alike(struct filter *f, struct burst *b, const struct tx_port *at)
+{
+	uint32_t most = at->port->mtu + ETHER_HDR_LEN;
+	struct port_sum sum = {.port = at->id};
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		uint32_t bytes = b->pkt[i].total_len;
+
+		if (unlikely(bytes > most)) {
+			burst_drop(b, i, DROP_TX_LENGTH);
+			sum.dropped++;
+			continue;
+		}
+		b->pkt[i].out = at->port->phys;
+		burst_pass(b, i, at->out);
+		sum.bytes += bytes;
+	}
+	sum.packets = b->n - sum.dropped;
+	tx_sum_flush(f, &sum);
+}
+
+static bool tx_are_alike(const struct epoch *epoch, const struct burst *b, struct tx_port *at)
+{
+	if (!burst_is_plain(b) || b->alike.differ.out.v || b->alike.len_least < ETHER_HDR_LEN)
+		return false;
+	tx_port_find(at, epoch, b, b->pkt[0].out);
+	return at->port && !at->port->n_tags;
+}
+
 void tx_burst(struct filter *f, const struct epoch *epoch, const struct filter_view *view, struct burst *b)
 {
 	const struct filter_rules *rules = &view->rules[FILTER_EGRESS];
+	struct tx_port at;
 
-	if (likely(rules->none)) {
+	if (likely(rules->none && tx_are_alike(epoch, b, &at))) {
+		tx_alike(f, b, &at);
+	} else if (rules->none) {
 		tx_finish(f, epoch, b, true);
 	} else {
 		tx_links(epoch, b);
