@@ -55,14 +55,13 @@ static void keep(void *context, uint64_t key, const void *body, size_t bytes, co
 }
 
 /* A name of an interface has no slash (Linux dev_valid_name); one of two dots has none either. */
-static const char *file_of(void *context, const struct port *port)
+static const char *file_of(void *context, const char *interface)
 {
 	struct opener *o = context;
-	const char *name = port->opened.interface[0] ? port->opened.interface : port->want.wish.interface;
 
 	snprintf(o->path, sizeof o->path, "%s/" FOLDER "/%s.had", attendant_taken(o->attendant)->run_dir,
-	        name);
-	return strchr(name, '/') ? NULL : o->path;
+	        interface);
+	return strchr(interface, '/') ? NULL : o->path;
 }
 
 static struct board_port *board_of(void *context, uint32_t phys)

@@ -153,6 +153,7 @@ static void resume_own(struct port *p, const struct port_kept *kept, const int *
 	p->opened.queues = p->queues = MIN(kept->queues, LANES_MAX);
 	p->opened.mode = kept->mode;
 	memcpy(p->opened.interface, kept->interface, sizeof kept->interface - 1);
+	memcpy(p->interface, p->opened.interface, sizeof p->interface);
 	memcpy(p->opened.why_not, kept->why_not, sizeof kept->why_not - 1);
 	for (uint32_t i = 0; i < OPEN_PARTS && n < n_fds; i++)
 		if (kept->parts & 1u << i)
@@ -195,7 +196,7 @@ void port_resumed(struct port *p)
 
 static void give_back(struct port *p, const struct port_host *host)
 {
-	const char *file = host->file(host->context, p);
+	const char *file = host->file(host->context, p->interface);
 
 	if (file)
 		(void)adopt_give_back(
@@ -224,7 +225,7 @@ static int prepare(struct port *p, const struct port_host *host)
 	        .addresses = p->want.adopt,
 	        .no_gro = p->want.wish.driver == EPOCH_DRIVER_AF_PACKET,
 	};
-	const char *file = host->file(host->context, p);
+	const char *file = host->file(host->context, p->interface);
 
 	return file ? adopt_take(host->nl, &p->link, &wish, file, p->reason) : 0;
 }
@@ -266,6 +267,7 @@ static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 		return;
 	}
 	p->driver = p->want.wish.driver;
+	memcpy(p->interface, p->want.wish.interface, sizeof p->interface);
 	err = open_now(p, host);
 	if (err) {
 		set_state(p, err == -EBUSY ? BOARD_PORT_OPENING : BOARD_PORT_DOWN, p->reason);

@@ -55,13 +55,14 @@ struct port {
 	uint64_t identity;    /* of what is open; 0: nothing is */
 	uint64_t incarnation; /* of what is open or was last */
 	struct opened opened;
-	enum epoch_driver driver; /* of what is open or was last */
-	uint32_t queues;          /* likewise */
-	struct netlink_link link; /* as last seen */
-	nanos_t due;              /* when to try again; NANOS_NEVER: only when something changes */
-	nanos_t gone_at;          /* closed: when GONE may be said; 0: said, or nothing was open */
-	enum grant_what word;     /* the last about this incarnation; 0: none */
-	bool untold;              /* ... which ingest has yet to hear */
+	enum epoch_driver driver;       /* of what is open or was last */
+	uint32_t queues;                /* likewise */
+	char interface[EPOCH_NAME_LEN]; /* likewise */
+	struct netlink_link link;       /* as last seen */
+	nanos_t due;                    /* when to try again; NANOS_NEVER: only when something changes */
+	nanos_t gone_at;                /* closed: when GONE may be said; 0: said, or nothing was open */
+	enum grant_what word;           /* the last about this incarnation; 0: none */
+	bool untold;                    /* ... which ingest has yet to hear */
 	char reason[OPEN_ERROR_BYTES];
 	uint64_t packet_drops, packet_freezes; /* PACKET_STATISTICS, which forgets as it is read */
 };
@@ -77,7 +78,7 @@ struct port_host {
 	void (*keep)(
 	        void *context, uint64_t key, const void *body, size_t bytes, const int *fd, uint32_t n_fds);
 	/* The file in which to write what an interface had; NULL: nothing is changed (tests). */
-	const char *(*file)(void *context, const struct port *port);
+	const char *(*file)(void *context, const char *interface);
 	struct board_port *(*board)(void *context, uint32_t phys);
 };
 
