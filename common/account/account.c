@@ -106,11 +106,8 @@ static uint64_t ring_packets(const struct appliance *a, const struct ring_plan *
 	return n;
 }
 
-void account_read(struct account *account, const struct appliance *a)
+static void read_all(struct account *account, const struct appliance *a, struct record *records)
 {
-	struct record *records = malloc(WORKERS_MAX * sizeof *records);
-
-	assert(records);
 	memset(account, 0, sizeof *account);
 	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
 		journal_read(appliance_journal(a, id), &records[id]);
@@ -137,85 +134,45 @@ void account_read(struct account *account, const struct appliance *a)
 	account->appliance.in = account->appliance.received;
 	account->appliance.out = account->appliance.sent;
 	set_balance(&account->appliance);
+}
+
+void account_read(struct account *account, const struct appliance *a)
+{
+	struct record *records = malloc(WORKERS_MAX * sizeof *records);
+
+	assert(records);
+	read_all(account, a, records);
 	free(records);
 }
 
-static void count(
-        struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t index, uint32_t *place)
+void account_mark(const struct appliance *a, uint32_t epoch[WORKERS_MAX])
 {
-	if (index >= a->plan.params.buffers)
-		return;
-	if (seen[index]) {
-		b->first_twice = b->twice ? b->first_twice : index;
-		b->twice++;
-	}
-	seen[index] = 1;
-	(*place)++;
+	for (uint32_t id = 0; id < a->plan.n_workers; id++)
+		epoch[id] = __atomic_load_n(&appliance_journal(a, id)->epoch, __ATOMIC_ACQUIRE);
 }
 
-static void count_rings(struct account_buffers *b, uint8_t *seen, const struct appliance *a)
+bool account_unmoved(const struct appliance *a, const uint32_t epoch[WORKERS_MAX])
 {
-	for (uint32_t k = 0; k < a->plan.n_rings; k++) {
-		const struct ring_plan *r = &a->plan.ring[k];
-		const struct ring_producer_half *half = appliance_public(a, r->from, r->prod_off);
-		struct record from, to;
-		uint32_t cons, used;
-
-		journal_read(appliance_journal(a, r->from), &from);
-		journal_read(appliance_journal(a, r->to), &to);
-		cons = to.index[r->to_link];
-		/* The record of a broken stage may say anything. */
-		used = MIN(from.index[r->from_link] - cons, r->slots);
-		for (uint32_t i = 0; i < used; i++)
-			count(b, seen, a, desc_unpack(half->slots[(cons + i) & (r->slots - 1)]).index.v,
-			        r->role == RING_SPARE ? &b->spare : &b->ring);
-	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	for (uint32_t id = 0; id < a->plan.n_workers; id++)
+		if (__atomic_load_n(&appliance_journal(a, id)->epoch, __ATOMIC_RELAXED) != epoch[id])
+			return false;
+	return true;
 }
 
-static void count_stack(struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t id)
+int account_snapshot(struct account *account, const struct appliance *a, uint32_t tries)
 {
-	const struct worker_plan *w = &a->plan.worker[id];
-	const uint32_t *stack = (const void *)((const uint8_t *)a->map[REGION_STATE + w->stage] +
-	                                       w->stack_off);
-	uint32_t height;
-	struct record r;
+	struct record *records = malloc(WORKERS_MAX * sizeof *records);
+	uint32_t epoch[WORKERS_MAX];
+	bool one = false;
 
-	journal_read(appliance_journal(a, id), &r);
-	height = MIN(r.index[LINK_STACK(w)], a->plan.params.buffers / a->plan.params.lanes);
-	for (uint32_t i = 0; i < height; i++)
-		count(b, seen, a, stack[i], &b->free);
-}
-
-int account_count_buffers(struct account_buffers *buffers, const struct appliance *a,
-        const void *const worker_stage[WORKERS_MAX])
-{
-	uint32_t n = a->plan.params.buffers, packets;
-	struct pkt_index *held = calloc(n, sizeof *held);
-	uint8_t *seen = calloc(n, 1);
-
-	*buffers = (struct account_buffers){0};
-	if (!held || !seen) {
-		free(held);
-		free(seen);
+	if (!records)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < tries && !one; i++) {
+		account_mark(a, epoch);
+		read_all(account, a, records);
+		one = account_unmoved(a, epoch);
 	}
-	count_rings(buffers, seen, a);
-	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
-		const struct stage_ops *ops = a->ops[a->plan.worker[id].stage];
-		uint32_t k = ops->held && worker_stage[id] ? ops->held(worker_stage[id], held, &packets) : 0;
-
-		if (a->plan.worker[id].stage == STAGE_INGEST)
-			count_stack(buffers, seen, a, id);
-		for (uint32_t i = 0; i < k; i++)
-			count(buffers, seen, a, held[i].v, &buffers->held);
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		if (seen[i])
-			continue;
-		buffers->first_lost = buffers->lost ? buffers->first_lost : i;
-		buffers->lost++;
-	}
-	free(held);
-	free(seen);
-	return 0;
+	free(records);
+	return one ? 0 : -EAGAIN;
 }

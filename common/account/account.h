@@ -1,9 +1,12 @@
 /* account: whether everything balances (ACCOUNT.md): of each stage, of each ring, of the appliance, and of
  * the buffers.
  *
- *     account_read(&account, appliance);       consistent where the appliance is at rest; else each worker's
- * as of some commit account.balance == 0                     at rest account_buffers(...) each buffer in
- * exactly one place; at rest only
+ *     account_read(&account, appliance);           consistent where the appliance is at rest; else each
+ *                                                  worker's as of some commit
+ *     account_snapshot(&account, appliance, 1000)  while it runs: all of one instant, or -EAGAIN
+ *     account.appliance.balance == 0
+ *     account_count_buffers(...)                   each buffer in exactly one place; at rest only
+ *     account_census(...)                          the same from what the workers tell, while they live
  *
  * For a process that maps everything (control, the host of replay, tests).  Reads only.
  */
@@ -40,9 +43,19 @@ struct account {
 
 void account_read(struct account *account, const struct appliance *a);
 
+/* Reads while nobody commits: records are absolute as of a commit, so what was read between two looks that
+ * find every worker at the same commit is of one instant, and balances exactly.  0; -EAGAIN: at each of
+ * `tries` some worker was quicker (*account is then as account_read's); -ENOMEM. */
+[[nodiscard]] int account_snapshot(struct account *account, const struct appliance *a, uint32_t tries);
+
+/* Each worker's commit, and whether it still is the latest of each. */
+void account_mark(const struct appliance *a, uint32_t epoch[WORKERS_MAX]);
+bool account_unmoved(const struct appliance *a, const uint32_t epoch[WORKERS_MAX]);
+
 /* Where buffers are. */
 struct account_buffers {
 	uint32_t free, spare, ring, held;
+	uint32_t held_by[STAGE_COUNT];    /* of held; what drivers and kernels have is ingest's */
 	uint32_t lost;                    /* in no place */
 	uint32_t twice;                   /* in more than one */
 	uint32_t first_lost, first_twice; /* examples */
@@ -52,5 +65,12 @@ struct account_buffers {
  * made by attach for this purpose), asked for what they hold.  0 or -ENOMEM.  At rest only. */
 [[nodiscard]] int account_count_buffers(struct account_buffers *buffers, const struct appliance *a,
         const void *const worker_stage[WORKERS_MAX]);
+
+/* Whether every worker has answered the newest request for a census (control_block.census). */
+bool account_census_done(const struct appliance *a);
+
+/* As account_count_buffers, from what the workers have told.  0; -EAGAIN: somebody has not answered, or has
+ * gone on since: ask anew; -ENOMEM. */
+[[nodiscard]] int account_census(struct account_buffers *buffers, const struct appliance *a);
 
 #endif

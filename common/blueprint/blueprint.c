@@ -78,6 +78,7 @@ static bool worker_sound(const struct blueprint *b, uint32_t id)
 	       inside(w->status_off, sizeof(struct worker_status), shared) &&
 	       inside(w->trace_off, sizeof(struct trace_ring), shared) &&
 	       inside(w->tap_off, sizeof(struct tap_ring), shared) &&
+	       inside(w->census_off, worker_census_bytes(plan->params.buffers), shared) &&
 	       inside(w->state_off, w->state_bytes, state) &&
 	       inside(w->stats_off, sizeof(struct stat_block), state) &&
 	       inside(w->undo_off, journal_undo_bytes(w->undo_lines), state) &&

@@ -118,6 +118,11 @@ static inline struct tap_control *appliance_taps(const struct appliance *a)
 	return a->map[REGION_TAP];
 }
 
+static inline struct worker_census *appliance_census(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].census_off);
+}
+
 static inline struct control_block *appliance_control(const struct appliance *a)
 {
 	return a->map[REGION_CONTROL];

@@ -45,6 +45,7 @@ struct worker_plan {
 	uint64_t status_off;  /* struct worker_status */
 	uint64_t trace_off;   /* struct trace_ring */
 	uint64_t tap_off;     /* struct tap_ring */
+	uint64_t census_off;  /* struct worker_census */
 	uint64_t state_off;   /* in the state region: the stage's state ... */
 	uint64_t state_bytes; /* ... with counters and stack behind it: what the undo log covers */
 	uint64_t stats_off;   /* struct stat_block, in the state region */
@@ -88,6 +89,16 @@ struct trace_ring {
 	_Alignas(CACHE_LINE) struct trace_event event[TRACE_RING];
 };
 
+/* The buffers that a worker holds, each once: filled in between two bursts when the control block asks for
+ * it, for the account of buffers.  It holds as long as the worker commits nothing more. */
+struct worker_census {
+	_Alignas(CACHE_LINE) uint32_t number; /* of the request that this answers; written last */
+	uint32_t epoch;                       /* the journal's, then */
+	uint32_t n;
+	uint32_t packets;
+	struct pkt_index index[]; /* room for all buffers: memory is taken as it is written */
+};
+
 /* In the control region, which stages map read-only. */
 struct control_block {
 	_Alignas(CACHE_LINE) uint32_t epoch; /* in force */
@@ -97,12 +108,18 @@ struct control_block {
 	uint32_t hold;                       /* ingest takes nothing from its ports */
 	uint32_t in_flight; /* buffers of a lane that may be under way before ingest takes more; 0: only rings
 	                       bound it */
+	uint32_t census;    /* number of the newest request to tell what one holds; 0: none */
 };
 
 /* Lays everything out for these stages.  0, or -EINVAL where the parameters are impossible (lanes from 1 to
  * LANES_MAX, buffers a power of two a lane, ring_slots a power of two). */
 [[nodiscard]] int plan_make(
         struct plan *plan, const struct stage_params *params, const struct stage_ops *const ops[STAGE_COUNT]);
+
+static inline uint64_t worker_census_bytes(uint32_t buffers)
+{
+	return sizeof(struct worker_census) + (uint64_t)buffers * sizeof(struct pkt_index);
+}
 
 static inline uint32_t plan_worker_id(const struct plan *plan, enum stage_id stage, uint32_t lane)
 {

@@ -287,6 +287,25 @@ nanos_t worker_next_timer(struct worker *w)
 	return MIN(next, w->ops->next_timer(w->stage));
 }
 
+static bool census_wanted(const struct worker *w)
+{
+	const struct worker_census *census = appliance_census(w->appliance, w->id);
+
+	return __atomic_load_n(&w->control->census, __ATOMIC_ACQUIRE) != census->number;
+}
+
+/* Between bursts, so that what is told is what was committed. */
+static void take_census(struct worker *w)
+{
+	struct worker_census *census = appliance_census(w->appliance, w->id);
+	uint32_t number = __atomic_load_n(&w->control->census, __ATOMIC_ACQUIRE);
+
+	census->packets = 0;
+	census->n = w->ops->held ? w->ops->held(w->stage, census->index, &census->packets) : 0;
+	census->epoch = w->journal.epoch;
+	__atomic_store_n(&census->number, number, __ATOMIC_RELEASE);
+}
+
 bool worker_step(struct worker *w, nanos_t now)
 {
 	bool did = adopt_newest(w, now);
@@ -307,6 +326,8 @@ bool worker_step(struct worker *w, nanos_t now)
 		did |= timer_burst(w, now);
 		did |= adopt_confirm(w);
 	}
+	if (unlikely(census_wanted(w)))
+		take_census(w);
 	if (!w->fused && !did)
 		commit_wake(w, now, true);
 	w->status->steps++;
@@ -318,7 +339,7 @@ bool worker_has_work(struct worker *w, nanos_t now)
 	for (uint32_t k = 0; k < w->n_in; k++)
 		if (k != w->spare_in && ring_used(&w->in[k].end, w->journal.work->index[w->in[k].link]))
 			return true;
-	if (__atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE) != w->newest)
+	if (__atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE) != w->newest || census_wanted(w))
 		return true;
 	return worker_next_timer(w) <= now;
 }

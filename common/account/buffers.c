@@ -1,0 +1,134 @@
+/* buffers: each index in exactly one place. */
+#include "common/account/account.h"
+
+#include "common/ring/ring.h"
+
+#include <stdlib.h>
+
+static void count(
+        struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t index, uint32_t *place)
+{
+	if (index >= a->plan.params.buffers)
+		return;
+	if (seen[index]) {
+		b->first_twice = b->twice ? b->first_twice : index;
+		b->twice++;
+	}
+	seen[index] = 1;
+	(*place)++;
+}
+
+static void count_rings(struct account_buffers *b, uint8_t *seen, const struct appliance *a)
+{
+	for (uint32_t k = 0; k < a->plan.n_rings; k++) {
+		const struct ring_plan *r = &a->plan.ring[k];
+		const struct ring_producer_half *half = appliance_public(a, r->from, r->prod_off);
+		struct record from, to;
+		uint32_t cons, used;
+
+		journal_read(appliance_journal(a, r->from), &from);
+		journal_read(appliance_journal(a, r->to), &to);
+		cons = to.index[r->to_link];
+		/* The record of a broken stage may say anything. */
+		used = MIN(from.index[r->from_link] - cons, r->slots);
+		for (uint32_t i = 0; i < used; i++)
+			count(b, seen, a, desc_unpack(half->slots[(cons + i) & (r->slots - 1)]).index.v,
+			        r->role == RING_SPARE ? &b->spare : &b->ring);
+	}
+}
+
+static void count_stack(struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t id)
+{
+	const struct worker_plan *w = &a->plan.worker[id];
+	const uint32_t *stack = (const void *)((const uint8_t *)a->map[REGION_STATE + w->stage] +
+	                                       w->stack_off);
+	uint32_t height;
+	struct record r;
+
+	journal_read(appliance_journal(a, id), &r);
+	height = MIN(r.index[LINK_STACK(w)], a->plan.params.buffers / a->plan.params.lanes);
+	for (uint32_t i = 0; i < height; i++)
+		count(b, seen, a, stack[i], &b->free);
+}
+
+static void count_held(struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t id,
+        const struct pkt_index *held, uint32_t n)
+{
+	uint32_t before = b->held;
+
+	for (uint32_t i = 0; i < n; i++)
+		count(b, seen, a, held[i].v, &b->held);
+	b->held_by[a->plan.worker[id].stage] += b->held - before;
+}
+
+static void find_lost(struct account_buffers *b, const uint8_t *seen, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (seen[i])
+			continue;
+		b->first_lost = b->lost ? b->first_lost : i;
+		b->lost++;
+	}
+}
+
+int account_count_buffers(struct account_buffers *buffers, const struct appliance *a,
+        const void *const worker_stage[WORKERS_MAX])
+{
+	uint32_t n = a->plan.params.buffers, packets;
+	struct pkt_index *held = calloc(n, sizeof *held);
+	uint8_t *seen = calloc(n, 1);
+
+	*buffers = (struct account_buffers){0};
+	if (!held || !seen) {
+		free(held);
+		free(seen);
+		return -ENOMEM;
+	}
+	count_rings(buffers, seen, a);
+	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
+		const struct stage_ops *ops = a->ops[a->plan.worker[id].stage];
+		uint32_t k = ops->held && worker_stage[id] ? ops->held(worker_stage[id], held, &packets) : 0;
+
+		if (a->plan.worker[id].stage == STAGE_INGEST)
+			count_stack(buffers, seen, a, id);
+		count_held(buffers, seen, a, id, held, k);
+	}
+	find_lost(buffers, seen, n);
+	free(held);
+	free(seen);
+	return 0;
+}
+
+bool account_census_done(const struct appliance *a)
+{
+	uint32_t number = __atomic_load_n(&appliance_control(a)->census, __ATOMIC_RELAXED);
+
+	for (uint32_t id = 0; id < a->plan.n_workers; id++)
+		if (__atomic_load_n(&appliance_census(a, id)->number, __ATOMIC_ACQUIRE) != number)
+			return false;
+	return true;
+}
+
+int account_census(struct account_buffers *buffers, const struct appliance *a)
+{
+	uint32_t n = a->plan.params.buffers, epoch[WORKERS_MAX];
+	uint8_t *seen = calloc(n, 1);
+	bool one = account_census_done(a);
+
+	*buffers = (struct account_buffers){0};
+	if (!seen)
+		return -ENOMEM;
+	account_mark(a, epoch);
+	count_rings(buffers, seen, a);
+	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
+		const struct worker_census *census = appliance_census(a, id);
+
+		if (a->plan.worker[id].stage == STAGE_INGEST)
+			count_stack(buffers, seen, a, id);
+		count_held(buffers, seen, a, id, census->index, MIN(census->n, n));
+		one &= census->epoch == epoch[id];
+	}
+	find_lost(buffers, seen, n);
+	free(seen);
+	return one && account_unmoved(a, epoch) ? 0 : -EAGAIN;
+}
