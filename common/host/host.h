@@ -57,7 +57,8 @@ struct host {
 	 * nothing to do. */
 	int (*prepare)(void *context, struct appliance *a);
 
-	bool uncaged; /* keeps all rights: for tests whose ports are files */
+	bool uncaged;  /* keeps all rights: for tests whose ports are files */
+	bool unsealed; /* keeps all system calls: for a test of what holds without */
 };
 
 /* The whole life of a process: host_enter, host_run.  Returns its exit status: 0 after `stop`, 1 with a

@@ -40,7 +40,7 @@ Test(blueprint, comes_back_as_it_was_and_cannot_be_changed)
 		cr_assert_eq(ftruncate(fd, 0), -1);
 		cr_assert_eq(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
 		cr_assert_eq(blueprint_read(fd, &read_back), 0);
-		cr_assert_eq(memcmp(&made, &read_back, sizeof made), 0);
+		cr_assert_arr_eq((const uint8_t *)&made, (const uint8_t *)&read_back, sizeof made);
 		close(fd);
 	}
 }

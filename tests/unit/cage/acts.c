@@ -1,0 +1,358 @@
+#include "tests/unit/cage/acts.h"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define ACT(name) static long name(const struct place *p)
+#define UNUSED    (void)p
+
+/* Files and programs. */
+
+ACT(open_file)
+{
+	UNUSED;
+	return open("/etc/passwd", O_RDONLY);
+}
+
+ACT(open_root)
+{
+	UNUSED;
+	return open("/proc/self/mem", O_RDWR);
+}
+
+ACT(make_file)
+{
+	UNUSED;
+	return open("/some", O_RDWR | O_CREAT, 0600);
+}
+
+ACT(leave_root)
+{
+	UNUSED;
+	return chroot("..");
+}
+
+ACT(run_program)
+{
+	char *const none[] = {NULL};
+
+	UNUSED;
+	return execve("/bin/true", none, none);
+}
+
+ACT(run_memory)
+{
+	char *const none[] = {NULL};
+	long fd = syscall(SYS_memfd_create, "x", 0);
+
+	UNUSED;
+	return fd < 0 ? fd : syscall(SYS_execveat, fd, "", none, none, AT_EMPTY_PATH);
+}
+
+ACT(make_process)
+{
+	UNUSED;
+	return syscall(SYS_fork);
+}
+
+ACT(mount_something)
+{
+	UNUSED;
+	return mount("none", "/", "tmpfs", 0, NULL);
+}
+
+/* Networks. */
+
+ACT(open_inet)
+{
+	UNUSED;
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+ACT(open_raw)
+{
+	UNUSED;
+	return socket(AF_PACKET, SOCK_RAW, 0);
+}
+
+ACT(open_unix)
+{
+	UNUSED;
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+/* Other processes. */
+
+ACT(kill_other)
+{
+	return kill(p->outside, SIGUSR1);
+}
+
+ACT(ask_other)
+{
+	return kill(p->outside, 0);
+}
+
+ACT(kill_thread)
+{
+	return syscall(SYS_tgkill, p->outside, p->outside, SIGUSR1);
+}
+
+ACT(trace_other)
+{
+	return ptrace(PTRACE_ATTACH, p->outside, NULL, NULL);
+}
+
+ACT(seize_other)
+{
+	return ptrace(PTRACE_SEIZE, p->outside, NULL, NULL);
+}
+
+ACT(read_other)
+{
+	static char mine[8];
+	struct iovec here = {mine, sizeof mine}, there = {mine, sizeof mine};
+
+	return process_vm_readv(p->outside, &here, 1, &there, 1, 0);
+}
+
+ACT(write_other)
+{
+	static char mine[8];
+	struct iovec here = {mine, sizeof mine}, there = {mine, sizeof mine};
+
+	return process_vm_writev(p->outside, &here, 1, &there, 1, 0);
+}
+
+ACT(steal_descriptor)
+{
+	long fd = syscall(SYS_pidfd_open, p->outside, 0);
+
+	return fd < 0 ? fd : syscall(SYS_pidfd_getfd, fd, 0, 0);
+}
+
+/* Rights. */
+
+ACT(become_root)
+{
+	UNUSED;
+	return setresuid(0, 0, 0);
+}
+
+ACT(new_user_namespace)
+{
+	UNUSED;
+	return unshare(CLONE_NEWUSER);
+}
+
+ACT(new_network)
+{
+	UNUSED;
+	return unshare(CLONE_NEWNET);
+}
+
+ACT(be_traced)
+{
+	UNUSED;
+	return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+ACT(raise_limit)
+{
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	UNUSED;
+	return setrlimit(RLIMIT_CORE, &all);
+}
+
+ACT(load_program)
+{
+	union bpf_attr attr = {
+	        .map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
+
+	UNUSED;
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr);
+}
+
+ACT(open_ring)
+{
+	static char params[256];
+
+	UNUSED;
+	return syscall(SYS_io_uring_setup, 8, params);
+}
+
+/* Memory. */
+
+static void *pool(const struct place *p)
+{
+	return p->process->taken.appliance.map[REGION_POOL];
+}
+
+static uint32_t other_public(const struct place *p)
+{
+	return REGION_PUBLIC + (p->stage + 1) % STAGE_COUNT;
+}
+
+static long make_writable(const struct place *p, uint32_t region)
+{
+	const struct appliance *a = &p->process->taken.appliance;
+
+	assert(a->map[region]);
+	return mprotect(a->map[region], a->bytes[region], PROT_READ | PROT_WRITE);
+}
+
+ACT(unprotect_control)
+{
+	return make_writable(p, REGION_CONTROL);
+}
+
+ACT(unprotect_epoch)
+{
+	return make_writable(p, REGION_EPOCH1);
+}
+
+ACT(unprotect_board)
+{
+	return make_writable(p, REGION_BOARD);
+}
+
+ACT(unprotect_other)
+{
+	return make_writable(p, other_public(p));
+}
+
+ACT(write_control)
+{
+	__atomic_store_n(&((struct control_block *)p->process->taken.appliance.map[REGION_CONTROL])->stop, 1,
+	        __ATOMIC_RELAXED);
+	return 0;
+}
+
+ACT(write_other_public)
+{
+	__atomic_store_n((uint32_t *)p->process->taken.appliance.map[other_public(p)], 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+/* The state of another stage is not even there; a descriptor of anything that can be mapped neither. */
+ACT(see_other_state)
+{
+	const struct appliance *a = &p->process->taken.appliance;
+
+	for (uint32_t s = 0; s < STAGE_COUNT; s++)
+		if (s != p->stage && a->map[REGION_STATE + s])
+			return 0;
+	errno = ENOENT;
+	return -1;
+}
+
+ACT(map_descriptors)
+{
+	UNUSED;
+	for (int fd = 0; fd < 512; fd++)
+		if (mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) != MAP_FAILED)
+			return 0;
+	return -1;
+}
+
+ACT(execute_pool)
+{
+	return mprotect(pool(p), 4096, PROT_READ | PROT_EXEC);
+}
+
+ACT(map_executable)
+{
+	UNUSED;
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	                       MAP_FAILED
+	               ? -1
+	               : 0;
+}
+
+ACT(punch_by_madvise)
+{
+	return madvise(pool(p), 4096, MADV_REMOVE);
+}
+
+ACT(move_pool)
+{
+	return mremap(pool(p), 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0;
+}
+
+/* The socket to the attendant, and the bells, are all there is: none can be cut. */
+ACT(cut_descriptors)
+{
+	UNUSED;
+	for (int fd = 3; fd < 512; fd++)
+		if (!ftruncate(fd, 0))
+			return 0;
+	return -1;
+}
+
+ACT(punch_descriptors)
+{
+	UNUSED;
+	for (int fd = 3; fd < 512; fd++)
+		if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096))
+			return 0;
+	return -1;
+}
+
+const struct act acts[] = {
+        {"open a file", open_file, BY_SECCOMP, BY_KERNEL},
+        {"open its own memory", open_root, BY_SECCOMP, BY_KERNEL},
+        {"make a file", make_file, BY_SECCOMP, BY_KERNEL},
+        {"leave its root", leave_root, BY_SECCOMP, BY_KERNEL},
+        {"run a program", run_program, BY_SECCOMP, BY_KERNEL},
+        {"run memory", run_memory, BY_SECCOMP, BY_SECCOMP},
+        {"make a process", make_process, BY_SECCOMP, BY_SECCOMP},
+        {"mount", mount_something, BY_SECCOMP, BY_KERNEL},
+        {"open an internet socket", open_inet, BY_SECCOMP, BY_SECCOMP},
+        {"open a raw socket", open_raw, BY_SECCOMP, BY_KERNEL},
+        {"open a local socket", open_unix, BY_SECCOMP, BY_SECCOMP},
+        {"kill another process", kill_other, BY_SECCOMP, BY_KERNEL},
+        {"see another process", ask_other, BY_SECCOMP, BY_KERNEL},
+        {"signal another's thread", kill_thread, BY_SECCOMP, BY_KERNEL},
+        {"trace another process", trace_other, BY_SECCOMP, BY_KERNEL},
+        {"seize another process", seize_other, BY_SECCOMP, BY_KERNEL},
+        {"read another's memory", read_other, BY_SECCOMP, BY_KERNEL},
+        {"write another's memory", write_other, BY_SECCOMP, BY_KERNEL},
+        {"steal a descriptor", steal_descriptor, BY_SECCOMP, BY_KERNEL},
+        {"become root", become_root, BY_SECCOMP, BY_KERNEL},
+        {"make a user namespace", new_user_namespace, BY_SECCOMP, BY_SECCOMP},
+        {"make a network namespace", new_network, BY_SECCOMP, BY_KERNEL},
+        {"let itself be traced", be_traced, BY_SECCOMP, BY_SECCOMP},
+        {"raise a limit", raise_limit, BY_SECCOMP, BY_KERNEL},
+        {"load a BPF map", load_program, BY_SECCOMP, BY_SECCOMP},
+        {"open an io_uring", open_ring, BY_SECCOMP, BY_SECCOMP},
+        {"make the control block writable", unprotect_control, BY_KERNEL, BY_KERNEL},
+        {"make an epoch writable", unprotect_epoch, BY_KERNEL, BY_KERNEL},
+        {"make the board writable", unprotect_board, BY_KERNEL, BY_KERNEL},
+        {"make another's indices writable", unprotect_other, BY_KERNEL, BY_KERNEL},
+        {"write the control block", write_control, BY_FAULT, BY_FAULT},
+        {"write another's indices", write_other_public, BY_FAULT, BY_FAULT},
+        {"see another's state", see_other_state, BY_KERNEL, BY_KERNEL},
+        {"map what it has descriptors of", map_descriptors, BY_SECCOMP, BY_KERNEL},
+        {"execute the pool", execute_pool, BY_SECCOMP, BY_SECCOMP},
+        {"map executable memory", map_executable, BY_SECCOMP, BY_SECCOMP},
+        {"punch a hole by madvise", punch_by_madvise, BY_SECCOMP, BY_SECCOMP},
+        {"move the pool", move_pool, BY_KERNEL, BY_SECCOMP},
+        {"cut what it has descriptors of", cut_descriptors, BY_SECCOMP, BY_KERNEL},
+        {"punch a hole by descriptor", punch_descriptors, BY_SECCOMP, BY_KERNEL},
+};
+
+const uint32_t n_acts = ARRAY_LEN(acts);
