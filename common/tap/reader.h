@@ -27,7 +27,7 @@ struct tap_reader {
 
 enum tap_got {
 	TAP_GOT,   /* a packet of the tap */
-	TAP_EMPTY, /* no more for now */
+	TAP_EMPTY, /* all that is published was looked at */
 	TAP_LATER, /* the budget is used up */
 };
 

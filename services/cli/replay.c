@@ -1,15 +1,21 @@
 #include "services/cli/cli.h"
 
+#include "services/cli/expression.h"
 #include "services/replay/replay.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct wish {
 	struct replay_options options;
 	bool json;
 	bool help;
+	const char *capture; /* file */
+	const char *filter;
+	struct tap_insn program[TAP_INSNS_MAX];
 };
 
 static void help(FILE *to)
@@ -29,6 +35,9 @@ static void help(FILE *to)
 	        "  --explain N     the path of packet N through every layer, with each decision; may be "
 	        "given several times\n"
 	        "  --linger S      seconds that the clock goes on behind the last packet (65)\n"
+	        "  --capture FILE  what comes in, leaves and is dropped, as pcapng; a drop's comment is its "
+	        "reason\n"
+	        "  --filter EXPR   of that only what matches (the language of tcpdump: man pcap-filter)\n"
 	        "  --json          one JSON object instead of tables\n\n"
 	        "  sluice replay trace.pcap --config deploy/examples/replay.yaml --out sent --explain 7\n\n"
 	        "Exit status: 0 if every packet is accounted for, 1 if not, 2 wrong use, 3 files or "
@@ -76,6 +85,10 @@ static int parse_option(struct wish *w, int c)
 		o->linger = n * NANOS_PER_SEC;
 		return 0;
 	case 'e': return parse_explain(o, optarg);
+	case 'C': w->capture = optarg; return 0;
+	case 'F':
+		w->filter = optarg;
+		return expression_compile(optarg, w->program, &o->capture_insns) ? CLI_USAGE : 0;
 	default: return cli_usage("replay", "that option is not known, or lacks its value");
 	}
 }
@@ -88,6 +101,8 @@ static int parse(struct wish *w, int argc, char **argv)
 	        {"processes", no_argument, NULL, 'p'},
 	        {"faults", required_argument, NULL, 'f'},
 	        {"explain", required_argument, NULL, 'e'},
+	        {"capture", required_argument, NULL, 'C'},
+	        {"filter", required_argument, NULL, 'F'},
 	        {"linger", required_argument, NULL, 'l'},
 	        {"json", no_argument, NULL, 'j'},
 	        {"help", no_argument, NULL, 'h'},
@@ -101,12 +116,32 @@ static int parse(struct wish *w, int argc, char **argv)
 		return err;
 	if (optind == argc)
 		return cli_usage("replay", "at least one capture is needed");
+	if (w->filter && !w->capture)
+		return cli_usage("replay", "--filter is about what --capture FILE writes");
 	if (!w->options.config)
 		return cli_usage(
 		        "replay", "--config is needed: deploy/examples/replay.yaml suits any capture");
 	w->options.captures = (const char *const *)argv + optind;
 	w->options.n_captures = (uint32_t)(argc - optind);
 	return 0;
+}
+
+static bool open_capture(struct wish *w)
+{
+	w->options.capture = fopen(w->capture, "we");
+	w->options.capture_program = w->program;
+	if (!w->options.capture)
+		fprintf(stderr, "sluice replay: %s cannot be written: %s\n", w->capture, strerror(errno));
+	return w->options.capture;
+}
+
+static int close_capture(struct wish *w, int err, char *error, size_t size)
+{
+	if (w->options.capture && fclose(w->options.capture) && !err) {
+		err = -errno;
+		snprintf(error, size, "%s: %s", w->capture, strerror(errno));
+	}
+	return err;
 }
 
 int cli_replay(int argc, char **argv)
@@ -124,7 +159,10 @@ int cli_replay(int argc, char **argv)
 		help(stdout);
 		return CLI_FINE;
 	}
+	if (w.capture && !open_capture(&w))
+		return CLI_SYSTEM;
 	err = replay_run(&w.options, &replay, error, sizeof error);
+	err = close_capture(&w, err, error, sizeof error);
 	if (err) {
 		fprintf(stderr, "sluice replay: %s\n", error);
 		replay_end(&replay);

@@ -166,8 +166,8 @@ static int make_blueprint(const struct up *up, const struct config *config)
 
 /* Becoming the keeper. */
 
-/* Where the other programs are: beside this one, or where a distribution puts them; $SLUICE_LIBEXEC goes before
- * both. */
+/* Where the other programs are: beside this one, or where a distribution puts them; $SLUICE_LIBEXEC goes
+ * before both. */
 static void find_keeper(char *path, size_t size)
 {
 	const char *given = getenv("SLUICE_LIBEXEC");

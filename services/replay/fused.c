@@ -61,8 +61,9 @@ int fused_run(struct replay *r)
 			did |= worker_step(r->worker[id], r->now);
 		if (!err)
 			err = explain_collect(r);
+		capture_collect(r);
 		if (!err && !did)
 			did = advance(r);
 	} while (did);
-	return err;
+	return err ? err : capture_end(r);
 }

@@ -11,6 +11,11 @@ int fused_start(struct replay *r);
 /* processes.c: a process a stage. */
 int processes_run(struct replay *r);
 
+/* capture.c, where options.capture asks for it: opens the tap, writes what workers have published, closes. */
+int capture_start(struct replay *r);
+void capture_collect(struct replay *r);
+int capture_end(struct replay *r);
+
 /* explain.c: takes over events that workers have published. */
 int explain_collect(struct replay *r);
 

@@ -162,6 +162,7 @@ static int conduct(struct replay *r)
 		err = mend(r);
 		if (!err)
 			err = explain_collect(r);
+		capture_collect(r);
 		if (err)
 			return err;
 		if (quiet(r) && !advance(r))
@@ -223,6 +224,8 @@ int processes_run(struct replay *r)
 		err = conduct(r);
 	stop_all(r);
 	close(r->host.fd);
+	if (!err)
+		err = capture_end(r);
 	if (err)
 		return err;
 	/* Every process is gone: this one takes their memory up, to look into what they hold. */

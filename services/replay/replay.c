@@ -202,8 +202,10 @@ int replay_run(const struct replay_options *options, struct replay *r, char *err
 		err = wish(r, error, size);
 	if (!err)
 		err = probe(r, error, size);
+	if (!err)
+		err = capture_start(r);
 	if (err)
-		return err;
+		return error[0] ? err : fail(error, size, err, "nothing can be captured: %s", strerror(-err));
 	r->end = r->options.linger;
 	err = options->processes ? processes_run(r) : fused_run(r);
 	if (err)
@@ -234,5 +236,6 @@ void replay_end(struct replay *r)
 		appliance_destroy(&r->appliance);
 	config_free(r->config);
 	free(r->events);
+	free(r->capture);
 	*r = (struct replay){0};
 }

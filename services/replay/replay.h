@@ -21,6 +21,8 @@
 
 #define REPLAY_EXPLAIN_MAX 64u
 
+struct replay_capture;
+
 /* A packet to be explained: its number on a port, from 1 in the order of arrival (as other tools number a
  * capture's packets). */
 struct replay_explain {
@@ -40,6 +42,9 @@ struct replay_options {
 	uint32_t n_explain;
 	nanos_t linger; /* how long the clock goes on behind the last packet */
 	bool pin;       /* with processes: lane l on processor l */
+	FILE *capture;  /* pcapng of what comes in, leaves and is dropped; NULL: none */
+	const struct tap_insn *capture_program; /* what of it, checked; with 0 instructions all */
+	uint32_t capture_insns;
 };
 
 #define REPLAY_LINGER (65 * NANOS_PER_SEC)
@@ -58,6 +63,8 @@ struct replay {
 	struct trace_event *events; /* of the packets to be explained, in order of publication */
 	size_t n_events, room_events;
 	uint64_t trace_seen[WORKERS_MAX];
+	struct replay_capture *capture;
+	uint64_t captured, missed; /* packets in options.capture, and those that came too fast for it */
 	struct account account;
 	struct account_buffers buffers;
 	struct bell host; /* with processes: rung by who goes to sleep */

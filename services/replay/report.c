@@ -96,6 +96,8 @@ void replay_print(const struct replay *r, FILE *to, bool colour)
 	fprintf(to, "\n%sBuffers%s  %u free, %u spare, %u in rings, %u held; %u lost, %u with two owners\n",
 	        paint(colour, "\033[1m"), paint(colour, "\033[0m"), b->free, b->spare, b->ring, b->held,
 	        b->lost, b->twice);
+	if (r->options.capture)
+		fprintf(to, "%" PRIu64 " packets captured, %" PRIu64 " missed\n", r->captured, r->missed);
 	if (r->restarts)
 		fprintf(to, "%u stages died and were started again\n", r->restarts);
 	fprintf(to, "%s%s%s\n", paint(colour, replay_balanced(r) ? "\033[32m" : "\033[31m"),
@@ -187,5 +189,8 @@ void replay_print_json(const struct replay *r, FILE *to)
 	        "\"counters\":{",
 	        b->free, b->spare, b->ring, b->held, b->lost, b->twice);
 	json_counters(r, to);
-	fprintf(to, "},\"restarts\":%u}\n", r->restarts);
+	fprintf(to, "},\"restarts\":%u", r->restarts);
+	if (r->options.capture)
+		fprintf(to, ",\"captured\":%" PRIu64 ",\"missed\":%" PRIu64, r->captured, r->missed);
+	fprintf(to, "}\n");
 }

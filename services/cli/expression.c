@@ -1,0 +1,50 @@
+/* expression: filters as `tcpdump` takes them, compiled by libpcap, here and nowhere else: who writes one has
+ * no more rights than this command. */
+#include "services/cli/expression.h"
+
+#include <pcap/pcap.h>
+#include <stdio.h>
+
+/* libpcap's instructions are ours, under other names. */
+static_assert(sizeof(struct bpf_insn) == sizeof(struct tap_insn), "copied as they are");
+
+static int take(const struct bpf_program *program, const char *text, struct tap_insn *insn, uint32_t *n)
+{
+	if (program->bf_len > TAP_INSNS_MAX) {
+		fprintf(stderr,
+		        "sluice: the filter '%s' needs %u instructions, and %u are the most: take fewer "
+		        "addresses, or a whole network in place of them\n",
+		        text, program->bf_len, TAP_INSNS_MAX);
+		return -E2BIG;
+	}
+	for (uint32_t k = 0; k < program->bf_len; k++) {
+		const struct bpf_insn *from = &program->bf_insns[k];
+
+		insn[k] = (struct tap_insn){from->code, from->jt, from->jf, from->k};
+	}
+	*n = program->bf_len;
+	if (tap_program_check(insn, *n))
+		return 0;
+	fprintf(stderr, "sluice: the filter '%s' asks for more than packets' bytes and lengths\n", text);
+	return -EINVAL;
+}
+
+int expression_compile(const char *text, struct tap_insn insn[TAP_INSNS_MAX], uint32_t *n)
+{
+	pcap_t *ethernet = pcap_open_dead(DLT_EN10MB, TAP_SNAP_MAX);
+	struct bpf_program program;
+	int err = -EINVAL;
+
+	if (!ethernet)
+		return -ENOMEM;
+	if (pcap_compile(ethernet, &program, text, 1, PCAP_NETMASK_UNKNOWN)) {
+		fprintf(stderr,
+		        "sluice: the filter '%s' cannot be used: %s; `man pcap-filter` tells the language\n",
+		        text, pcap_geterr(ethernet));
+	} else {
+		err = take(&program, text, insn, n);
+		pcap_freecode(&program);
+	}
+	pcap_close(ethernet);
+	return err;
+}
