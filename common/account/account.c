@@ -106,11 +106,20 @@ static uint64_t ring_packets(const struct appliance *a, const struct ring_plan *
 	return n;
 }
 
+uint32_t account_records(const struct appliance *a, struct record records[WORKERS_MAX])
+{
+	uint32_t unread = 0;
+
+	for (uint32_t id = 0; id < a->plan.n_workers; id++)
+		unread += !journal_read(appliance_journal(a, id), &records[id]);
+	return unread;
+}
+
 static void read_all(struct account *account, const struct appliance *a, struct record *records)
 {
 	memset(account, 0, sizeof *account);
+	account->unread = account_records(a, records);
 	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
-		journal_read(appliance_journal(a, id), &records[id]);
 		read_worker(account, a, id, &records[id]);
 		add_terms(&account->stage[a->plan.worker[id].stage], &account->worker[id]);
 	}

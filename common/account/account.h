@@ -37,16 +37,22 @@ struct account {
 	uint64_t in_rings;  /* packets */
 	uint32_t rings_off; /* rings whose law does not hold: out of the producer - in of the consumer =
 	                       packets in it */
+	uint32_t unread;    /* workers that do not let themselves be read: their terms are zero */
 	uint64_t port_in[EPOCH_PHYS_MAX];
 	uint64_t port_out[EPOCH_PHYS_MAX];
 };
 
+/* Reads all records; whatever a hostile stage writes meanwhile, it ends. */
 void account_read(struct account *account, const struct appliance *a);
 
 /* Reads while nobody commits: records are absolute as of a commit, so what was read between two looks that
  * find every worker at the same commit is of one instant, and balances exactly.  0; -EAGAIN: at each of
  * `tries` some worker was quicker (*account is then as account_read's); -ENOMEM. */
 [[nodiscard]] int account_snapshot(struct account *account, const struct appliance *a, uint32_t tries);
+
+/* Copies the record of each worker; returns how many of them did not let themselves be read: theirs are zero.
+ */
+uint32_t account_records(const struct appliance *a, struct record records[WORKERS_MAX]);
 
 /* Each worker's commit, and whether it still is the latest of each. */
 void account_mark(const struct appliance *a, uint32_t epoch[WORKERS_MAX]);
@@ -62,7 +68,8 @@ struct account_buffers {
 };
 
 /* Counts each buffer of the pool; `worker_stage` are the private sides of all workers (of this process or
- * made by attach for this purpose), asked for what they hold.  0 or -ENOMEM.  At rest only. */
+ * made by attach for this purpose), asked for what they hold.  0, -ENOMEM, or -EBUSY where a worker does not
+ * let itself be read.  At rest only. */
 [[nodiscard]] int account_count_buffers(struct account_buffers *buffers, const struct appliance *a,
         const void *const worker_stage[WORKERS_MAX]);
 

@@ -18,35 +18,30 @@ static void count(
 	(*place)++;
 }
 
-static void count_rings(struct account_buffers *b, uint8_t *seen, const struct appliance *a)
+static void count_rings(
+        struct account_buffers *b, uint8_t *seen, const struct appliance *a, const struct record *records)
 {
 	for (uint32_t k = 0; k < a->plan.n_rings; k++) {
 		const struct ring_plan *r = &a->plan.ring[k];
 		const struct ring_producer_half *half = appliance_public(a, r->from, r->prod_off);
-		struct record from, to;
-		uint32_t cons, used;
-
-		journal_read(appliance_journal(a, r->from), &from);
-		journal_read(appliance_journal(a, r->to), &to);
-		cons = to.index[r->to_link];
+		uint32_t cons = records[r->to].index[r->to_link];
 		/* The record of a broken stage may say anything. */
-		used = MIN(from.index[r->from_link] - cons, r->slots);
+		uint32_t used = MIN(records[r->from].index[r->from_link] - cons, r->slots);
+
 		for (uint32_t i = 0; i < used; i++)
 			count(b, seen, a, desc_unpack(half->slots[(cons + i) & (r->slots - 1)]).index.v,
 			        r->role == RING_SPARE ? &b->spare : &b->ring);
 	}
 }
 
-static void count_stack(struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t id)
+static void count_stack(struct account_buffers *b, uint8_t *seen, const struct appliance *a, uint32_t id,
+        const struct record *record)
 {
 	const struct worker_plan *w = &a->plan.worker[id];
 	const uint32_t *stack = (const void *)((const uint8_t *)a->map[REGION_STATE + w->stage] +
 	                                       w->stack_off);
-	uint32_t height;
-	struct record r;
+	uint32_t height = MIN(record->index[LINK_STACK(w)], a->plan.params.buffers / a->plan.params.lanes);
 
-	journal_read(appliance_journal(a, id), &r);
-	height = MIN(r.index[LINK_STACK(w)], a->plan.params.buffers / a->plan.params.lanes);
 	for (uint32_t i = 0; i < height; i++)
 		count(b, seen, a, stack[i], &b->free);
 }
@@ -71,32 +66,42 @@ static void find_lost(struct account_buffers *b, const uint8_t *seen, uint32_t n
 	}
 }
 
+/* What is in rings and on stacks, from the records. */
+static void count_shared(
+        struct account_buffers *b, uint8_t *seen, const struct appliance *a, const struct record *records)
+{
+	count_rings(b, seen, a, records);
+	for (uint32_t id = 0; id < a->plan.n_workers; id++)
+		if (a->plan.worker[id].stage == STAGE_INGEST)
+			count_stack(b, seen, a, id, &records[id]);
+}
+
 int account_count_buffers(struct account_buffers *buffers, const struct appliance *a,
         const void *const worker_stage[WORKERS_MAX])
 {
 	uint32_t n = a->plan.params.buffers, packets;
 	struct pkt_index *held = calloc(n, sizeof *held);
 	uint8_t *seen = calloc(n, 1);
+	struct record *records = malloc(WORKERS_MAX * sizeof *records);
+	int err = -ENOMEM;
 
 	*buffers = (struct account_buffers){0};
-	if (!held || !seen) {
-		free(held);
-		free(seen);
-		return -ENOMEM;
-	}
-	count_rings(buffers, seen, a);
-	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
+	if (held && seen && records)
+		err = account_records(a, records) ? -EBUSY : 0;
+	if (!err)
+		count_shared(buffers, seen, a, records);
+	for (uint32_t id = 0; !err && id < a->plan.n_workers; id++) {
 		const struct stage_ops *ops = a->ops[a->plan.worker[id].stage];
 		uint32_t k = ops->held && worker_stage[id] ? ops->held(worker_stage[id], held, &packets) : 0;
 
-		if (a->plan.worker[id].stage == STAGE_INGEST)
-			count_stack(buffers, seen, a, id);
 		count_held(buffers, seen, a, id, held, k);
 	}
-	find_lost(buffers, seen, n);
+	if (!err)
+		find_lost(buffers, seen, n);
+	free(records);
 	free(held);
 	free(seen);
-	return 0;
+	return err;
 }
 
 bool account_census_done(const struct appliance *a)
@@ -113,22 +118,24 @@ int account_census(struct account_buffers *buffers, const struct appliance *a)
 {
 	uint32_t n = a->plan.params.buffers, epoch[WORKERS_MAX];
 	uint8_t *seen = calloc(n, 1);
-	bool one = account_census_done(a);
+	struct record *records = malloc(WORKERS_MAX * sizeof *records);
+	bool one = account_census_done(a), memory = seen && records;
 
 	*buffers = (struct account_buffers){0};
-	if (!seen)
-		return -ENOMEM;
 	account_mark(a, epoch);
-	count_rings(buffers, seen, a);
-	for (uint32_t id = 0; id < a->plan.n_workers; id++) {
+	if (memory) {
+		one &= !account_records(a, records);
+		count_shared(buffers, seen, a, records);
+	}
+	for (uint32_t id = 0; memory && id < a->plan.n_workers; id++) {
 		const struct worker_census *census = appliance_census(a, id);
 
-		if (a->plan.worker[id].stage == STAGE_INGEST)
-			count_stack(buffers, seen, a, id);
 		count_held(buffers, seen, a, id, census->index, MIN(census->n, n));
 		one &= census->epoch == epoch[id];
 	}
-	find_lost(buffers, seen, n);
+	if (memory)
+		find_lost(buffers, seen, n);
+	free(records);
 	free(seen);
-	return one && account_unmoved(a, epoch) ? 0 : -EAGAIN;
+	return !memory ? -ENOMEM : one && account_unmoved(a, epoch) ? 0 : -EAGAIN;
 }

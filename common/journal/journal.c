@@ -59,20 +59,26 @@ void journal_undo(struct journal *j)
 	}
 }
 
-void journal_read(const struct journal_shared *shared, struct record *out)
+/* Whether the worker committed nothing meanwhile. */
+static bool copy_record(const struct journal_shared *shared, struct record *out)
 {
+	uint32_t epoch = __atomic_load_n(&shared->epoch, __ATOMIC_ACQUIRE);
+	const uint64_t *from = (const uint64_t *)&shared->record[epoch & 1];
 	uint64_t *to = (uint64_t *)out;
-	uint32_t epoch;
 
-	do {
-		const uint64_t *from;
+	for (size_t i = 0; i < sizeof *out / sizeof *to; i++)
+		to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&shared->epoch, __ATOMIC_RELAXED) == epoch;
+}
 
-		epoch = __atomic_load_n(&shared->epoch, __ATOMIC_ACQUIRE);
-		from = (const uint64_t *)&shared->record[epoch & 1];
-		for (size_t i = 0; i < sizeof *out / sizeof *to; i++)
-			to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (__atomic_load_n(&shared->epoch, __ATOMIC_RELAXED) != epoch);
+bool journal_read(const struct journal_shared *shared, struct record *out)
+{
+	for (uint32_t tries = 0; tries < JOURNAL_TRIES; tries++)
+		if (copy_record(shared, out))
+			return true;
+	memset(out, 0, sizeof *out);
+	return false;
 }
 
 #ifndef SLUICE_NO_JOURNAL

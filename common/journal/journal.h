@@ -85,7 +85,8 @@ struct journal_undo_line {
 	uint8_t old[CACHE_LINE];
 };
 
-#define JOURNAL_SEEN 1024u
+#define JOURNAL_SEEN  1024u
+#define JOURNAL_TRIES 1000u /* under a millisecond */
 
 /* Private to the worker; rebuilt by journal_attach. */
 struct journal {
@@ -126,8 +127,9 @@ bool journal_interrupted(const struct journal *j, struct journal_open_word *open
 void journal_undo(struct journal *j);
 
 /* A consistent copy of the last committed record of a worker, perhaps in another process, which goes on
- * meanwhile. */
-void journal_read(const struct journal_shared *shared, struct record *out);
+ * meanwhile. false, and *out is all zero: it committed during each of JOURNAL_TRIES copies, which no worker
+ * does that has bursts to handle in between: it is broken, or wants to keep its reader busy. */
+[[nodiscard]] bool journal_read(const struct journal_shared *shared, struct record *out);
 
 static always_inline struct record *journal_record(struct journal *j)
 {

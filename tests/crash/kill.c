@@ -103,7 +103,8 @@ static uint64_t received(const struct kill *r)
 		uint32_t id = plan_worker_id(&a->plan, STAGE_INGEST, l);
 		struct record record;
 
-		journal_read(appliance_journal(a, id), &record);
+		if (!journal_read(appliance_journal(a, id), &record))
+			continue;
 		for (uint32_t p = 0; p < EPOCH_PHYS_MAX; p++)
 			n += record.packets[LINK_PORT_RX(&a->plan.worker[id], p)];
 	}

@@ -208,7 +208,8 @@ static struct progress progress_of(const struct ours *o)
 	for (uint32_t w = 0; w < o->appliance.plan.n_workers; w++) {
 		const struct worker_plan *plan = &o->appliance.plan.worker[w];
 
-		journal_read(appliance_journal(&o->appliance, w), &r);
+		if (!journal_read(appliance_journal(&o->appliance, w), &r))
+			bench_fail("a record cannot be read");
 		p.dropped += r.sum[SUM_DROPPED];
 		if (plan->stage != STAGE_INGEST)
 			continue;
@@ -257,7 +258,8 @@ static void tell_drops(const struct ours *o)
 	struct record r;
 
 	for (uint32_t w = 0; w < o->appliance.plan.n_workers; w++) {
-		journal_read(appliance_journal(&o->appliance, w), &r);
+		if (!journal_read(appliance_journal(&o->appliance, w), &r))
+			continue;
 		for (uint32_t k = 0; k < DROP_REASON_COUNT; k++)
 			if (r.dropped[k])
 				fprintf(stderr, "%s: %lu packets: %s\n",

@@ -1,7 +1,9 @@
 #include "common/journal/journal.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define LINES 64u
 #define STATE (32 * CACHE_LINE)
@@ -125,10 +127,10 @@ Test(journal, an_uncommitted_record_is_never_seen)
 	journal_open(&j, 0, 0, 1);
 	record_add(&j, SUM_DELIVERED, 5);
 	record_drop(&j, DROP_IP_CSUM, 2);
-	journal_read(shared, &r);
+	cr_assert(journal_read(shared, &r));
 	cr_assert_eq(r.sum[SUM_DELIVERED], 0);
 	journal_commit(&j);
-	journal_read(shared, &r);
+	cr_assert(journal_read(shared, &r));
 	cr_assert_eq(r.sum[SUM_DELIVERED], 5);
 	cr_assert_eq(r.dropped[DROP_IP_CSUM], 2);
 	cr_assert_eq(r.sum[SUM_DROPPED], 2);
@@ -153,7 +155,7 @@ Test(journal, both_records_stay_whole_over_many_commits)
 		journal_commit(&j);
 		if (burst % 7 == 0)
 			attach();
-		journal_read(shared, &got);
+		cr_assert(journal_read(shared, &got));
 		cr_assert_arr_eq(&got, &want, sizeof got, "after burst %u", burst);
 	}
 }
@@ -169,4 +171,34 @@ Test(journal, tells_an_interrupted_burst_from_a_finished_one_when_the_epochs_low
 	journal_commit(&j);
 	cr_assert_eq(shared->epoch, 0x20000);
 	cr_assert_not(journal_interrupted(&j, &open));
+}
+
+static bool enough;
+
+/* A worker that does nothing but commit: the epoch never stands still. */
+static void *commit_always(void *arg)
+{
+	(void)arg;
+	for (uint32_t epoch = 0; !__atomic_load_n(&enough, __ATOMIC_RELAXED); epoch++)
+		__atomic_store_n(&shared->epoch, epoch, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Never done if it tried until it got one; and what it gives up is not half a record. */
+Test(journal, a_worker_that_commits_all_the_time_does_not_hold_its_reader_up, .timeout = 60)
+{
+	static const struct record zero;
+	struct record r;
+	pthread_t thread;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		cr_skip("on one processor the reader is alone while it reads");
+	memset(shared->record, 0x11, sizeof shared->record);
+	cr_assert_eq(pthread_create(&thread, NULL, commit_always, NULL), 0);
+	while (journal_read(shared, &r))
+		cr_assert_eq(r.packets[3], 0x1111111111111111);
+	cr_assert_arr_eq(&r, &zero, sizeof r);
+	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	cr_assert(journal_read(shared, &r));
 }

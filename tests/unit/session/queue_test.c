@@ -219,3 +219,88 @@ Test(session_queue, a_death_leaves_state_as_before_the_burst)
 	cr_expect_gt(bed_count(&bed, 51).read, 20);
 	free(before);
 }
+
+/* The datagram at `at` of the burst comes in this buffer, as a neighbour hands it over that is broken: its
+ * own words are there in place of what waits. */
+static void in_the_buffer(uint32_t at, struct pkt_index index)
+{
+	bed.f.burst.index[at] = index;
+}
+
+static struct pkt_index waiting_buffer(void)
+{
+	struct pkt_index index[FIXTURE_BUFFERS] = {{0}};
+	uint32_t packets;
+
+	cr_assert_geq(session_stage.held(bed.worker, index, &packets), 1);
+	return index[0];
+}
+
+/* Linked twice, a queue would go round in a circle, and the buffer would be freed twice. */
+Test(session_queue, a_buffer_that_waits_already_is_refused)
+{
+	struct epoch_socket s = bed_socket(0, 50, EPOCH_APP_HOLD);
+	struct bed_packet p = bed_packet4(50, "text");
+
+	bed_adopt(&bed, 1, &s, 1);
+	for (uint32_t round = 0; round < 3; round++) {
+		struct pkt_index first;
+
+		cr_assert_eq(bed_receive(&bed, &p).kind, VERDICT_QUEUED);
+		first = waiting_buffer();
+		fixture_begin(&bed.f, INPUT_RX, 1);
+		in_the_buffer(bed_udp(&bed, &p), first);
+		bed_run(&bed);
+		cr_expect_eq(bed.f.burst.verdict[0].kind, VERDICT_DROP);
+		cr_expect_eq(bed.f.burst.verdict[0].reason, DROP_BAD_DESC);
+		journal_commit(&bed.f.journal);
+		cr_expect_eq(bed_count(&bed, 50).waiting, round + 1);
+		cr_assert_null(session_stage.check(bed.worker));
+		bed_restart(&bed); /* who comes after a death knows it too */
+		bed_adopt(&bed, 1, &s, 1);
+	}
+}
+
+Test(session_queue, a_buffer_that_comes_twice_in_a_burst_waits_once)
+{
+	struct epoch_socket s = bed_socket(0, 50, EPOCH_APP_HOLD);
+	struct bed_packet p = bed_packet4(50, "text"), chain = bed_packet4(50, "a text in pieces");
+	uint32_t at;
+
+	chain.pieces = 3;
+	bed_adopt(&bed, 1, &s, 1);
+	fixture_begin(&bed.f, INPUT_RX, 1);
+	at = bed_udp(&bed, &p);
+	in_the_buffer(bed_udp(&bed, &p), bed.f.burst.index[at]);
+	at = bed_udp(&bed, &chain);
+	in_the_buffer(at + 2, bed.f.burst.index[at]); /* in one datagram */
+	at = bed_udp(&bed, &p);
+	bed_run(&bed);
+	cr_expect_eq(bed.f.burst.verdict[0].kind, VERDICT_QUEUED);
+	cr_expect_eq(bed.f.burst.verdict[1].reason, DROP_BAD_DESC);
+	cr_expect_eq(bed.f.burst.verdict[2].reason, DROP_BAD_DESC);
+	cr_expect_eq(bed.f.burst.verdict[at].kind, VERDICT_QUEUED);
+	journal_commit(&bed.f.journal);
+	cr_expect_eq(bed_count(&bed, 50).waiting, 2);
+}
+
+Test(session_queue, a_buffer_that_was_read_may_come_again)
+{
+	struct epoch_socket s = bed_socket(0, 50, EPOCH_APP_SINK);
+	struct bed_packet p = bed_packet4(50, "text");
+	struct pkt_index first;
+
+	bed_adopt(&bed, 1, &s, 1);
+	cr_assert_eq(bed_receive(&bed, &p).kind, VERDICT_QUEUED);
+	first = waiting_buffer();
+	bed_timers(&bed);
+	cr_expect_eq(bed_count(&bed, 50).read, 1);
+	fixture_begin(&bed.f, INPUT_RX, 1);
+	in_the_buffer(bed_udp(&bed, &p), first);
+	bed_run(&bed);
+	cr_expect_eq(bed.f.burst.verdict[0].kind, VERDICT_QUEUED);
+	bed.f.held[first.v] = true;
+	fixture_end(&bed.f);
+	bed_timers(&bed);
+	cr_expect_eq(bed_count(&bed, 50).read, 2);
+}
