@@ -22,6 +22,8 @@ static void print_role(FILE *to, const struct board_role *r, enum role role)
 	        copy.died_at ? ((long long)copy.ready_at - (long long)copy.died_at) / 1000 : 0);
 }
 
+static uint64_t looks;
+
 static void print(FILE *to, const struct appliance *a)
 {
 	static struct account account;
@@ -42,9 +44,9 @@ static void print(FILE *to, const struct appliance *a)
 		        (unsigned long long)account.stage[s].dropped,
 		        (unsigned long long)account.stage[s].by_reason[DROP_STAGE_CRASHED],
 		        (unsigned long long)account.stage[s].crashes, (long long)account.stage[s].balance);
-	fprintf(to, "],\"received\":%llu,\"sent\":%llu,\"balance\":%lld,\"rings_off\":%u}\n",
+	fprintf(to, "],\"received\":%llu,\"sent\":%llu,\"balance\":%lld,\"rings_off\":%u,\"looks\":%llu}\n",
 	        (unsigned long long)account.appliance.received, (unsigned long long)account.appliance.sent,
-	        (long long)account.appliance.balance, account.rings_off);
+	        (long long)account.appliance.balance, account.rings_off, (unsigned long long)++looks);
 }
 
 static void write_seen(const struct host_taken *t)
@@ -60,6 +62,15 @@ static void write_seen(const struct host_taken *t)
 	print(to, &t->appliance);
 	if (!fclose(to))
 		(void)rename(temporary, path);
+}
+
+/* Ingest takes nothing in while RUN/hold is there. */
+static void hold(const struct host_taken *t)
+{
+	char path[BLUEPRINT_PATH + 16];
+
+	snprintf(path, sizeof path, "%s/hold", t->run_dir);
+	__atomic_store_n(&appliance_control(&t->appliance)->hold, access(path, F_OK) == 0, __ATOMIC_RELAXED);
 }
 
 static int publish(struct host_taken *t)
@@ -88,6 +99,7 @@ int main(void)
 	while (!err) {
 		int got = handle_receive(HANDLE_STAGE_FD, &h, 20);
 
+		hold(&taken);
 		write_seen(&taken);
 		if (got < 0)
 			err = got;
