@@ -83,6 +83,47 @@ static void check_loop_driver(struct loader *l, const struct config_port *p)
 		        phrase("Give '%s' `driver: loop` and `peer: %s`.", p->peer.text, p->name.text).text);
 }
 
+static void check_ring(struct loader *l, const struct config_port *p, const char *key, uint32_t slots)
+{
+	if (slots & (slots - 1))
+		item_error(l, &p->item, key, phrase("%u frames", slots).text, "a power of two",
+		        phrase("Write %u.", pow2_at_least(slots)).text);
+}
+
+/* Modes in the order of the words: auto, three of af_xdp, two of af_packet. */
+static void check_mode(struct loader *l, const struct config_port *p)
+{
+	bool xdp = p->mode >= 1 && p->mode <= 3, packet = p->mode >= 4;
+
+	if ((xdp && p->driver != EPOCH_DRIVER_AF_XDP) || (packet && p->driver != EPOCH_DRIVER_AF_PACKET))
+		item_error(l, &p->item, "mode", "a mode of another driver", NULL,
+		        "native, generic and zerocopy are af_xdp's, v2 and v3 af_packet's; auto suits all.");
+}
+
+/* Settings of interfaces of the machine. */
+static void check_live(struct loader *l, struct config_port *p)
+{
+	static const char *const of_live[] = {"interface", "mode", "rx_ring", "tx_ring", "adopt"};
+	bool live = epoch_driver_live(p->driver);
+
+	for (uint32_t i = 0; i < ARRAY_LEN(of_live) && !live; i++)
+		if (schema_given(&section_port, &p->item, of_live[i]))
+			item_error(l, &p->item, of_live[i],
+			        phrase("'%s' for a port that is no interface of the machine", of_live[i])
+			                .text,
+			        NULL,
+			        "It is a setting of the drivers af_xdp, af_packet and tap: name one as "
+			        "`driver`, or "
+			        "take it out.");
+	if (!live)
+		return;
+	check_ring(l, p, "rx_ring", p->rx_ring);
+	check_ring(l, p, "tx_ring", p->tx_ring);
+	check_mode(l, p);
+	if (!schema_given(&section_port, &p->item, "checksum"))
+		p->checksum_partial = true;
+}
+
 static void check_driver(struct loader *l, const struct config_port *p)
 {
 	static const char *const of_pcap[] = {"in", "out", "pace", "loop"};
@@ -179,6 +220,7 @@ void check_ports(struct loader *l)
 	for (uint32_t i = 0; i < c->n_ports; i++) {
 		check_reserved_name(l, &c->ports[i]);
 		check_driver(l, &c->ports[i]);
+		check_live(l, &c->ports[i]);
 		check_mtu(l, &c->ports[i]);
 	}
 }

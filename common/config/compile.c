@@ -237,7 +237,7 @@ static void compile_tables(struct compiler *k, struct epoch_header *h)
 int config_compile(const struct config *c, uint32_t number, const struct epoch *previous, void *region,
         size_t cap, size_t *used)
 {
-	struct compiler k = {.config = c};
+	struct compiler k = {.config = c, .previous = previous};
 	struct epoch_header none, *h = &none;
 	int fault = compile_ids(&k, previous);
 

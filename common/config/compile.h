@@ -13,10 +13,11 @@ struct table {
 
 struct compiler {
 	const struct config *config;
-	uint8_t *base;     /* NULL while the sizes are found out */
-	uint64_t bytes;    /* laid out so far */
-	uint16_t *port_id; /* of ports, then vlans, in the order of the file */
-	uint32_t n_ports;  /* highest id + 1 */
+	const struct epoch *previous; /* or NULL */
+	uint8_t *base;                /* NULL while the sizes are found out */
+	uint64_t bytes;               /* laid out so far */
+	uint16_t *port_id;            /* of ports, then vlans, in the order of the file */
+	uint32_t n_ports;             /* highest id + 1 */
 	struct table ports, vlans, inner, addresses, groups, neighbors, sockets, names[2], text;
 };
 

@@ -62,17 +62,15 @@ void count_port(struct compiler *k, uint32_t i)
 static struct mac_addr mac_of(const struct compiler *k, uint32_t i)
 {
 	const struct config_port *p = compiler_port(k, i);
-	struct port_id parent = compiler_port_id(k, &p->parent);
+	struct port_id own = {k->port_id[i]};
+	const struct epoch_port *before = k->previous ? epoch_port(k->previous, own) : NULL;
 
 	if (!mac_is_zero(&p->mac))
 		return p->mac;
-	if (p->kind == EPOCH_PORT_VLAN) {
-		const struct config_port *under = config_port(k->config, p->parent.text);
-
-		return mac_is_zero(&under->mac)
-		               ? (struct mac_addr){{2, 'S', 'L', 0, 0, (uint8_t)(parent.v + 1)}}
-		               : under->mac;
-	}
+	if (p->kind == EPOCH_PORT_VLAN)
+		return mac_of(k, (uint32_t)(config_port(k->config, p->parent.text) - k->config->ports));
+	if (epoch_driver_live(p->driver) && before && before->driver && epoch_driver_live(before->driver))
+		return before->mac; /* that of an interface which has vanished meanwhile */
 	return (struct mac_addr){{2, 'S', 'L', 0, 0, (uint8_t)(k->port_id[i] + 1)}};
 }
 
@@ -320,6 +318,23 @@ static void append_pcap(struct driver_text *to, const struct config_port *p, con
 		append(to, "pace=%s;loop=%u", p->pace == CONFIG_PACE_MAX ? "max" : "capture", p->loop);
 }
 
+/* In the words of common/settings. */
+static void append_live(struct driver_text *to, const struct config_port *p)
+{
+	static const char *const modes[] = {"auto", "native", "generic", "zerocopy", "v2", "v3"};
+	const struct config_poll *q = &p->poll;
+
+	append(to, "interface=%s;rx_ring=%u;tx_ring=%u;adopt=%u", p->interface.text, p->rx_ring, p->tx_ring,
+	        p->adopt);
+	if (p->driver != EPOCH_DRIVER_TAP)
+		append(to, ";mode=%s", modes[p->mode]);
+	append(to,
+	        ";poll.weight=%u;poll.budget=%u;poll.budget_us=%u;poll.defer_hard_irqs=%u;"
+	        "poll.gro_flush_timeout_us=%u;poll.busy_poll_us=%u",
+	        q->weight, q->budget, q->budget_us, q->defer_hard_irqs, q->gro_flush_timeout_us,
+	        q->busy_poll_us);
+}
+
 static bool has_fault(const struct config_fault *f)
 {
 	return f->item.node &&
@@ -337,6 +352,8 @@ void driver_text(const struct config_port *p, const char *folder, struct driver_
 		append_pcap(to, p, folder);
 	else if (p->driver == EPOCH_DRIVER_LOOP)
 		append(to, "peer=%s", p->peer.text);
+	else if (epoch_driver_live(p->driver))
+		append_live(to, p);
 	if (!has_fault(f))
 		return;
 	append(to,

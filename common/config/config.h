@@ -81,6 +81,13 @@ struct config_fault {
 	uint32_t delay_ms;
 };
 
+/* When a port's queues are polled (common/pace). */
+struct config_poll {
+	struct config_item item;
+	uint32_t weight, budget, budget_us;
+	uint32_t defer_hard_irqs, gro_flush_timeout_us, busy_poll_us;
+};
+
 struct config_forwarding {
 	struct config_item item;
 	bool ipv4, ipv6;
@@ -109,6 +116,11 @@ struct config_port {
 	uint8_t queues, lane;
 	const char *in, *out; /* file names */
 	struct config_name peer;
+	struct config_name interface; /* of the machine; empty: the port's own name */
+	uint8_t mode;                 /* a word of `mode` */
+	uint32_t rx_ring, tx_ring;
+	bool adopt;
+	struct config_poll poll;
 	struct config_fault fault;
 	const char *driver_text; /* what the driver opens; "" for none */
 
@@ -121,7 +133,8 @@ struct config_port {
 	/* Of both. */
 	bool up, ipv6, accept_local, accept_source_route, route_localnet, proxy_arp, redirects,
 	        drop_gratuitous_arp;
-	struct mac_addr mac; /* zero: made from the port's id; a sub-port has its parent's */
+	struct mac_addr mac; /* zero: made from the port's id; a sub-port has its parent's; an interface of
+	                        the machine its own */
 	uint16_t mtu;        /* 0: 1,500, or the parent's */
 	uint16_t mss_clamp;  /* 0 off, 1 to the path's MTU, else the segment size itself */
 	uint8_t rp_filter;   /* 0 off, 1 strict, 2 loose */

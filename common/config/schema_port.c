@@ -1,10 +1,13 @@
 #include "common/config/sections.h"
 
-static const char *const drivers[] = {"none", "pcap", "loop", NULL};
+static const char *const drivers[] = {"none", "pcap", "loop", "af_xdp", "af_packet", "tap", NULL};
+static const char *const modes[] = {"auto", "native", "generic", "zerocopy", "v2", "v3", NULL};
 static const char *const rp_filters[] = {"off", "strict", "loose", NULL};
 static const char *const checksums[] = {"full", "partial", NULL};
 
-static_assert(EPOCH_DRIVER_PCAP == 1 && EPOCH_DRIVER_LOOP == 2, "the words stand in this order");
+static_assert(EPOCH_DRIVER_PCAP == 1 && EPOCH_DRIVER_LOOP == 2 && EPOCH_DRIVER_AF_XDP == 3 &&
+                      EPOCH_DRIVER_AF_PACKET == 4 && EPOCH_DRIVER_TAP == 5,
+        "the words stand in this order");
 
 #define AT(field) .at = offsetof(struct config_port, field)
 
@@ -60,6 +63,27 @@ static const struct schema_key fault_keys[] = {
 static const struct schema_section fault_section = {
         "fault", fault_keys, ARRAY_LEN(fault_keys), sizeof(struct config_fault)};
 
+#define POLL(field) .at = offsetof(struct config_poll, field), .size = 4
+
+static const struct schema_key poll_keys[] = {
+        {"weight", &type_number, POLL(weight), .min = 1, .max = 256, .by_default = "64",
+                .doc = "Packets that a queue gives at a time (napi->weight)."},
+        {"budget", &type_number, POLL(budget), .min = 1, .max = 65536, .by_default = "300",
+                .doc = "Packets a round over all queues (netdev_budget); the largest of a lane's ports "
+                       "counts."},
+        {"budget_us", &type_number, POLL(budget_us), .min = 1, .max = 1000000, .by_default = "2000",
+                .doc = "Microseconds of a round (netdev_budget_usecs); likewise."},
+        {"defer_hard_irqs", &type_number, POLL(defer_hard_irqs), .min = 0, .max = 65536, .by_default = "0",
+                .doc = "Empty polls before a queue waits for its interrupt (napi_defer_hard_irqs)."},
+        {"gro_flush_timeout_us", &type_number, POLL(gro_flush_timeout_us), .min = 0, .max = 1000000,
+                .by_default = "0", .doc = "Microseconds between those (gro_flush_timeout)."},
+        {"busy_poll_us", &type_number, POLL(busy_poll_us), .min = 0, .max = 1000000, .by_default = "0",
+                .doc = "Microseconds to go on looking before sleeping (net.core.busy_poll)."},
+};
+
+static const struct schema_section poll_section = {
+        "poll", poll_keys, ARRAY_LEN(poll_keys), sizeof(struct config_poll)};
+
 /* What physical ports and sub-ports have in common. */
 #define IP_KEYS                                                                                              \
 	{"up", &type_bool, AT(up), .by_default = "true", .doc = "false: takes and sends nothing."},          \
@@ -73,7 +97,8 @@ static const struct schema_section fault_section = {
 	                .size = sizeof(struct config_prefix), .max = 256, .element = &type_group,            \
 	                .doc = "Multicast groups that are joined here and reported by IGMP or MLD."},        \
 	        {"mac", &type_mac, AT(mac),                                                                  \
-	                .doc = "Default: made from the port's number; a sub-port has its parent's."},        \
+	                .doc = "Default: the interface's, else of the port's number; a sub-port: its "       \
+	                       "parent's."},                                                                 \
 	        {"mtu", &type_number, AT(mtu), .size = 2, .min = 68, .max = 65535,                           \
 	                .doc = "Bytes of an IP packet. Default: 1500; a sub-port has its parent's."},        \
 	        {"ipv6", &type_bool, AT(ipv6), .by_default = "true",                                         \
@@ -115,7 +140,21 @@ static const struct schema_section fault_section = {
 
 static const struct schema_key port_keys[] = {
         {"driver", &type_choice, AT(driver), .words = drivers, .by_default = "none",
-                .doc = "pcap: files; loop: another port of ours; none: `sluice replay` gives it a capture."},
+                .doc = "af_xdp, af_packet: an interface of the machine; tap: one that is made; pcap: files; "
+                       "loop: another port of ours; none: `sluice replay` gives it a capture."},
+        {"interface", &type_name, AT(interface),
+                .doc = "af_xdp, af_packet, tap: the interface. Default: the port's name."},
+        {"mode", &type_choice, AT(mode), .words = modes, .by_default = "auto",
+                .doc = "af_xdp: native, generic or zerocopy; af_packet: v2 or v3; auto: the best there is."},
+        {"rx_ring", &type_number, AT(rx_ring), .size = 4, .min = 64, .max = 32768, .by_default = "2048",
+                .doc = "Frames that the kernel may have ready for us: a power of two."},
+        {"tx_ring", &type_number, AT(tx_ring), .size = 4, .min = 64, .max = 32768, .by_default = "2048",
+                .doc = "Frames of ours that may wait to be sent: a power of two."},
+        {"adopt", &type_bool, AT(adopt), .by_default = "false",
+                .doc = "Whether the kernel's addresses and routes there are taken over while the port is "
+                       "open."},
+        {"poll", &type_section, AT(poll), .section = &poll_section,
+                .doc = "When its queues are polled, and when they wait for interrupts (NAPI)."},
         {"in", &type_file, AT(in), .max = 4096,
                 .doc = "pcap: the capture that is played. Default: nothing comes in."},
         {"out", &type_file, AT(out), .max = 4096, .doc = "pcap: where sent frames go. Default: nowhere."},
@@ -132,7 +171,8 @@ static const struct schema_key port_keys[] = {
         {"any_mac", &type_bool, AT(any_mac), .by_default = "false",
                 .doc = "Whether unicast frames to any MAC count as sent to us: for captures made elsewhere."},
         {"checksum", &type_choice, AT(checksum_partial), .words = checksums, .by_default = "full",
-                .doc = "partial: a layer-4 checksum with the pseudo-header's sum alone counts as not yet "
+                .doc = "Default of an interface of the machine: partial. partial: a layer-4 checksum with "
+                       "the pseudo-header's sum alone counts as not yet "
                        "computed."},
         {"queues", &type_number, AT(queues), .size = 1, .min = 1, .max = 8, .by_default = "1",
                 .doc = "Receive queues."},

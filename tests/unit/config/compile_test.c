@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/config/config.h"
+#include "common/settings/settings.h"
 
 /* A configuration in memory, compiled and attached. */
 struct built {
@@ -218,6 +219,35 @@ Test(config, drivers_get_their_settings_as_text)
 	cr_assert_eq(config_compile(b.config, 1, NULL, b.region, b.used, &b.used), 0);
 	cr_assert_eq(epoch_attach(b.region, b.used, &b.epoch), 0);
 	cr_expect_str_eq(epoch_text(&b.epoch, port(&b, "d", &id)->driver_text), "in=z");
+	drop(&b);
+}
+
+Test(config, interfaces_of_the_machine_get_their_settings_as_text)
+{
+	struct built b = build(
+	        "ports:\n"
+	        "  a: {driver: af_xdp, interface: eth7, mode: generic, rx_ring: 512, adopt: true}\n"
+	        "  b: {driver: af_packet, mode: v3, checksum: full, poll: {weight: 8, busy_poll_us: 50}}\n"
+	        "  c: {driver: tap, mac: 02:00:00:00:00:09}\n");
+	struct nic_settings s;
+	char error[256];
+	struct port_id id;
+
+	cr_expect_str_eq(epoch_text(&b.epoch, port(&b, "a", &id)->driver_text),
+	        "interface=eth7;rx_ring=512;tx_ring=2048;adopt=1;mode=generic;poll.weight=64;poll.budget=300;"
+	        "poll.budget_us=2000;poll.defer_hard_irqs=0;poll.gro_flush_timeout_us=0;poll.busy_poll_us=0");
+	cr_expect(port(&b, "a", &id)->flags & EPOCH_PORT_CSUM_PARTIAL);
+	cr_expect_not(port(&b, "b", &id)->flags & EPOCH_PORT_CSUM_PARTIAL);
+	cr_assert_eq(settings_parse(&s, EPOCH_DRIVER_AF_PACKET,
+	                     epoch_text(&b.epoch, port(&b, "b", &id)->driver_text), error, sizeof error),
+	        0, "%s", error);
+	cr_expect_eq(s.live.mode, MODE_V3);
+	cr_expect_eq(s.poll.weight, 8);
+	cr_expect_eq(s.poll.busy_poll_us, 50);
+	cr_assert_eq(settings_parse(&s, EPOCH_DRIVER_TAP,
+	                     epoch_text(&b.epoch, port(&b, "c", &id)->driver_text), error, sizeof error),
+	        0, "%s", error);
+	cr_expect_eq(port(&b, "c", &id)->mac.b[5], 9);
 	drop(&b);
 }
 
