@@ -62,6 +62,7 @@ bool account_unmoved(const struct appliance *a, const uint32_t epoch[WORKERS_MAX
 struct account_buffers {
 	uint32_t free, spare, ring, held;
 	uint32_t held_by[STAGE_COUNT];    /* of held; what drivers and kernels have is ingest's */
+	uint32_t kernel[EPOCH_PHYS_MAX];  /* of ingest's: what a kernel has, by physical port */
 	uint32_t lost;                    /* in no place */
 	uint32_t twice;                   /* in more than one */
 	uint32_t first_lost, first_twice; /* examples */

@@ -95,6 +95,8 @@ int account_count_buffers(struct account_buffers *buffers, const struct applianc
 		uint32_t k = ops->held && worker_stage[id] ? ops->held(worker_stage[id], held, &packets) : 0;
 
 		count_held(buffers, seen, a, id, held, k);
+		if (ops->port_kernel && worker_stage[id])
+			ops->port_kernel(worker_stage[id], buffers->kernel);
 	}
 	if (!err)
 		find_lost(buffers, seen, n);
@@ -131,6 +133,8 @@ int account_census(struct account_buffers *buffers, const struct appliance *a)
 		const struct worker_census *census = appliance_census(a, id);
 
 		count_held(buffers, seen, a, id, census->index, MIN(census->n, n));
+		for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+			buffers->kernel[i] += census->kernel[i];
 		one &= census->epoch == epoch[id];
 	}
 	if (memory)

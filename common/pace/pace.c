@@ -12,18 +12,22 @@ uint32_t pace_allowance(const struct pace_round *round, const struct pace_settin
 }
 
 enum pace_next pace_polled(struct pace_round *round, const struct pace_settings *settings,
-        struct pace_queue *q, uint32_t allowance, uint32_t got)
+        struct pace_queue *q, nanos_t now, uint32_t allowance, uint32_t got)
 {
 	round->left -= MIN(got, round->left);
 	q->polls++;
+	q->again = 0;
 	if (got)
 		q->deferred = 0;
 	if (got >= allowance)
 		return PACE_AGAIN;
-	if (!got && q->deferred < settings->defer_hard_irqs) {
+	if (settings->gro_flush_timeout && q->deferred < settings->defer_hard_irqs) {
 		q->deferred++;
+		q->deferrals++;
+		q->again = now + settings->gro_flush_timeout;
 		return PACE_DEFER;
 	}
+	q->deferred = 0;
 	q->state = PACE_ARMED;
 	q->completes++;
 	return PACE_COMPLETE;

@@ -123,6 +123,12 @@ static inline struct worker_census *appliance_census(const struct appliance *a, 
 	return appliance_public(a, worker, a->plan.worker[worker].census_off);
 }
 
+/* Of a worker of ingest. */
+static inline struct poll_stats *appliance_polls(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].polls_off);
+}
+
 static inline struct control_block *appliance_control(const struct appliance *a)
 {
 	return a->map[REGION_CONTROL];

@@ -78,6 +78,8 @@ void commit_burst(struct worker *w, struct worker_in *in, uint32_t taken, nanos_
 
 		ring_publish(&o->end, o->at);
 	}
+	if (w->ops->port_apply)
+		w->ops->port_apply(w->stage);
 	w->unwoken |= w->touched;
 	w->touched = 0;
 	if (unlikely(w->log.n))

@@ -207,6 +207,74 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 	return true;
 }
 
+void home_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_t now)
+{
+	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
+
+	if (!w->ops->port_owe || (epoch && w->ops->port_open(w->stage, epoch, port))) {
+		home_port_burst(w, port, n, now, true);
+		return;
+	}
+	worker_begin(w, INPUT_CALL, w->plan->lane, 0, now);
+	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	w->ops->port_owe(w->stage, port, n);
+	commit_burst(w, NULL, 0, now);
+}
+
+/* The end of packets that a port's driver had. */
+static void emit_done(struct worker *w, struct port_id port, const struct pkt_index *index, uint32_t n)
+{
+	uint32_t failed = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		failed += (index[i].v & PORT_SEND_FAILED) != 0;
+		emit_free(w, (struct pkt_index){index[i].v & ~PORT_SEND_FAILED});
+	}
+	if (failed)
+		record_drop(&w->journal, DROP_TX_FAILED, failed);
+	record_add_packets(&w->journal, LINK_PORT_TX(w->plan, port.v), n - failed);
+	record_add(&w->journal, SUM_HELD, -(uint64_t)n);
+	record_add(&w->journal, SUM_HELD_BUFFERS, -(uint64_t)n);
+}
+
+bool home_done(struct worker *w, nanos_t now)
+{
+	struct pkt_index done[BURST_MAX];
+	struct port_id port;
+	uint32_t n;
+
+	if (!w->ops->port_pending || !w->ops->port_pending(w->stage))
+		return false;
+	worker_begin(w, INPUT_FREE, w->plan->lane, 0, now);
+	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	n = w->ops->port_done(w->stage, &port, done, BURST_MAX);
+	if (n)
+		emit_done(w, port, done, n);
+	commit_burst(w, NULL, 0, now);
+	return n > 0;
+}
+
+bool home_fill(struct worker *w, nanos_t now)
+{
+	uint32_t reserve = home_count(w) / 4, height = home_height(w), n;
+	struct pkt_index given[BURST_MAX];
+	struct port_id port;
+
+	if (!w->ops->port_wants || height <= reserve)
+		return false;
+	n = w->ops->port_wants(w->stage, MIN(height - reserve, BURST_MAX), &port);
+	if (!n)
+		return false;
+	worker_begin(w, INPUT_FREE, w->plan->lane, 0, now);
+	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	for (uint32_t i = 0; i < n; i++)
+		given[i] = home_pop(w);
+	w->ops->port_fill(w->stage, port, given, n);
+	record_add(&w->journal, SUM_HELD_BUFFERS, n);
+	commit_burst(w, NULL, 0, now);
+	return true;
+}
+
 /* What every ring of frames can still take: overload is shed in the NIC's own ring. */
 static uint32_t rx_room(struct worker *w)
 {
@@ -281,8 +349,13 @@ bool home_ports(struct worker *w, nanos_t now)
 		if (!n || !home_port_burst(w, port, n, now, false))
 			return did;
 		w->round.left -= MIN(n, w->round.left);
+		now = w->fused ? now : worker_now(w);
 		did = true;
 	}
-	pace_squeeze(&w->round);
+	if (w->ops->port_next && w->ops->port_next(w->stage) <= now) {
+		pace_squeeze(&w->round);
+		if (w->env.polls)
+			poll_stats_add(&w->env.polls->time_squeeze, 1);
+	}
 	return did;
 }

@@ -46,6 +46,7 @@ struct worker_plan {
 	uint64_t trace_off;   /* struct trace_ring */
 	uint64_t tap_off;     /* struct tap_ring */
 	uint64_t census_off;  /* struct worker_census */
+	uint64_t polls_off;   /* of ingest: struct poll_stats, in the public region */
 	uint64_t state_off;   /* in the state region: the stage's state ... */
 	uint64_t state_bytes; /* ... with counters and stack behind it: what the undo log covers */
 	uint64_t stats_off;   /* struct stat_block, in the state region */
@@ -96,7 +97,8 @@ struct worker_census {
 	uint32_t epoch;                       /* the journal's, then */
 	uint32_t n;
 	uint32_t packets;
-	struct pkt_index index[]; /* room for all buffers: memory is taken as it is written */
+	uint32_t kernel[EPOCH_PHYS_MAX]; /* of them: what a kernel has, by physical port */
+	struct pkt_index index[];        /* room for all buffers: memory is taken as it is written */
 };
 
 /* In the control region, which stages map read-only. */

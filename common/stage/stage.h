@@ -18,7 +18,9 @@
 
 #include "common/epoch/epoch.h"
 #include "common/journal/journal.h"
+#include "common/pace/pace.h"
 #include "common/pkt/burst.h"
+#include "common/stage/poll_stats.h"
 #include "common/stat/stat.h"
 
 enum stage_id { STAGE_INGEST, STAGE_FILTER, STAGE_ROUTER, STAGE_SESSION, STAGE_COUNT };
@@ -43,7 +45,12 @@ struct stage_env {
 	                            another thread meanwhile */
 	const struct pool *pool;
 	struct journal *journal;
+	struct pace_settings
+	        *pace;            /* of the frame's rounds: ingest sets what its ports ask for; may be NULL */
+	struct poll_stats *polls; /* of an ingest worker, where others read it; may be NULL */
 };
+
+#define PORT_SEND_FAILED 0x80000000u /* in a buffer's number */
 
 struct stage_ops {
 	const char *name;
@@ -97,6 +104,46 @@ struct stage_ops {
 	/* Of ingest alone, else NULL: when the next frame comes that a driver knows of (a file); NANOS_NEVER:
 	 * none is known.  0: now. */
 	nanos_t (*port_next)(const void *worker);
+
+	/* The rest is of an ingest with rings of a kernel or NIC; NULL elsewhere.
+	 *
+	 * port_wants: free buffers that some port's ring has room for, at most max, and which port.
+	 * port_fill: in a burst with n = 0, gives it exactly n (they count as held buffers). */
+	uint32_t (*port_wants)(void *worker, uint32_t max, struct port_id *port);
+	void (*port_fill)(void *worker, struct port_id port, const struct pkt_index *index, uint32_t n);
+
+	/* port_pending: whether packets given to a driver (VERDICT_DRIVER) are still to be sent.  port_done:
+	 * in a burst with n = 0, the buffers of those of one port that have been, at most max, and which
+	 * port; those that could not be sent bear PORT_SEND_FAILED. */
+	bool (*port_pending)(const void *worker);
+	uint32_t (*port_done)(void *worker, struct port_id *port, struct pkt_index *index, uint32_t max);
+
+	/* After each commit: what it says is published to the rings of the ports that took part.  Idempotent,
+	 * but for the ports' own account of which took part; a new worker publishes all when it opens them.
+	 */
+	void (*port_apply)(void *worker);
+
+	/* At the end of each round: the system calls that make the kernel look. */
+	void (*port_kick)(void *worker, nanos_t now);
+
+	/* Before sleeping: unmasks (on) the queues that are not being polled, and lists the descriptors that
+	 * tell of frames (at most BELL_EXTRA_MAX); the frame looks again before it sleeps.  Off: masks them.
+	 */
+	uint32_t (*port_arm)(void *worker, bool on, int *fd);
+
+	/* Buffers that a kernel has, by physical port: added to those in `buffers`.  They are among `held`.
+	 */
+	void (*port_kernel)(const void *worker, uint32_t buffers[EPOCH_PHYS_MAX]);
+
+	/* After a death in a burst of n frames from a port: whether the port is open, so that they can be
+	 * taken and dropped; else port_owe, in a burst with n = 0, notes that the next n are to be dropped
+	 * when it is. */
+	bool (*port_open)(void *worker, const struct epoch *epoch, struct port_id port);
+	void (*port_owe)(void *worker, struct port_id port, uint32_t n);
+
+	/* Until when the worker should rest, since it does not know yet what became of rings that its
+	 * predecessor had (its frames would be lost); 0: it knows. */
+	nanos_t (*port_awaits)(void *worker, nanos_t now);
 
 	/* Undo lines that one packet of a burst may need at the most, and those of a timer, adopt or call
 	 * burst. */

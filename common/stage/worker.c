@@ -1,5 +1,6 @@
 #include "common/stage/worker_internal.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -97,8 +98,10 @@ static int attach_memory(struct worker *w)
 	        .state_lane0 = worker_state(a, w->id - w->plan->lane),
 	        .pool = &a->pool,
 	        .journal = &w->journal,
+	        .pace = &w->pace,
 	};
 	if (w->plan->stage == STAGE_INGEST) {
+		w->env.polls = appliance_polls(a, w->id);
 		w->stack = (uint32_t *)(region + w->plan->stack_off);
 		w->is_free = calloc((a->plan.params.buffers + 63) / 64, sizeof *w->is_free);
 		if (!w->is_free)
@@ -134,7 +137,7 @@ static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
 
 	if (w->stack && open->input != JOURNAL_NO_INPUT && port < EPOCH_PHYS_MAX) {
 		w->newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
-		home_port_burst(w, (struct port_id){(uint16_t)port}, open->taken, now, true);
+		home_drop_in_hand(w, (struct port_id){(uint16_t)port}, open->taken, now);
 		w->newest = 0;
 		return;
 	}
@@ -276,6 +279,12 @@ static bool timer_burst(struct worker *w, nanos_t now)
 	return true;
 }
 
+/* Until when the worker rests though there is work; 0: it does not. */
+static nanos_t awaits(struct worker *w, nanos_t now)
+{
+	return w->ops->port_awaits ? w->ops->port_awaits(w->stage, now) : 0;
+}
+
 nanos_t worker_next_timer(struct worker *w)
 {
 	nanos_t next = NANOS_NEVER;
@@ -302,14 +311,20 @@ static void take_census(struct worker *w)
 
 	census->packets = 0;
 	census->n = w->ops->held ? w->ops->held(w->stage, census->index, &census->packets) : 0;
+	memset(census->kernel, 0, sizeof census->kernel);
+	if (w->ops->port_kernel)
+		w->ops->port_kernel(w->stage, census->kernel);
 	census->epoch = w->journal.epoch;
 	__atomic_store_n(&census->number, number, __ATOMIC_RELEASE);
 }
 
 bool worker_step(struct worker *w, nanos_t now)
 {
-	bool did = adopt_newest(w, now);
+	bool did;
 
+	if (unlikely(awaits(w, now)))
+		return false;
+	did = adopt_newest(w, now);
 	for (uint32_t k = 0; k < w->n_in; k++) {
 		if (k == w->spare_in)
 			continue;
@@ -320,6 +335,8 @@ bool worker_step(struct worker *w, nanos_t now)
 	}
 	if (w->newest) {
 		if (w->stack) {
+			did |= home_done(w, now);
+			did |= home_fill(w, now);
 			did |= home_top_up(w, now);
 			did |= home_ports(w, now);
 		}
@@ -330,12 +347,18 @@ bool worker_step(struct worker *w, nanos_t now)
 		take_census(w);
 	if (!w->fused && !did)
 		commit_wake(w, now, true);
+	if (w->ops->port_kick)
+		w->ops->port_kick(w->stage, now);
+	if (did)
+		w->worked = now;
 	w->status->steps++;
 	return did;
 }
 
 bool worker_has_work(struct worker *w, nanos_t now)
 {
+	if (awaits(w, now))
+		return false;
 	for (uint32_t k = 0; k < w->n_in; k++)
 		if (k != w->spare_in && ring_used(&w->in[k].end, w->journal.work->index[w->in[k].link]))
 			return true;
@@ -344,25 +367,40 @@ bool worker_has_work(struct worker *w, nanos_t now)
 	return worker_next_timer(w) <= now;
 }
 
+/* Frames come only where there is room for them: else what makes room rings the bell. */
+static uint32_t arm_ports(struct worker *w, bool on, int *fd)
+{
+	uint32_t n = w->ops->port_arm && w->newest ? w->ops->port_arm(w->stage, on, fd) : 0;
+
+	return on && n && home_can_take(w) && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) ? n : 0;
+}
+
 int worker_sleep(struct worker *w, nanos_t now)
 {
 	bool shared = __atomic_load_n(&w->control->clock_shared, __ATOMIC_RELAXED);
-	nanos_t next = worker_next_timer(w);
-	int err = 0;
+	nanos_t rest = awaits(w, now), next = rest ? rest : worker_next_timer(w);
+	int fd[BELL_EXTRA_MAX], err = 0;
+	uint32_t n_fd;
 
+	if (now - w->worked < w->pace.busy_poll && !shared) {
+		sched_yield(); /* who shares the core has the next packet, perhaps */
+		return 0;
+	}
 	__atomic_store_n(&w->status->next_timer, next, __ATOMIC_RELAXED);
 	arm(w, true);
+	n_fd = arm_ports(w, true, fd);
 	__atomic_store_n(&w->status->idle, w->status->idle | 1, __ATOMIC_RELEASE);
 	__atomic_thread_fence(
 	        __ATOMIC_SEQ_CST); /* with commit_wake's, between publishing and looking whether we sleep */
 	if (!worker_has_work(w, now) && !__atomic_load_n(&w->control->stop, __ATOMIC_RELAXED)) {
 		if (w->on_sleep)
 			bell_ring(w->on_sleep);
-		err = bell_wait(&w->appliance->bell[w->id], NULL, 0,
+		err = bell_wait(&w->appliance->bell[w->id], fd, n_fd,
 		        shared || next == NANOS_NEVER ? NANOS_NEVER : next - now);
 	}
 	bell_clear(&w->appliance->bell[w->id]);
 	__atomic_store_n(&w->status->idle, (w->status->idle | 1) + 1, __ATOMIC_RELEASE);
+	arm_ports(w, false, fd);
 	arm(w, false);
 	return err < 0 ? err : 0;
 }

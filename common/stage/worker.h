@@ -79,6 +79,7 @@ struct worker {
 
 	struct pace_settings pace;
 	struct pace_round round;
+	nanos_t worked; /* when a round last found something to do */
 	struct trace_log log;
 	struct spare spare;
 	struct pkt_index rejected[BURST_MAX]; /* descriptors of this burst that were no good, but whose buffer

@@ -36,6 +36,12 @@ void home_push_all(struct worker *w, const struct pkt_index *index, uint32_t n);
 bool home_collect(struct worker *w, struct worker_in *in, nanos_t now);
 bool home_top_up(struct worker *w, nanos_t now);
 bool home_ports(struct worker *w, nanos_t now);
+/* Packets that drivers have sent by now: their buffers come home. */
+bool home_done(struct worker *w, nanos_t now);
+/* Free buffers into the ports' rings, as long as enough are left for what arrives. */
+bool home_fill(struct worker *w, nanos_t now);
+/* The frames of a port that the predecessor had in hand are dropped. */
+void home_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_t now);
 /* Whether a frame would find room in every ring, and a buffer.  If not, ingest sleeps: what made no room
  * comes back to it, sent or free. */
 bool home_can_take(struct worker *w);

@@ -346,6 +346,68 @@ static nanos_t fault_work_next(const struct nic *nic)
 	return s->first ? s->kept[s->first - 1].due : NANOS_NEVER;
 }
 
+/* What is between the driver and the kernel passes through. */
+
+static void fault_apply(struct nic *nic)
+{
+	struct fault *f = nic->driver;
+
+	if (f->wire.ops->apply)
+		f->wire.ops->apply(&f->wire);
+}
+
+static void fault_kick(struct nic *nic)
+{
+	struct fault *f = nic->driver;
+
+	if (f->wire.ops->kick)
+		f->wire.ops->kick(&f->wire);
+	nic->stats = f->wire.stats;
+}
+
+static uint32_t fault_wants(struct nic *nic)
+{
+	struct fault *f = nic->driver;
+
+	return f->wire.ops->wants ? f->wire.ops->wants(&f->wire) : 0;
+}
+
+static void fault_fill(struct nic *nic, const struct pkt_index *index, uint32_t n)
+{
+	struct fault *f = nic->driver;
+
+	f->wire.ops->fill(&f->wire, index, n);
+}
+
+static uint32_t fault_done(struct nic *nic, struct pkt_index *index, uint32_t max)
+{
+	struct fault *f = nic->driver;
+
+	return f->wire.ops->done(&f->wire, index, max);
+}
+
+static uint32_t fault_pending(const struct nic *nic)
+{
+	const struct fault *f = nic->driver;
+
+	return f->wire.ops->pending ? f->wire.ops->pending(&f->wire) : 0;
+}
+
+static int fault_fd(struct nic *nic)
+{
+	struct fault *f = nic->driver;
+
+	return f->wire.ops->fd ? f->wire.ops->fd(&f->wire) : -1;
+}
+
+static void fault_arm(struct nic *nic, bool on)
+{
+	struct fault *f = nic->driver;
+
+	if (f->wire.ops->arm)
+		f->wire.ops->arm(&f->wire, on);
+}
+
 static bool fault_drain(struct journal *journal, void *state, struct burst *burst)
 {
 	struct fault_state *s = state;
@@ -410,4 +472,12 @@ const struct nic_ops nic_fault = {
         .work_next = fault_work_next,
         .drain = fault_drain,
         .held = fault_held,
+        .apply = fault_apply,
+        .kick = fault_kick,
+        .wants = fault_wants,
+        .fill = fault_fill,
+        .done = fault_done,
+        .pending = fault_pending,
+        .fd = fault_fd,
+        .arm = fault_arm,
 };

@@ -6,7 +6,16 @@
  * Ports come with the configuration epoch: each physical port names a driver and a text for it (settings.h).
  * They are opened when an epoch that has them is adopted, stay open as long as driver and text stay the same,
  * and are closed when they change or vanish.  A port that cannot be opened is down: it receives nothing, and
- * what is sent to it is dropped (PORT_DOWN), until the next epoch or start.
+ * what is sent to it is dropped (PORT_DOWN); it is tried again each second.
+ *
+ * A live port (af_xdp, af_packet, tap) is opened by somebody who may, and comes as a grant (common/grant), at
+ * any time:
+ *
+ *     main thread   receives a message with descriptors; ingest_grant(...); rings the workers' bells
+ *     workers       take it up in their next round
+ *
+ * Where the opener says that a queue's rings are gone, its buffers come home and its packets are dropped;
+ * where it says that there is no carrier, what is sent is dropped (PORT_DOWN) until there is one.
  *
  * One worker a lane (common/stage says who calls what).  A port's queue belongs to one lane; where lanes
  * outnumber queues each lane's worker steers frames to all lanes by the hash of their flow.
@@ -32,6 +41,11 @@ void ingest_wish(const struct nic_wishes *wishes);
 /* The earliest time of a first frame among the files that the epoch's ports play, for a host that lets
  * several files keep step (nic_wishes.capture_origin); 0: no port plays one that can be read. */
 nanos_t ingest_first_time(const struct epoch *epoch);
+
+/* A word of the opener about a queue: a struct grant as received, with its n descriptors, which are ours from
+ * now on whatever comes of it.  0: the caller rings the bells of all workers; -EPROTO: it is no grant, and
+ * *wrong says why. Any thread. */
+int ingest_grant(const void *message, size_t bytes, const int *fd, uint32_t n, const char **wrong);
 
 /* Why a port of a worker (of the private side that attach made) is down: a sentence; NULL: it is open, or
  * none of this lane's. */

@@ -22,7 +22,8 @@ void ledger_attach(
 	if (journal->epoch && last->commit == journal->epoch)
 		carry_out(ledger, last);
 	/* What a burst that never committed has begun is not to pass for the next commit's. */
-	state->list[(journal->epoch + 1) & 1].commit = journal->epoch;
+	if (state->list[(journal->epoch + 1) & 1].commit == journal->epoch + 1)
+		state->list[(journal->epoch + 1) & 1].commit = journal->epoch;
 }
 
 struct ledger_list *ledger_begin(struct ledger *ledger)

@@ -41,6 +41,7 @@
 #include "common/journal/journal.h"
 #include "common/pkt/burst.h"
 #include "common/settings/settings.h"
+#include "common/stage/stage.h"
 #include "services/ingest/ledger.h"
 
 #define NIC_STATE_BYTES 4224u /* of a port's queue, for its driver */

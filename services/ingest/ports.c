@@ -1,28 +1,17 @@
 #include "services/ingest/ports.h"
 
+#include "services/ingest/grants.h"
 #include "services/ingest/ingest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static const struct nic_wishes *wishes;
 
 void ingest_wish(const struct nic_wishes *w)
 {
 	wishes = w;
-}
-
-const struct nic_ops *ports_driver(uint32_t driver)
-{
-	switch ((enum epoch_driver)driver) {
-	case EPOCH_DRIVER_PCAP: return &nic_pcap;
-	case EPOCH_DRIVER_LOOP: return &nic_loop;
-	case EPOCH_DRIVER_TAP:
-	case EPOCH_DRIVER_AF_XDP:
-	case EPOCH_DRIVER_AF_PACKET:
-	case EPOCH_DRIVER_NONE: break;
-	}
-	return NULL;
 }
 
 /* Which of the port's queues is this lane's; queues: none. */
@@ -42,19 +31,23 @@ static const struct epoch_port *physical(const struct epoch *epoch, uint32_t por
 	return p && p->kind == EPOCH_PORT_PHYSICAL && ports_driver(p->driver) ? p : NULL;
 }
 
-static uint64_t identity_of(const struct ports *ports, const struct epoch *epoch, uint32_t port)
+static void view_port(
+        const struct ports *ports, struct ports_view *v, const struct epoch *epoch, uint32_t port)
 {
 	const struct epoch_port *p = physical(epoch, port);
 	uint32_t queues, queue;
 
+	v->identity[port] = 0;
 	if (!p)
-		return 0;
+		return;
 	queue = queue_of(ports->env, p, &queues);
 	if (queue == queues)
-		return 0;
-	return hash_mix(settings_identity(ports_text(epoch, p)),
-	               (uint64_t)p->driver << 32 | queues << 8 | queue) |
-	       1;
+		return;
+	v->queue[port] = (uint8_t)queue;
+	v->driver[port] = p->driver;
+	v->identity[port] = hash_mix(settings_identity(ports_text(epoch, p)),
+	                            (uint64_t)p->driver << 32 | queues << 8 | queue) |
+	                    1;
 }
 
 static const struct ports_view *view_of(struct ports *ports, const struct epoch *epoch)
@@ -65,8 +58,29 @@ static const struct ports_view *view_of(struct ports *ports, const struct epoch 
 		return v;
 	v->number = epoch->number;
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
-		v->identity[i] = identity_of(ports, epoch, i);
+		view_port(ports, v, epoch, i);
 	return v;
+}
+
+/* What the worker's rounds follow: the largest wish among its ports. */
+static void set_pace(struct ports *ports)
+{
+	struct pace_settings *pace = ports->env->pace, none = PACE_DEFAULTS;
+
+	if (!pace)
+		return;
+	pace->budget = ports->n_open ? 0 : none.budget;
+	pace->budget_time = ports->n_open ? 0 : none.budget_time;
+	pace->weight = ports->n_open ? 0 : none.weight;
+	pace->busy_poll = 0;
+	for (uint32_t k = 0; k < ports->n_open; k++) {
+		const struct pace_settings *p = &ports->port[ports->open[k]].pace;
+
+		pace->budget = MAX(pace->budget, p->budget);
+		pace->budget_time = MAX(pace->budget_time, p->budget_time);
+		pace->weight = MAX(pace->weight, p->weight);
+		pace->busy_poll = MAX(pace->busy_poll, p->busy_poll);
+	}
 }
 
 static void list_open(struct ports *ports)
@@ -75,6 +89,7 @@ static void list_open(struct ports *ports)
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		if (ports->port[i].open)
 			ports->open[ports->n_open++] = (uint8_t)i;
+	set_pace(ports);
 }
 
 static void close_port(struct ports *ports, uint32_t port)
@@ -83,8 +98,15 @@ static void close_port(struct ports *ports, uint32_t port)
 
 	if (o->open)
 		o->nic.ops->close(&o->nic);
+	for (uint32_t i = 0; i < o->n_fds; i++)
+		close(o->nic.fd[i]);
+	o->n_fds = 0;
 	o->open = false;
 	o->identity = 0;
+	o->incarnation = 0;
+	o->retry = NANOS_NEVER;
+	ports->touched &= ~(1u << port);
+	ports->kicks &= ~(1u << port);
 	list_open(ports);
 }
 
@@ -107,18 +129,48 @@ static void *peer_state(const struct nic *nic, const char *name)
 	return NULL;
 }
 
-static int open_nic(
-        struct ports *ports, const struct epoch *epoch, uint32_t port, struct nic *nic, char *error)
+static struct pace_settings pace_of(const struct poll_settings *p)
 {
-	const struct epoch_port *p = physical(epoch, port);
-	struct nic_settings settings;
-	int err = settings_parse(
-	        &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), error, NIC_ERROR_BYTES);
+	struct pace_settings pace = PACE_DEFAULTS;
 
-	if (err)
-		return err;
-	*nic = (struct nic){
-	        .ops = settings_faulty(&settings) ? &nic_fault : ports_driver(p->driver),
+	pace.weight = p->weight;
+	pace.budget = p->budget;
+	pace.budget_time = p->budget_us * NANOS_PER_US;
+	pace.defer_hard_irqs = p->defer_hard_irqs;
+	pace.gro_flush_timeout = p->gro_flush_timeout_us * NANOS_PER_US;
+	pace.busy_poll = p->busy_poll_us * NANOS_PER_US;
+	return pace;
+}
+
+/* The rings of a live port, with which its state goes. */
+static int take_grant(struct ports *ports, uint32_t port, struct open_port *o)
+{
+	const struct port_state *s = &ports->state[port];
+	struct nic *nic = &o->nic;
+
+	if (!grants_last(port, s->queue, &nic->grant)) {
+		snprintf(o->error, NIC_ERROR_BYTES, "it waits for its opener");
+		return -EAGAIN;
+	}
+	if (!s->incarnation || nic->grant.what != GRANT_OPEN || nic->grant.incarnation != s->incarnation ||
+	        nic->grant.driver != s->driver) {
+		snprintf(o->error, NIC_ERROR_BYTES, "%s",
+		        nic->grant.reason[0] ? nic->grant.reason : "it is being opened");
+		return -EAGAIN;
+	}
+	o->n_fds = grants_take(port, s->queue, s->incarnation, nic->fd);
+	if (!o->n_fds) {
+		snprintf(o->error, NIC_ERROR_BYTES, "its descriptors are gone: the opener must open it anew");
+		return -EBADF;
+	}
+	return 0;
+}
+
+static struct nic new_nic(struct ports *ports, const struct epoch_port *p, uint32_t port, bool faulty)
+{
+	const struct port_state *s = &ports->state[port];
+	struct nic nic = {
+	        .ops = faulty ? &nic_fault : ports_driver(p->driver),
 	        .wire = ports_driver(p->driver),
 	        .port = {(uint16_t)port},
 	        .mac = p->mac,
@@ -126,26 +178,64 @@ static int open_nic(
 	        .journal = ports->env->journal,
 	        .state = ports->state[port].wire,
 	        .fault_state = ports->state[port].fault,
-	        .opened_at = ports->state[port].opened_at,
+	        .opened_at = s->opened_at,
 	        .wishes = wishes,
 	        .peer_state = peer_state,
 	        .peers = ports,
+	        .ledger = &ports->ledger,
 	};
-	nic->queue = queue_of(ports->env, p, &nic->queues);
+
+	nic.queue = queue_of(ports->env, p, &nic.queues);
+	return nic;
+}
+
+static int open_nic(struct ports *ports, const struct epoch *epoch, uint32_t port)
+{
+	const struct epoch_port *p = physical(epoch, port);
+	struct open_port *o = &ports->port[port];
+	struct nic_settings settings;
+	int err = settings_parse(
+	        &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), o->error, NIC_ERROR_BYTES);
+
+	if (err)
+		return err;
+	o->nic = new_nic(ports, p, port, settings_faulty(&settings));
+	o->pace = pace_of(&settings.poll);
+	o->queue = o->told_queue = (struct pace_queue){.state = PACE_SCHEDULED};
+	o->told = (struct nic_stats){0};
+	if (epoch_driver_live(p->driver))
+		err = take_grant(ports, port, o);
 	ports->opening = epoch;
-	err = nic->ops->open(nic, &settings, error);
+	if (!err)
+		err = o->nic.ops->open(&o->nic, &settings, o->error);
 	ports->opening = NULL;
 	return err;
 }
 
-/* Opens the port for what its state is; tried once. */
-static void open_port(struct ports *ports, const struct epoch *epoch, uint32_t port)
+/* Opens the port for what its state is; where that cannot be it is tried again, a live one when its opener
+ * speaks too. */
+static void open_port(struct ports *ports, const struct epoch *epoch, uint32_t port, nanos_t now)
 {
 	struct open_port *o = &ports->port[port];
+	int err;
 
+	close_port(ports, port);
 	o->identity = ports->state[port].identity;
-	o->open = open_nic(ports, epoch, port, &o->nic, o->error) == 0;
+	o->incarnation = ports->state[port].incarnation;
+	err = open_nic(ports, epoch, port);
+	o->open = err == 0;
+	if (err) {
+		for (uint32_t i = 0; i < o->n_fds; i++)
+			close(o->nic.fd[i]);
+		o->n_fds = 0;
+		o->retry = err == -EAGAIN ? NANOS_NEVER : now + PORTS_RETRY;
+		ports->retry = MIN(ports->retry, o->retry);
+	} else if (o->nic.ops->apply) {
+		o->nic.ops->apply(&o->nic);
+	}
 	list_open(ports);
+	if (o->open)
+		ports->kicks |= 1u << port;
 }
 
 struct nic *ports_get(struct ports *ports, const struct epoch *epoch, struct port_id port)
@@ -159,10 +249,8 @@ struct nic *ports_get(struct ports *ports, const struct epoch *epoch, struct por
 	o = &ports->port[port.v];
 	if (unlikely(!wanted || wanted != ports->state[port.v].identity))
 		return NULL;
-	if (unlikely(o->identity != wanted)) {
-		close_port(ports, port.v);
-		open_port(ports, epoch, port.v);
-	}
+	if (unlikely(o->identity != wanted))
+		open_port(ports, epoch, port.v, 0);
 	return o->open ? &o->nic : NULL;
 }
 
@@ -177,55 +265,255 @@ static void clear_state(struct journal *j, struct port_state *s)
 			memset(journal_touch(j, line), 0, CACHE_LINE);
 }
 
-/* The state of a port becomes that of another.  false: buffers are still to leave it. */
-static bool change_state(struct ports *ports, const struct epoch *epoch, uint32_t port, uint64_t identity,
-        nanos_t now, struct burst *burst)
+struct taking_back {
+	struct ports *ports;
+	struct burst *burst;
+	struct port_id port;
+};
+
+/* A buffer that a kernel had which is gone. */
+static bool take_back(void *ctx, struct pkt_index index, enum ledger_side side)
+{
+	const struct taking_back *t = ctx;
+	struct burst *b = t->burst;
+	bool room = side == LEDGER_TX ? burst_drop_held(b, b->n, index, DROP_PORT_DOWN)
+	                              : burst_discard(b, index);
+
+	return room && ledger_take(&t->ports->ledger, index, t->port, side);
+}
+
+/* All that the state of a port has leaves it.  false: not all had room. */
+static bool empty_state(struct ports *ports, uint32_t port, struct burst *burst)
 {
 	struct port_state *s = &ports->state[port];
 	const struct nic_ops *driver = ports_driver(s->driver);
 	struct journal *j = ports->env->journal;
+	struct taking_back t = {ports, burst, {(uint16_t)port}};
 
 	close_port(ports, port);
-	if (driver && !nic_fault.drain(j, s->fault, burst))
+	if (!driver)
+		return true;
+	if (!nic_fault.drain(j, s->fault, burst) || (driver->drain && !driver->drain(j, s->wire, burst)))
 		return false;
-	if (driver && driver->drain && !driver->drain(j, s->wire, burst))
-		return false;
+	return !epoch_driver_live(s->driver) || ledger_each(&ports->ledger, t.port, take_back, &t);
+}
+
+/* The state of a port becomes that of another. */
+static void change_state(
+        struct ports *ports, const struct ports_view *v, uint32_t port, nanos_t now, struct burst *burst)
+{
+	struct port_state *s = &ports->state[port];
+	struct journal *j = ports->env->journal;
+
+	if (!empty_state(ports, port, burst))
+		return;
 	clear_state(j, s);
-	if (identity) {
+	if (v->identity[port]) {
 		journal_touch(j, s);
-		s->identity = identity;
+		s->identity = v->identity[port];
 		s->opened_at = now;
-		s->driver = physical(epoch, port)->driver;
+		s->driver = v->driver[port];
+		s->queue = v->queue[port];
 	}
+}
+
+/* What a live port's state can do. */
+enum live_step { LIVE_REST, LIVE_CHANGE, LIVE_BEGIN };
+
+static enum live_step live_step(
+        const struct port_state *s, uint64_t wanted, uint32_t port, struct grant *word)
+{
+	bool said = grants_last(port, s->queue, word);
+
+	if (s->incarnation) {
+		if (!said || word->incarnation < s->incarnation)
+			return LIVE_REST; /* not a word yet about what the predecessor had */
+		return word->incarnation > s->incarnation || word->what == GRANT_GONE ? LIVE_CHANGE
+		                                                                      : LIVE_REST;
+	}
+	if (wanted != s->identity)
+		return LIVE_CHANGE;
+	return said && word->what == GRANT_OPEN && word->driver == s->driver ? LIVE_BEGIN : LIVE_REST;
+}
+
+/* One step towards what the epoch and the opener say.  false: there was none to take. */
+static bool settle_state(
+        struct ports *ports, const struct ports_view *v, uint32_t port, nanos_t now, struct burst *burst)
+{
+	struct port_state *s = &ports->state[port];
+	struct grant word;
+
+	if (!epoch_driver_live(s->driver)) {
+		if (v->identity[port] == s->identity)
+			return false;
+		change_state(ports, v, port, now, burst);
+		return true;
+	}
+	switch (live_step(s, v->identity[port], port, &word)) {
+	case LIVE_REST: return false;
+	case LIVE_CHANGE: change_state(ports, v, port, now, burst); return true;
+	case LIVE_BEGIN:
+		close_port(ports, port);
+		journal_touch(ports->env->journal, s);
+		s->incarnation = word.incarnation;
+		s->opened_at = now;
+		return true;
+	}
+	return false;
+}
+
+/* The private side of a live port follows the opener's last word. */
+static void follow_word(struct ports *ports, const struct ports_view *v, uint32_t port)
+{
+	struct open_port *o = &ports->port[port];
+	const struct port_state *s = &ports->state[port];
+	struct grant word;
+
+	if (!o->open) {
+		close_port(ports, port); /* to be tried anew */
+		return;
+	}
+	if (!grants_last(port, s->queue, &word) || word.what != GRANT_OPEN ||
+	        word.incarnation != o->incarnation || v->identity[port] != o->identity) {
+		close_port(ports, port);
+		return;
+	}
+	o->nic.grant = word;
+}
+
+/* Opens what is to be opened, and anew what depends on others' states. */
+static void settle_open(struct ports *ports, const struct epoch *epoch, const struct ports_view *v,
+        uint32_t port, nanos_t now, bool adopting)
+{
+	struct open_port *o = &ports->port[port];
+	bool live = epoch_driver_live(ports->state[port].driver);
+
+	if (live)
+		follow_word(ports, v, port);
+	else if (o->identity && !o->open && (adopting || o->retry <= now))
+		close_port(ports, port);
+	/* A driver that knows a peer's state looks for it again. */
+	if (!live && adopting && o->open && ports_driver(ports->state[port].driver)->drain)
+		close_port(ports, port);
+	if (v->identity[port] && v->identity[port] == ports->state[port].identity &&
+	        o->identity != v->identity[port])
+		open_port(ports, epoch, port, now);
+}
+
+/* Settings of polling may change while a port stays open. */
+static void follow_pace(struct ports *ports, const struct epoch *epoch, uint32_t port)
+{
+	const struct epoch_port *p = physical(epoch, port);
+	struct nic_settings settings;
+	char error[NIC_ERROR_BYTES];
+
+	if (p && ports->port[port].open &&
+	        !settings_parse(
+	                &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), error, sizeof error))
+		ports->port[port].pace = pace_of(&settings.poll);
+}
+
+static bool settle(
+        struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst, bool adopting)
+{
+	const struct ports_view *v = view_of(ports, epoch);
+	uint32_t heard = grants_count();
+
+	ports->unsettled = true;
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+		if (settle_state(ports, v, i, now, burst))
+			return false;
+	ports->retry = NANOS_NEVER;
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+		settle_open(ports, epoch, v, i, now, adopting);
+		ports->retry = MIN(
+		        ports->retry, ports->port[i].identity ? ports->port[i].retry : NANOS_NEVER);
+		if (adopting)
+			follow_pace(ports, epoch, i);
+	}
+	set_pace(ports);
+	ports->heard = heard;
+	ports->unsettled = false;
 	return true;
 }
 
 bool ports_adopt(struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
-	const struct ports_view *v = view_of(ports, epoch);
-
-	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
-		if (v->identity[i] != ports->state[i].identity) {
-			change_state(ports, epoch, i, v->identity[i], now, burst);
-			return false;
-		}
-	/* A port that could not be opened before is tried again; one that knows a peer's state looks for it
-	 * again. */
-	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
-		if (v->identity[i] && (!ports->port[i].open || ports_driver(ports->state[i].driver)->drain)) {
-			close_port(ports, i);
-			ports_get(ports, epoch, (struct port_id){(uint16_t)i});
-		}
-	return true;
+	return settle(ports, epoch, now, burst, true);
 }
 
-int ports_attach(struct ports *ports, const struct stage_env *env, struct port_state *state)
+bool ports_unsettled(const struct ports *ports, nanos_t now)
+{
+	return ports->unsettled || ports->heard != grants_count() || ports->retry <= now;
+}
+
+void ports_settle(struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	(void)!settle(ports, epoch, now, burst, false);
+}
+
+nanos_t ports_await(struct ports *ports, nanos_t now)
+{
+	struct grant word;
+
+	if (likely(!ports->awaits))
+		return 0;
+	if (ports->awaits == NANOS_NEVER)
+		ports->awaits = now + PORTS_AWAIT;
+	if (now < ports->awaits)
+		for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+			const struct port_state *s = &ports->state[i];
+
+			if (s->incarnation &&
+			        (!grants_last(i, s->queue, &word) || word.incarnation < s->incarnation))
+				return ports->awaits;
+		}
+	ports->awaits = 0;
+	return 0;
+}
+
+void ports_apply(struct ports *ports)
+{
+	ledger_apply(&ports->ledger);
+	for (uint32_t mask = ports->touched; mask; mask &= mask - 1) {
+		struct nic *nic = &ports->port[__builtin_ctz(mask)].nic;
+
+		if (nic->ops->apply)
+			nic->ops->apply(nic);
+	}
+	ports->kicks |= ports->touched;
+	ports->touched = 0;
+}
+
+const char *ports_error(const struct ports *ports, uint32_t port)
+{
+	const struct open_port *o = &ports->port[port];
+
+	if (o->open)
+		return o->nic.grant.what && !o->nic.grant.link
+		               ? o->nic.grant.reason[0] ? o->nic.grant.reason : "no carrier"
+		               : NULL;
+	return o->identity ? o->error : NULL;
+}
+
+int ports_attach(struct ports *ports, const struct stage_env *env, struct port_state *state,
+        struct ledger_state *ledger)
 {
 	memset(ports, 0, sizeof *ports);
 	ports->env = env;
 	ports->state = state;
+	ports->retry = NANOS_NEVER;
+	ports->heard = grants_count();
 	ports->port = calloc(EPOCH_PHYS_MAX, sizeof *ports->port);
-	return ports->port ? 0 : -ENOMEM;
+	if (!ports->port)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+		ports->port[i].retry = NANOS_NEVER;
+		if (state[i].incarnation)
+			ports->awaits = NANOS_NEVER;
+	}
+	ledger_attach(&ports->ledger, ledger, env->journal, env->params->buffers);
+	return 0;
 }
 
 void ports_detach(struct ports *ports)

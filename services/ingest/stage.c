@@ -1,27 +1,13 @@
 #include "common/trace/trace.h"
 #include "common/wire/checksum.h"
 #include "common/wire/ether.h"
-#include "services/ingest/ingest.h"
-#include "services/ingest/ports.h"
-#include "services/ingest/rss.h"
+#include "services/ingest/ingest_internal.h"
 
 #include <stdlib.h>
 
-struct ingest_state {
-	struct port_state port[EPOCH_PHYS_MAX];
-};
-
-struct ingest {
-	struct stage_env env;
-	struct ports ports;
-	uint32_t turn; /* place in ports.open whose turn it is */
-	uint8_t lane_of[RSS_TABLE];
-};
-
 static uint64_t ingest_state_bytes(const struct stage_params *params)
 {
-	(void)params;
-	return sizeof(struct ingest_state);
+	return sizeof(struct ingest_state) - sizeof(struct ledger_state) + ledger_bytes(params->buffers);
 }
 
 static void ingest_init(void *state, const struct stage_params *params, uint32_t lane)
@@ -38,7 +24,9 @@ static int ingest_attach(const struct stage_env *env, void **worker)
 	if (!g)
 		return -ENOMEM;
 	g->env = *env;
-	err = ports_attach(&g->ports, &g->env, state->port);
+	g->look = NANOS_NEVER;
+	g->polls = env->polls ? env->polls : &g->unseen;
+	err = ports_attach(&g->ports, &g->env, state->port, &state->ledger);
 	if (err) {
 		free(g);
 		return err;
@@ -59,30 +47,47 @@ static void ingest_detach(void *worker)
 static bool ingest_adopt(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
 	struct ingest *g = worker;
+	bool done = ports_adopt(&g->ports, epoch, now, burst);
 
-	return ports_adopt(&g->ports, epoch, now, burst);
+	if (done)
+		tell_ports(g, UINT32_MAX);
+	return done;
+}
+
+static nanos_t ingest_awaits(void *worker, nanos_t now)
+{
+	struct ingest *g = worker;
+
+	return ports_await(&g->ports, now);
+}
+
+static bool ingest_port_open(void *worker, const struct epoch *epoch, struct port_id port)
+{
+	struct ingest *g = worker;
+
+	return ports_get(&g->ports, epoch, port) != NULL;
+}
+
+static void ingest_port_owe(void *worker, struct port_id port, uint32_t n)
+{
+	struct ingest *g = worker;
+	struct port_state *s = &g->ports.state[port.v];
+
+	journal_touch(g->env.journal, s);
+	s->owed += n;
 }
 
 /* Reception. */
 
-static uint32_t ingest_port_ready(
-        void *worker, const struct epoch *epoch, nanos_t now, uint32_t max, struct port_id *port)
+/* Frames that a predecessor had in hand, when the port could not be opened at once: their bytes killed it,
+ * perhaps. */
+static void drop_owed(struct ingest *g, struct burst *b, struct port_id port)
 {
-	struct ingest *g = worker;
+	struct port_state *s = journal_touch(g->env.journal, &g->ports.state[port.v]);
 
-	(void)epoch;
-	for (uint32_t k = 0; k < g->ports.n_open; k++) {
-		uint32_t at = (g->turn + k) % g->ports.n_open, n;
-		struct nic *nic = &g->ports.port[g->ports.open[at]].nic;
-
-		n = nic->ops->rx_ready(nic, now, max);
-		if (n) {
-			g->turn = at + 1;
-			*port = nic->port;
-			return n;
-		}
-	}
-	return 0;
+	for (uint32_t i = 0; i < b->n && s->owed; i++, s->owed--)
+		if (!burst_decided(b, i))
+			burst_drop(b, i, DROP_STAGE_CRASHED);
 }
 
 static void ingest_port_rx(
@@ -93,8 +98,12 @@ static void ingest_port_rx(
 
 	for (uint32_t i = 0; i < burst->n; i++)
 		burst->pkt[i].port = port;
-	if (nic)
-		nic->ops->rx(nic, now, burst, 0, burst->n);
+	if (!nic)
+		return;
+	ports_touch(&g->ports, port);
+	nic->ops->rx(nic, now, burst, 0, burst->n);
+	if (unlikely(g->ports.state[port.v].owed))
+		drop_owed(g, burst, port);
 }
 
 static bool port_is_up(const struct epoch *epoch, struct port_id port)
@@ -150,6 +159,21 @@ static void receive_outbox(const struct ingest *g, const struct epoch *epoch, st
 		burst_count(b, STAT_RX_BYTES, bytes);
 }
 
+static void count_received(const struct ingest *g, const struct burst *b, uint64_t bytes)
+{
+	struct poll_port *p = &g->polls->port[b->pkt[0].port.v];
+	uint64_t elsewhere = 0;
+
+	poll_stats_add(&p->rx_packets, b->n);
+	poll_stats_add(&p->rx_bytes, bytes);
+	poll_stats_add(&g->polls->processed, b->n);
+	for (uint32_t i = 0; i < b->n && b->lanes > 1; i++)
+		elsewhere += b->verdict[i].kind == VERDICT_PASS &&
+		             b->verdict[i].out.v != out_id(OUT_RX, b->lane).v;
+	if (elsewhere)
+		poll_stats_add(&g->polls->received_rps, elsewhere);
+}
+
 static void receive_burst(const struct ingest *g, const struct epoch *epoch, struct burst *b)
 {
 	bool up = port_is_up(epoch, b->pkt[0].port);
@@ -160,6 +184,7 @@ static void receive_burst(const struct ingest *g, const struct epoch *epoch, str
 			bytes += receive(g, b, burst_ref(b, i), up);
 	if (bytes)
 		burst_count(b, STAT_RX_BYTES, bytes);
+	count_received(g, b, bytes);
 	if (unlikely(b->n_out))
 		receive_outbox(g, epoch, b);
 }
@@ -252,16 +277,21 @@ static void sort_out(const struct epoch *epoch, struct burst *b, struct sending 
 }
 
 /* Bytes sent, and the trace of it. */
-static uint64_t account_sent(struct burst *b, const struct pkt_ref *packets, uint32_t n, struct port_id port)
+static uint64_t account_sent(const struct ingest *g, struct burst *b, const struct pkt_ref *packets,
+        uint32_t n, struct port_id port)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, sent = n;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (packets[i].verdict->kind == VERDICT_DROP)
+		if (packets[i].verdict->kind == VERDICT_DROP) {
+			sent--;
 			continue;
+		}
 		bytes += packets[i].pkt->len;
 		trace(b->trace, packets[i].pkt->trace, TRACE_SENT, port.v, packets[i].pkt->len);
 	}
+	poll_stats_add(&g->polls->port[port.v].tx_packets, sent);
+	poll_stats_add(&g->polls->port[port.v].tx_bytes, bytes);
 	return bytes;
 }
 
@@ -271,13 +301,14 @@ static void send_port(struct ingest *g, const struct epoch *epoch, nanos_t now, 
 	struct nic *nic = ports_get(&g->ports, epoch, port);
 	uint64_t bytes;
 
-	if (unlikely(!nic)) {
+	if (unlikely(!nic || (nic->grant.what && !nic->grant.link))) {
 		for (uint32_t i = 0; i < n; i++)
 			ref_drop(packets[i], DROP_PORT_DOWN);
 		return;
 	}
+	ports_touch(&g->ports, port);
 	nic->ops->tx(nic, now, b, packets, n);
-	bytes = account_sent(b, packets, n, port);
+	bytes = account_sent(g, b, packets, n, port);
 	if (bytes)
 		burst_count(b, STAT_TX_BYTES, bytes);
 }
@@ -326,20 +357,31 @@ static void ingest_timer(void *worker, const struct epoch *epoch, nanos_t now, s
 {
 	struct ingest *g = worker;
 
+	if (unlikely(ports_unsettled(&g->ports, now))) {
+		ports_settle(&g->ports, epoch, now, burst);
+		tell_ports(g, UINT32_MAX);
+		return;
+	}
 	for (uint32_t k = 0; k < g->ports.n_open; k++) {
 		struct nic *nic = &g->ports.port[g->ports.open[k]].nic;
 
-		if (nic->ops->work && nic->ops->work_next(nic) <= now)
-			nic->ops->work(nic, now, burst);
+		if (!nic->ops->work || nic->ops->work_next(nic) > now)
+			continue;
+		ports_touch(&g->ports, nic->port);
+		nic->ops->work(nic, now, burst);
 	}
+	if (g->look <= now) /* this round has looked for what was sent; its end sets the next time */
+		g->ports.kicks = UINT32_MAX;
 	receive_outbox(g, epoch, burst);
 }
 
 static nanos_t ingest_next_timer(const void *worker)
 {
 	const struct ingest *g = worker;
-	nanos_t next = NANOS_NEVER;
+	nanos_t next = MIN(g->look, g->ports.retry);
 
+	if (unlikely(ports_unsettled(&g->ports, 0)))
+		return 0;
 	for (uint32_t k = 0; k < g->ports.n_open; k++) {
 		const struct nic *nic = &g->ports.port[g->ports.open[k]].nic;
 
@@ -349,17 +391,19 @@ static nanos_t ingest_next_timer(const void *worker)
 	return next;
 }
 
-static nanos_t ingest_port_next(const void *worker)
+struct held_list {
+	struct pkt_index *index;
+	uint32_t n;
+	uint32_t packets;
+};
+
+static bool list_held(void *ctx, struct pkt_index index, enum ledger_side side)
 {
-	const struct ingest *g = worker;
-	nanos_t next = NANOS_NEVER;
+	struct held_list *h = ctx;
 
-	for (uint32_t k = 0; k < g->ports.n_open && next; k++) {
-		struct nic *nic = &g->ports.port[g->ports.open[k]].nic;
-
-		next = MIN(next, nic->ops->rx_next(nic));
-	}
-	return next;
+	h->index[h->n++] = index;
+	h->packets += side == LEDGER_TX;
+	return true;
 }
 
 static uint32_t ingest_held(const void *worker, struct pkt_index *index, uint32_t *packets)
@@ -368,7 +412,7 @@ static uint32_t ingest_held(const void *worker, struct pkt_index *index, uint32_
 	uint32_t n = 0;
 
 	*packets = 0;
-	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+	for (uint16_t i = 0; i < EPOCH_PHYS_MAX; i++) {
 		const struct port_state *s = &g->ports.state[i];
 		const struct nic_ops *driver = ports_driver(s->driver);
 
@@ -377,6 +421,13 @@ static uint32_t ingest_held(const void *worker, struct pkt_index *index, uint32_
 		n += nic_fault.held(s->fault, index + n, packets);
 		if (driver->held)
 			n += driver->held(s->wire, index + n, packets);
+		if (s->incarnation) {
+			struct held_list h = {index + n, 0, 0};
+
+			(void)!ledger_each(&g->ports.ledger, (struct port_id){i}, list_held, &h);
+			n += h.n;
+			*packets += h.packets;
+		}
 	}
 	return n;
 }
@@ -384,9 +435,8 @@ static uint32_t ingest_held(const void *worker, struct pkt_index *index, uint32_
 const char *ingest_port_error(const void *worker, struct port_id port)
 {
 	const struct ingest *g = worker;
-	const struct open_port *o = &g->ports.port[port.v];
 
-	return port.v < EPOCH_PHYS_MAX && o->identity && !o->open ? o->error : NULL;
+	return port.v < EPOCH_PHYS_MAX ? ports_error(&g->ports, port.v) : NULL;
 }
 
 bool ingest_port_stats(const void *worker, struct port_id port, struct nic_stats *stats)
@@ -410,9 +460,20 @@ const struct stage_ops ingest_stage = {
         .timer = ingest_timer,
         .next_timer = ingest_next_timer,
         .held = ingest_held,
-        .port_ready = ingest_port_ready,
+        .port_ready = poll_ready,
         .port_rx = ingest_port_rx,
-        .port_next = ingest_port_next,
+        .port_next = poll_next,
+        .port_arm = poll_arm,
+        .port_wants = rings_wants,
+        .port_fill = rings_fill,
+        .port_pending = rings_pending,
+        .port_done = rings_done,
+        .port_apply = rings_apply,
+        .port_kick = rings_kick,
+        .port_kernel = rings_kernel,
+        .port_open = ingest_port_open,
+        .port_owe = ingest_port_owe,
+        .port_awaits = ingest_awaits,
         .lines_a_packet = 4,
         .lines_a_burst = PORT_STATE_LINES + 4,
 };

@@ -17,7 +17,7 @@ static void lab_attach(struct lab *lab)
 
 void lab_init(struct lab *lab, uint32_t lanes)
 {
-	struct stage_params params = {.lanes = lanes};
+	struct stage_params params = {.lanes = lanes, .buffers = FIXTURE_BUFFERS};
 
 	memset(lab, 0, sizeof *lab);
 	fixture_init(&lab->f, ingest_stage.state_bytes(&params));
@@ -75,6 +75,12 @@ void lab_port(struct lab *lab, uint32_t port, enum epoch_driver driver, const ch
 	va_start(args, text);
 	vsnprintf(lab->text[port], LAB_TEXT, text, args);
 	va_end(args);
+	if (lab->text[port][0] && !strstr(lab->text[port], "poll.")) { /* as many as a test asks for */
+		size_t n = strlen(lab->text[port]);
+
+		snprintf(lab->text[port] + n, LAB_TEXT - n, "%spoll.weight=256",
+		        lab->text[port][n - 1] == ';' ? "" : ";");
+	}
 }
 
 void lab_publish(struct lab *lab)

@@ -11,7 +11,7 @@ Test(pace, a_queue_that_gives_its_full_weight_stays_scheduled)
 
 	pace_schedule(&q);
 	pace_round_start(&round, &settings, 0);
-	cr_assert_eq(pace_polled(&round, &settings, &q, 64, 64), PACE_AGAIN);
+	cr_assert_eq(pace_polled(&round, &settings, &q, 1, 64, 64), PACE_AGAIN);
 	cr_assert_eq(q.state, PACE_SCHEDULED);
 }
 
@@ -22,7 +22,7 @@ Test(pace, a_queue_that_gives_less_completes_and_is_armed)
 
 	pace_schedule(&q);
 	pace_round_start(&round, &settings, 0);
-	cr_assert_eq(pace_polled(&round, &settings, &q, 64, 63), PACE_COMPLETE);
+	cr_assert_eq(pace_polled(&round, &settings, &q, 1, 64, 63), PACE_COMPLETE);
 	cr_assert_eq(q.state, PACE_ARMED);
 	cr_assert_eq(q.completes, 1);
 }
@@ -35,7 +35,7 @@ Test(pace, a_round_ends_with_its_budget)
 
 	pace_round_start(&round, &settings, 0);
 	while ((n = pace_allowance(&round, &settings, 1))) {
-		(void)pace_polled(&round, &settings, &q, n, n);
+		(void)pace_polled(&round, &settings, &q, 1, n, n);
 		packets += n;
 		polls++;
 	}
@@ -63,7 +63,32 @@ Test(pace, what_is_left_of_a_round_counts_as_a_squeeze_over_rounds)
 	cr_assert_eq(round.squeezes, 2);
 }
 
-Test(pace, deferred_interrupts_stay_masked_for_so_many_empty_polls)
+Test(pace, deferred_interrupts_stay_masked_for_so_many_polls_that_ran_dry)
+{
+	struct pace_settings s = settings;
+	struct pace_round round = {0};
+	struct pace_queue q = {.state = PACE_SCHEDULED};
+
+	s.defer_hard_irqs = 2;
+	s.gro_flush_timeout = 50;
+	pace_round_start(&round, &s, 0);
+	cr_assert_eq(pace_polled(&round, &s, &q, 100, 64, 0), PACE_DEFER);
+	cr_assert_not(pace_due(&q, 149));
+	cr_assert(pace_due(&q, 150));
+	cr_assert_eq(pace_polled(&round, &s, &q, 150, 64, 0), PACE_DEFER);
+	cr_assert_eq(pace_polled(&round, &s, &q, 200, 64, 0), PACE_COMPLETE);
+	cr_assert_not(pace_due(&q, 1000), "armed: its interrupt will tell");
+	pace_schedule(&q);
+	cr_assert(pace_due(&q, 0));
+	for (uint32_t k = 0; k < 3; k++) { /* a packet starts the count anew */
+		cr_assert_eq(pace_polled(&round, &s, &q, 300, 64, 3), PACE_DEFER);
+		cr_assert_eq(q.deferred, 1);
+	}
+	cr_assert_eq(q.deferrals, 5);
+	cr_assert_eq(q.wakeups, 1);
+}
+
+Test(pace, without_a_timeout_nothing_is_deferred)
 {
 	struct pace_settings s = settings;
 	struct pace_round round = {0};
@@ -71,12 +96,7 @@ Test(pace, deferred_interrupts_stay_masked_for_so_many_empty_polls)
 
 	s.defer_hard_irqs = 2;
 	pace_round_start(&round, &s, 0);
-	cr_assert_eq(pace_polled(&round, &s, &q, 64, 0), PACE_DEFER);
-	cr_assert_eq(pace_polled(&round, &s, &q, 64, 0), PACE_DEFER);
-	cr_assert_eq(pace_polled(&round, &s, &q, 64, 0), PACE_COMPLETE);
-	pace_schedule(&q);
-	cr_assert_eq(pace_polled(&round, &s, &q, 64, 3), PACE_COMPLETE);
-	cr_assert_eq(q.deferred, 0, "a packet starts the count anew");
+	cr_assert_eq(pace_polled(&round, &s, &q, 100, 64, 0), PACE_COMPLETE);
 }
 
 Test(pace, a_sleeper_is_woken_when_its_ring_is_a_quarter_full_or_it_waited_or_no_more_comes)
