@@ -83,9 +83,10 @@ static bool worker_sound(const struct blueprint *b, uint32_t id)
 	       inside(w->stats_off, sizeof(struct stat_block), state) &&
 	       inside(w->undo_off, journal_undo_bytes(w->undo_lines), state) &&
 	       (w->stage != STAGE_INGEST ||
-	               inside(w->stack_off,
-	                       (uint64_t)plan->params.buffers / plan->params.lanes * sizeof(uint32_t),
-	                       state));
+	               (inside(w->polls_off, sizeof(struct poll_stats), shared) &&
+	                       inside(w->stack_off,
+	                               (uint64_t)plan->params.buffers / plan->params.lanes * sizeof(uint32_t),
+	                               state)));
 }
 
 static bool ring_sound(const struct blueprint *b, const struct ring_plan *r)
