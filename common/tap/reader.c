@@ -95,7 +95,7 @@ enum tap_got tap_reader_next(
 		if (prod - r->at > TAP_RING_BYTES || !take(r, prod, record, bytes)) {
 			/* Overrun, or nonsense: on from where records are known to start. */
 			end = oldest(r->ring, prod);
-			r->at = end - r->at - 1 < TAP_RING_BYTES ? end : prod;
+			r->at = end - r->at - 1 < UINT64_MAX / 2 ? end : prod;
 			continue;
 		}
 		end = r->at + record->bytes;
