@@ -7,6 +7,32 @@ void publisher_init(struct publisher *p, struct appliance *a)
 	*p = (struct publisher){.appliance = a};
 }
 
+static int view_slot(struct publisher *p, uint32_t number)
+{
+	const struct appliance *a = p->appliance;
+	uint32_t slot = number & 1;
+	int err = epoch_attach(a->map[REGION_EPOCH0 + slot], a->bytes[REGION_EPOCH0 + slot], &p->view[slot]);
+
+	if (err || p->view[slot].number != number)
+		return err ? err : -EINVAL;
+	p->view[slot].fib = a->map[REGION_FIB0 + slot];
+	p->view[slot].fib_bytes = a->bytes[REGION_FIB0 + slot];
+	return 0;
+}
+
+int publisher_resume(struct publisher *p, struct appliance *a)
+{
+	uint32_t number = __atomic_load_n(&appliance_control(a)->epoch, __ATOMIC_ACQUIRE);
+	int err = 0;
+
+	publisher_init(p, a);
+	if (number)
+		err = view_slot(p, number);
+	if (!err)
+		p->number = number;
+	return err;
+}
+
 int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *fib_bytes)
 {
 	struct fib_limits limits;

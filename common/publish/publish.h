@@ -1,8 +1,9 @@
 /* publish: a loaded configuration becomes the appliance's next epoch.
  *
- *     publisher_init(&p, &appliance);
+ *     publisher_init(&p, &appliance);         or publisher_resume, where a predecessor may have published
  *     publish_config(&p, config);             compiles into the free epoch slot and a FIB, then puts it in
- * force publisher_end(&p);
+ *                                             force
+ *     publisher_end(&p);
  *
  * At most two epochs live: while the one before the last is not retired everywhere, publishing is refused
  * (-EBUSY) and can be tried again. For the one process that controls an appliance.
@@ -22,6 +23,10 @@ struct publisher {
 };
 
 void publisher_init(struct publisher *p, struct appliance *a);
+
+/* As publisher_init, and takes up what a predecessor, dead at any point, has left in force (number 0: nothing
+ * yet).  0, or -EINVAL: the epoch in force cannot be read. */
+[[nodiscard]] int publisher_resume(struct publisher *p, struct appliance *a);
 
 /* Bytes that the epoch slots and FIB slots must have for this configuration, with room for another of twice
  * its size. */

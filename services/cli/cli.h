@@ -13,6 +13,11 @@ enum { CLI_FINE = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_SYSTEM = 3 };
 /* The commands: argv[0] is the command's own name.  Each returns an exit code. */
 int cli_replay(int argc, char **argv);
 int cli_check(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_account(int argc, char **argv);
+int cli_port(int argc, char **argv);
+int cli_counter(int argc, char **argv);
+int cli_apply(int argc, char **argv);
 int cli_up(int argc, char **argv);
 
 /* A whole decimal number from min to max.  false, with a sentence on stderr that names `what`. */

@@ -12,6 +12,11 @@ static const struct {
 	const char *what;
 } commands[] = {
         {"up", cli_up, "run an appliance on this machine's interfaces, in the foreground"},
+        {"status", cli_status, "how its processes are"},
+        {"port", cli_port, "the ports: driver, state, addresses, what came and went"},
+        {"account", cli_account, "what became of every packet, and whether it balances"},
+        {"counter", cli_counter, "the protocols' counters, by the names of nstat"},
+        {"apply", cli_apply, "put another configuration in force while packets flow"},
         {"replay", cli_replay, "play captures through the whole appliance and account for every packet"},
         {"check", cli_check, "read a configuration and say what is wrong with it"},
 };

@@ -1,0 +1,99 @@
+/* port: what `ip -s link` and `ethtool -S` tell. */
+#include "services/cli/remote.h"
+
+#include "proto/control.pb-c.h"
+#include "services/cli/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void help(void)
+{
+	printf("usage: sluice port [NAME] [--json] [--run-dir DIR]\n\n"
+	       "The ports: driver and mode (and why not a better one), state and its reason, addresses, what "
+	       "came\n"
+	       "and went.  With a NAME its driver's own counters too.\n\n"
+	       "  sluice port\n"
+	       "  sluice port wan\n"
+	       "  sluice port --json | jq '.ports[] | {name, state, rx_packets}'\n\n"
+	       "Exit status: 0, 1 there is no such port, 2 wrong use, 3 nobody answers.\n");
+}
+
+static void print_flags(const Sluice__Port *p)
+{
+	bool up = !strcmp(p->state, "up");
+
+	printf("%s%s%s: <%s%s> mtu %u", remote_paint("\033[1m"), p->name, remote_paint("\033[0m"),
+	        p->carrier ? "" : "NO-CARRIER", up ? p->carrier ? "UP,LOWER_UP" : ",UP" : "", p->mtu);
+	printf(" state %s%s%s", remote_paint(up ? "\033[32m" : "\033[31m"), p->state,
+	        remote_paint("\033[0m"));
+	if (*p->parent)
+		printf(" on %s", p->parent);
+	if (*p->driver)
+		printf(" driver %s", p->driver);
+	if (*p->mode)
+		printf(" mode %s", p->mode);
+	if (p->queues)
+		printf(" queues %u", p->queues);
+	if (p->speed_mbps)
+		printf(" speed %u%s%s", p->speed_mbps, *p->duplex ? " " : "", p->duplex);
+	fputc('\n', stdout);
+}
+
+static void print_port(const Sluice__Port *p, bool all)
+{
+	print_flags(p);
+	printf("    link/ether %s", p->mac);
+	if (p->ifindex)
+		printf(" ifindex %u incarnation %" PRIu64, p->ifindex, p->incarnation);
+	fputc('\n', stdout);
+	if (*p->reason)
+		printf("    not up: %s\n", p->reason);
+	if (*p->why_not)
+		printf("    no better mode: %s\n", p->why_not);
+	for (size_t i = 0; i < p->n_addresses; i++)
+		printf("    %s %s\n", strchr(p->addresses[i], ':') ? "inet6" : "inet", p->addresses[i]);
+	if (!strcmp(p->kind, "physical")) {
+		printf("    RX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64
+		       "\n",
+		        p->rx_bytes, p->rx_packets, p->rx_errors, p->rx_dropped);
+		printf("    TX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64
+		       "\n",
+		        p->tx_bytes, p->tx_packets, p->tx_errors, p->tx_dropped);
+	}
+	for (size_t i = 0; all && i < p->n_counters; i++)
+		printf("     %s: %" PRIu64 "\n", p->counters[i]->name, p->counters[i]->value);
+}
+
+int cli_port(int argc, char **argv)
+{
+	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	struct remote r;
+	int code = remote_options(&r, argc, argv, NULL);
+
+	if (code)
+		return code;
+	if (r.help) {
+		help();
+		return CLI_FINE;
+	}
+	if (r.n_args > 1)
+		return cli_usage("port", "one port or none, not %u", r.n_args);
+	if (r.n_args)
+		request.name = (char *)r.args[0];
+	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Ports", &request.base, &reply);
+	if (code)
+		return code;
+	if (r.json) {
+		json_message(stdout, reply);
+		fputc('\n', stdout);
+	} else {
+		const Sluice__PortsReply *ports = (const void *)reply;
+
+		for (size_t i = 0; i < ports->n_ports; i++)
+			print_port(ports->ports[i], r.n_args == 1);
+	}
+	rpc_free(reply);
+	return CLI_FINE;
+}

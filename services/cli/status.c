@@ -1,0 +1,114 @@
+/* status: how the processes are. */
+#include "services/cli/remote.h"
+
+#include "proto/control.pb-c.h"
+#include "services/cli/json.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+static void help(void)
+{
+	printf("usage: sluice status [--json] [--run-dir DIR]\n\n"
+	       "The processes of a running appliance: what each is, since when, how often it was started and "
+	       "why\n"
+	       "it died last, and which configuration epoch each of its lanes has taken up.\n\n"
+	       "  sluice status\n"
+	       "  sluice status --json | jq '.roles[] | select(.state != \"running\")'\n\n"
+	       "Exit status: 0 if every process runs and has taken the epoch up, 1 if not, 2 wrong use, 3 "
+	       "nobody\n"
+	       "answers.\n");
+}
+
+static void print_lane(const Sluice__Lane *l, uint32_t epoch, size_t lanes)
+{
+	if (lanes > 1)
+		printf("           lane %u:", l->lane);
+	else
+		printf("          ");
+	printf(" epoch %u%s, %s, %" PRIu64 " bursts", l->adopted, l->adopted == epoch ? "" : " (OLD)",
+	        l->idle ? "idle" : "busy", l->bursts);
+	if (l->crashes)
+		printf(", %" PRIu64 " interrupted", l->crashes);
+	if (l->quarantines || l->bad_descriptors)
+		printf(", %u rings in quarantine, %" PRIu64 " bad descriptors", l->quarantines,
+		        l->bad_descriptors);
+	fputc('\n', stdout);
+}
+
+static void print_role(const Sluice__Role *r, uint32_t epoch)
+{
+	bool runs = !strcmp(r->state, "running");
+	char text[32];
+
+	printf("%s%-9s%s %s%s%s", remote_paint("\033[1m"), r->name, remote_paint("\033[0m"),
+	        remote_paint(runs ? "\033[32m" : "\033[31m"), r->state, remote_paint("\033[0m"));
+	if (r->pid)
+		printf(" pid %u", r->pid);
+	if (r->uptime_ns)
+		printf(" up %s", remote_time(text, r->uptime_ns));
+	if (r->down_ns)
+		printf(" down for %s", remote_time(text, r->down_ns));
+	if (r->starts)
+		printf(" starts %" PRIu64 " faults %" PRIu64, r->starts, r->faults);
+	if (r->last_signal)
+		printf(" last SIG%s", sigabbrev_np((int)r->last_signal) ?: "?");
+	else if (r->starts > 1)
+		printf(" last exit %d", r->last_exit);
+	fputc('\n', stdout);
+	for (size_t l = 0; l < r->n_lanes; l++)
+		print_lane(r->lanes[l], epoch, r->n_lanes);
+}
+
+/* Whether nothing is left to be wished for. */
+static bool fine(const Sluice__StatusReply *s)
+{
+	bool good = s->epoch > 0 && !*s->problem;
+
+	for (size_t i = 0; i < s->n_roles; i++) {
+		good &= !strcmp(s->roles[i]->state, "running");
+		for (size_t l = 0; l < s->roles[i]->n_lanes; l++)
+			good &= s->roles[i]->lanes[l]->adopted == s->epoch;
+	}
+	return good;
+}
+
+static void print(const Sluice__StatusReply *s)
+{
+	printf("epoch %u%s, %u lane%s, %u buffers, %s\n", s->epoch, s->retired ? "" : " (an older one lives)",
+	        s->lanes, s->lanes == 1 ? "" : "s", s->buffers, s->config);
+	for (size_t i = 0; i < s->n_roles; i++)
+		print_role(s->roles[i], s->epoch);
+	if (*s->problem)
+		printf("%sproblem%s: %s\n", remote_paint("\033[31m"), remote_paint("\033[0m"), s->problem);
+}
+
+int cli_status(int argc, char **argv)
+{
+	Sluice__StatusRequest request = SLUICE__STATUS_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	struct remote r;
+	int code = remote_options(&r, argc, argv, NULL);
+
+	if (code)
+		return code;
+	if (r.help) {
+		help();
+		return CLI_FINE;
+	}
+	if (r.n_args)
+		return cli_usage("status", "it takes no '%s'", r.args[0]);
+	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Status", &request.base, &reply);
+	if (code)
+		return code;
+	if (r.json) {
+		json_message(stdout, reply);
+		fputc('\n', stdout);
+	} else {
+		print((const void *)reply);
+	}
+	code = fine((const void *)reply) ? CLI_FINE : CLI_NO;
+	rpc_free(reply);
+	return code;
+}

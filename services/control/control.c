@@ -1,0 +1,164 @@
+#include "services/control/control.h"
+
+#include "services/control/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct rpc_method read_methods[] = {
+        {"Status", control_status, false},
+        {"Account", control_account, false},
+        {"Ports", control_ports, false},
+        {"Counters", control_counters, false},
+};
+
+static const struct rpc_method admin_methods[] = {
+        {"Buffers", control_buffers, false},
+        {"Apply", control_apply, false},
+};
+
+const struct board *control_board(const struct control *c)
+{
+	return c->appliance->map[REGION_BOARD];
+}
+
+const char *control_stage_name(enum stage_id stage)
+{
+	return board_role_name((enum role)stage);
+}
+
+bool control_lives(const struct control *c, enum stage_id stage)
+{
+	struct board_role role;
+
+	/* Without a keeper (a test's appliance) all of them do. */
+	if (!control_board(c) || control_board(c)->magic != BOARD_MAGIC)
+		return true;
+	board_role_read(&control_board(c)->role[stage], &role);
+	return role.state == BOARD_ROLE_RUNNING;
+}
+
+void control_wake_all(struct control *c)
+{
+	for (uint32_t w = 0; w < c->appliance->plan.n_workers; w++)
+		bell_ring(&c->appliance->bell[w]);
+}
+
+__attribute__((format(printf, 3, 4))) static int fail(char *why, int err, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, CONTROL_WHY_BYTES, format, ap);
+	va_end(ap);
+	return err;
+}
+
+static int listen_at(struct control *c, const char *run_dir, const char *name, uint32_t mode,
+        enum rpc_role role, char *why)
+{
+	char endpoint[1100];
+	int err;
+
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", run_dir, name);
+	err = rpc_server_listen(c->rpc, &(struct rpc_listen){endpoint, mode, role});
+	return err ? fail(why, err, "cannot listen at %s/%s: %s", run_dir, name, strerror(-err)) : 0;
+}
+
+static int serve(struct control *c, const char *run_dir, char *why)
+{
+	int err = rpc_server_open(&c->rpc, c->loop);
+
+	if (err)
+		return fail(why, err, "cannot serve: %s", strerror(-err));
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__read__descriptor, RPC_READER, read_methods,
+	                               ARRAY_LEN(read_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__admin__descriptor, RPC_ADMIN, admin_methods,
+	                               ARRAY_LEN(admin_methods), c});
+	err = listen_at(c, run_dir, "read.sock", 0666, RPC_READER, why);
+	return err ? err : listen_at(c, run_dir, "admin.sock", 0600, RPC_ADMIN, why);
+}
+
+/* The first error of a configuration, in a sentence. */
+static void explain(struct control *c, const struct config_errors *errors)
+{
+	const struct config_error *e = errors->list;
+
+	if (errors->n)
+		snprintf(c->problem, sizeof c->problem, "%s:%u:%u: %s%s%s", e->file, e->line, e->column,
+		        e->found, e->expected ? "; expected: " : "", e->expected ? e->expected : "");
+	else
+		snprintf(c->problem, sizeof c->problem, "%.900s cannot be loaded", c->config_path);
+}
+
+/* The file of the start; where a predecessor has published already, only to know what is in force. */
+static void load_first(struct control *c)
+{
+	struct config_errors errors = {0};
+	struct config *config;
+	int err = config_load(c->config_path, &config, &errors);
+
+	if (err)
+		explain(c, &errors);
+	else
+		apply_begin(c, config, NULL, APPLY_DEADLINE_MS);
+	config_errors_free(&errors);
+}
+
+int control_open(struct control **out, uv_loop_t *loop, const struct control_setup *setup, char *why)
+{
+	struct control *c = calloc(1, sizeof *c);
+	int err;
+
+	*out = NULL;
+	if (!c)
+		return fail(why, -ENOMEM, "out of memory");
+	c->loop = loop;
+	c->appliance = setup->appliance;
+	c->started = uv_hrtime();
+	snprintf(c->config_path, sizeof c->config_path, "%s", setup->config);
+	err = publisher_resume(&c->publisher, c->appliance);
+	if (err) {
+		free(c);
+		return fail(why, err, "the configuration in force cannot be read: %s", strerror(-err));
+	}
+	/* A predecessor may have died while it held ingest. */
+	__atomic_store_n(&appliance_control(c->appliance)->hold, 0, __ATOMIC_RELEASE);
+	uv_timer_init(loop, &c->apply_timer);
+	uv_timer_init(loop, &c->hold_timer);
+	c->apply_timer.data = c->hold_timer.data = c;
+	c->open_handles = 2;
+	if (!c->publisher.number)
+		load_first(c);
+	*out = c;
+	err = serve(c, setup->run_dir, why);
+	if (err) {
+		control_close(c);
+		*out = NULL;
+	}
+	return err;
+}
+
+static void closed(uv_handle_t *handle)
+{
+	struct control *c = handle->data;
+
+	if (--c->open_handles)
+		return;
+	config_free(c->config);
+	config_free(c->apply.config);
+	publisher_end(&c->publisher);
+	free(c);
+}
+
+void control_close(struct control *c)
+{
+	hold_end(c);
+	apply_end(c);
+	if (c->rpc)
+		rpc_server_close(c->rpc);
+	c->rpc = NULL;
+	uv_close((uv_handle_t *)&c->apply_timer, closed);
+	uv_close((uv_handle_t *)&c->hold_timer, closed);
+}

@@ -1,0 +1,204 @@
+/* ports: what the configuration says, what the opener found, what was counted. */
+#include "services/control/internal.h"
+
+#include "common/wire/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TEXT_MAX     64u
+#define ADDRESSES    32u /* shown, of a port */
+#define COUNTERS_MAX 32u
+
+struct port_message {
+	Sluice__Port port;
+	struct board_port board;
+	char mac[TEXT_MAC_SIZE];
+	char address[ADDRESSES][TEXT_MAX], *addresses[ADDRESSES];
+	Sluice__PortCounter counter[COUNTERS_MAX], *counters[COUNTERS_MAX];
+};
+
+static const char *driver_name(uint8_t driver)
+{
+	switch ((enum epoch_driver)driver) {
+	case EPOCH_DRIVER_NONE: return "none";
+	case EPOCH_DRIVER_PCAP: return "pcap";
+	case EPOCH_DRIVER_LOOP: return "loop";
+	case EPOCH_DRIVER_AF_XDP: return "af_xdp";
+	case EPOCH_DRIVER_AF_PACKET: return "af_packet";
+	case EPOCH_DRIVER_TAP: return "tap";
+	}
+	return "unknown";
+}
+
+static void fill_addresses(struct port_message *m, const struct epoch *epoch, const struct epoch_port *p)
+{
+	for (uint32_t i = 0; i < epoch->n_addresses && m->port.n_addresses < ADDRESSES; i++) {
+		const struct epoch_address *a = &epoch->addresses[i];
+		char *to = m->address[m->port.n_addresses], text[TEXT_IP6_SIZE];
+
+		if (a->port.v != (uint16_t)(p - epoch->ports))
+			continue;
+		if (a->family == 4)
+			text_ipv4(text, a->addr.w32[3]);
+		else
+			text_ip6(text, &a->addr);
+		snprintf(to, TEXT_MAX, "%s/%u", text, a->prefix_len);
+		m->addresses[m->port.n_addresses++] = to;
+	}
+	m->port.addresses = m->addresses;
+}
+
+static const char *duplex_name(uint8_t duplex)
+{
+	switch ((enum board_duplex)duplex) {
+	case BOARD_DUPLEX_UNKNOWN: return "";
+	case BOARD_DUPLEX_HALF: return "half";
+	case BOARD_DUPLEX_FULL: return "full";
+	}
+	return "";
+}
+
+/* What the opener says of an interface of the machine. */
+static void fill_board(struct port_message *m)
+{
+	struct board_port *b = &m->board;
+	Sluice__Port *to = &m->port;
+
+	to->mode = b->mode_name;
+	to->why_not = b->why_not;
+	to->state = (char *)board_port_state_name(b->state);
+	to->reason = b->reason;
+	to->ifindex = b->ifindex;
+	to->mtu = b->mtu ? b->mtu : to->mtu;
+	to->carrier = b->carrier;
+	to->speed_mbps = b->speed_mbps;
+	to->duplex = (char *)duplex_name(b->duplex);
+	to->queues = b->queues ? b->queues : to->queues;
+	to->incarnation = b->incarnation;
+	to->rx_dropped += b->rx_dropped + b->rx_ring_full + b->rx_fill_empty;
+	to->rx_errors += b->rx_errors;
+	to->tx_dropped += b->tx_dropped;
+	to->tx_errors += b->tx_errors;
+}
+
+static void add_counter(struct port_message *m, const char *name, uint64_t value)
+{
+	Sluice__PortCounter *to = &m->counter[m->port.n_counters];
+
+	if (m->port.n_counters == COUNTERS_MAX)
+		return;
+	sluice__port_counter__init(to);
+	to->name = (char *)name;
+	to->value = value;
+	m->counters[m->port.n_counters++] = to;
+	m->port.counters = m->counters;
+}
+
+static void fill_kernel_counters(struct port_message *m)
+{
+	const struct board_port *b = &m->board;
+
+	add_counter(m, "kernel_rx_dropped", b->rx_dropped);
+	add_counter(m, "kernel_rx_ring_full", b->rx_ring_full);
+	add_counter(m, "kernel_rx_fill_empty", b->rx_fill_empty);
+	add_counter(m, "kernel_rx_errors", b->rx_errors);
+	add_counter(m, "kernel_tx_dropped", b->tx_dropped);
+	add_counter(m, "kernel_tx_errors", b->tx_errors);
+	add_counter(m, "changes", b->changes);
+}
+
+static void fill_physical(
+        struct port_message *m, const struct control *c, const struct epoch_port *p, uint32_t id)
+{
+	m->port.kind = (char *)"physical";
+	m->port.driver = (char *)driver_name(p->driver);
+	m->port.queues = p->queues;
+	m->port.state = (char *)(p->flags & EPOCH_PORT_UP ? "up" : "down");
+	m->port.carrier = p->flags & EPOCH_PORT_UP;
+	if (!epoch_driver_live(p->driver) || !control_board(c))
+		return;
+	board_port_read(&control_board(c)->port[id], &m->board);
+	if (strncmp(m->board.name, p->name, sizeof m->board.name) == 0) {
+		fill_board(m);
+		fill_kernel_counters(m);
+	} else {
+		m->port.state = (char *)"closed";
+		m->port.reason = (char *)"the opener has not come to it yet";
+		m->port.carrier = false;
+	}
+}
+
+static void fill_port(struct port_message *m, const struct control *c, const struct account *account,
+        const struct epoch_port *p)
+{
+	const struct epoch *epoch = publisher_epoch(&c->publisher);
+	uint32_t id = (uint32_t)(p - epoch->ports);
+
+	sluice__port__init(&m->port);
+	m->port.name = (char *)p->name;
+	m->port.mtu = p->mtu;
+	m->port.mac = text_mac(m->mac, &p->mac);
+	fill_addresses(m, epoch, p);
+	if (p->kind == EPOCH_PORT_PHYSICAL) {
+		m->port.rx_packets = account->port_in[id];
+		m->port.tx_packets = account->port_out[id];
+		fill_physical(m, c, p, id);
+		return;
+	}
+	m->port.kind = (char *)"vlan";
+	m->port.parent = (char *)epoch->ports[p->phys.v].name;
+	m->port.state = (char *)(p->flags & EPOCH_PORT_UP ? "up" : "down");
+	m->port.carrier = true;
+}
+
+static bool wanted(const struct epoch_port *p, const char *name)
+{
+	return (p->kind == EPOCH_PORT_PHYSICAL || p->kind == EPOCH_PORT_VLAN) &&
+	       (!*name || strcmp(p->name, name) == 0);
+}
+
+static void reply_ports(
+        struct control *c, struct rpc_call *call, const char *name, const struct epoch *epoch, uint32_t n)
+{
+	Sluice__PortsReply reply = SLUICE__PORTS_REPLY__INIT;
+	struct port_message *m = calloc(n, sizeof *m);
+	struct account *account = calloc(1, sizeof *account);
+	Sluice__Port **list = calloc(n, sizeof(void *));
+
+	if (m && list && account) {
+		account_read(account, c->appliance);
+		for (uint32_t p = 0; p < epoch->n_ports; p++) {
+			if (!wanted(&epoch->ports[p], name))
+				continue;
+			fill_port(&m[reply.n_ports], c, account, &epoch->ports[p]);
+			list[reply.n_ports] = &m[reply.n_ports].port;
+			reply.n_ports++;
+		}
+		reply.ports = list;
+		rpc_reply(call, &reply.base);
+	} else {
+		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+	}
+	free(list);
+	free(account);
+	free(m);
+}
+
+void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage *request)
+{
+	const Sluice__PortsRequest *r = (const void *)request;
+	struct control *c = context;
+	const struct epoch *epoch = publisher_epoch(&c->publisher);
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; epoch && p < epoch->n_ports; p++)
+		n += wanted(&epoch->ports[p], r->name);
+	if (n)
+		reply_ports(c, call, r->name, epoch, n);
+	else if (*r->name)
+		rpc_fail(call, RPC_NOT_FOUND, "there is no port %.40s; `sluice port` lists those there are",
+		        r->name);
+	else
+		rpc_fail(call, RPC_FAILED_PRECONDITION, "no configuration is in force yet");
+}

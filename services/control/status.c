@@ -1,0 +1,112 @@
+/* status: how the processes are. */
+#include "services/control/internal.h"
+
+#include <stdlib.h>
+
+struct status_message {
+	Sluice__StatusReply reply;
+	Sluice__Rpc rpc;
+	Sluice__Role role[ROLE_COUNT], *role_list[ROLE_COUNT];
+	Sluice__Lane lane[STAGE_COUNT][LANES_MAX], *lane_list[STAGE_COUNT][LANES_MAX];
+};
+
+static void fill_lane(Sluice__Lane *to, const struct appliance *a, uint32_t worker)
+{
+	const struct worker_status *s = appliance_status(a, worker);
+	struct record record;
+
+	journal_read(appliance_journal(a, worker), &record);
+	sluice__lane__init(to);
+	to->lane = a->plan.worker[worker].lane;
+	to->adopted = __atomic_load_n(&s->adopted, __ATOMIC_RELAXED);
+	to->confirmed_rx = __atomic_load_n(&s->confirmed[LEG_RX], __ATOMIC_RELAXED);
+	to->confirmed_tx = __atomic_load_n(&s->confirmed[LEG_TX], __ATOMIC_RELAXED);
+	to->idle = __atomic_load_n(&s->idle, __ATOMIC_RELAXED) & 1;
+	to->steps = __atomic_load_n(&s->steps, __ATOMIC_RELAXED);
+	to->quarantines = __atomic_load_n(&s->quarantines, __ATOMIC_RELAXED);
+	to->bad_descriptors = __atomic_load_n(&s->bad_desc, __ATOMIC_RELAXED);
+	to->bursts = record.sum[SUM_BURSTS];
+	to->crashes = record.sum[SUM_CRASHES];
+	to->held_buffers = record.sum[SUM_HELD_BUFFERS];
+}
+
+static void fill_role(Sluice__Role *to, const struct control *c, enum role role, nanos_t now)
+{
+	struct board_role r = {0};
+
+	sluice__role__init(to);
+	to->name = (char *)board_role_name(role);
+	to->state = (char *)"running";
+	if (!control_board(c) || control_board(c)->magic != BOARD_MAGIC)
+		return;
+	board_role_read(&control_board(c)->role[role], &r);
+	to->state = (char *)board_role_state_name(r.state);
+	to->pid = (uint32_t)r.pid;
+	to->starts = r.starts;
+	to->faults = r.faults;
+	to->last_signal = (uint32_t)r.last_signal;
+	to->last_exit = r.last_exit;
+	if (r.pid && r.started_at < now)
+		to->uptime_ns = now - r.started_at;
+	else if (!r.pid && r.died_at && r.died_at < now)
+		to->down_ns = now - r.died_at;
+}
+
+static void fill_roles(struct status_message *m, const struct control *c)
+{
+	const struct appliance *a = c->appliance;
+
+	for (uint32_t r = 0; r < ROLE_COUNT; r++) {
+		fill_role(&m->role[r], c, (enum role)r, uv_hrtime());
+		m->role_list[r] = &m->role[r];
+		if (r >= STAGE_COUNT)
+			continue;
+		m->role[r].lanes = m->lane_list[r];
+		m->role[r].n_lanes = a->plan.params.lanes;
+		for (uint32_t l = 0; l < a->plan.params.lanes; l++) {
+			fill_lane(&m->lane[r][l], a, plan_worker_id(&a->plan, (enum stage_id)r, l));
+			m->lane_list[r][l] = &m->lane[r][l];
+		}
+	}
+	m->reply.roles = m->role_list;
+	m->reply.n_roles = ROLE_COUNT;
+}
+
+static void fill_rpc(struct status_message *m, const struct control *c)
+{
+	struct rpc_counts counts;
+
+	rpc_server_counts(c->rpc, &counts);
+	sluice__rpc__init(&m->rpc);
+	m->rpc.requests = counts.requests;
+	m->rpc.malformed = counts.malformed;
+	m->rpc.refused = counts.refused;
+	m->rpc.missed = counts.missed;
+	m->rpc.calls = counts.calls;
+	m->reply.rpc = &m->rpc;
+}
+
+void control_status(void *context, struct rpc_call *call, const ProtobufCMessage *request)
+{
+	struct status_message *m = calloc(1, sizeof *m);
+	struct control *c = context;
+	uint32_t number = c->publisher.number;
+
+	(void)request;
+	if (!m) {
+		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
+		return;
+	}
+	sluice__status_reply__init(&m->reply);
+	fill_roles(m, c);
+	fill_rpc(m, c);
+	m->reply.epoch = number;
+	m->reply.retired = number < 2 || appliance_epoch_retired(c->appliance, number - 1);
+	m->reply.lanes = c->appliance->plan.params.lanes;
+	m->reply.buffers = c->appliance->plan.params.buffers;
+	m->reply.config = c->config_path;
+	m->reply.uptime_ns = uv_hrtime() - c->started;
+	m->reply.problem = c->problem;
+	rpc_reply(call, &m->reply.base);
+	free(m);
+}
