@@ -13,9 +13,10 @@ struct status_message {
 static void fill_lane(Sluice__Lane *to, const struct appliance *a, uint32_t worker)
 {
 	const struct worker_status *s = appliance_status(a, worker);
-	struct record record;
+	struct record record = {0};
 
-	journal_read(appliance_journal(a, worker), &record);
+	/* Of a stage that writes nonsense without end: shown as it could be read. */
+	(void)!journal_read(appliance_journal(a, worker), &record);
 	sluice__lane__init(to);
 	to->lane = a->plan.worker[worker].lane;
 	to->adopted = __atomic_load_n(&s->adopted, __ATOMIC_RELAXED);
