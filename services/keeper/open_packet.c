@@ -92,10 +92,13 @@ static int set_rings(int fd, struct grant_packet *g, const struct open_wish *w, 
 	return err ? err : set_ring(fd, PACKET_TX_RING, &g->tx, v3, error);
 }
 
+#define GROUP_KNOWN 0x10000u /* beside a group's number, which may be 0 */
+
 /* The sockets of a port share what comes by flow; `group` is 0 until the first has got it a number. */
 static int spread(int fd, uint32_t *group, char *error)
 {
-	uint32_t wish = *group | (PACKET_FANOUT_HASH | (*group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID)) << 16;
+	uint32_t wish = (*group & 0xffff) | (PACKET_FANOUT_HASH | (*group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID))
+	                                            << 16;
 	socklen_t bytes = sizeof *group;
 	int err = open_option(fd, SOL_PACKET, PACKET_FANOUT, &wish, sizeof wish, "AF_PACKET fanout", error);
 
@@ -103,7 +106,7 @@ static int spread(int fd, uint32_t *group, char *error)
 		return err;
 	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, group, &bytes))
 		return -errno;
-	*group &= 0xffff;
+	*group = (*group & 0xffff) | GROUP_KNOWN;
 	return 0;
 }
 

@@ -261,7 +261,11 @@ int open_xdp(struct opened *o, const struct open_wish *w, char *error)
 	close(program);
 	if (!err)
 		err = bind_best(o, w, error);
-	if (!err)
-		open_quiet(o, w->ifindex, false);
-	return err;
+	if (err)
+		return err;
+	open_quiet(o, w->ifindex, false);
+	if (w->veth && o->mode == GRANT_XDP_GENERIC && !o->why_not[0])
+		snprintf(o->why_not, sizeof o->why_not,
+		        "generic XDP lets a veth's peer send segments larger than its MTU: they are lost");
+	return 0;
 }
