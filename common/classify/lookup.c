@@ -55,14 +55,18 @@ static always_inline void subject_set(struct subject *subject, const struct clas
 	subject->key = key;
 }
 
-static always_inline uint32_t step(const struct classify *c, uint32_t at, const struct classify_key *key)
+static always_inline uint32_t step(
+        const struct classify_slot *slots, uint32_t at, const struct classify_key *key)
 {
-	const struct classify_slot *slot = &c->slots[at];
+	const struct classify_slot *slot = &slots[at];
 	uint64_t bits = load_u64((const uint8_t *)key + slot->offset);
 	uint32_t child = slot->base + (uint32_t)bits_extract(bits, slot->mask);
 
-	return at + ((child - at) & -(uint32_t)(slot->kind >> 7));
+	/* Stays at a leaf; by a mask, for the compiler would take a branch. */
+	return at + ((child - at) & (uint32_t)((int8_t)slot->kind >> 7));
 }
+
+static_assert(SLOT_INNER == 0x80, "the sign");
 
 static always_inline bool common_matches(const struct classify_entry *entry, const struct subject *subject)
 {
@@ -116,11 +120,15 @@ static always_inline bool rule_matches(const struct classify *c, uint32_t rule, 
 
 static void group_walk(struct group *g, uint32_t tree)
 {
-	for (uint32_t i = 0; i < g->n; i++)
+	const struct classify_slot *slots = g->c->slots;
+	uint32_t n = g->n;
+
+	for (uint32_t i = 0; i < n; i++)
 		g->at[i] = tree;
-	for (uint32_t level = 0; level < g->c->depth[tree]; level++) {
-		for (uint32_t i = 0; i < g->n; i++)
-			g->at[i] = step(g->c, g->at[i], g->subjects[i].key);
+	for (uint32_t levels = g->c->depth[tree]; levels; levels--) {
+		UNROLL_4
+		for (uint32_t i = 0; i < n; i++)
+			g->at[i] = step(slots, g->at[i], g->subjects[i].key);
 	}
 }
 
@@ -136,10 +144,11 @@ static always_inline void pairs_store(uint32_t *to, const struct classify_slot *
 
 static void group_collect(struct group *g)
 {
-	uint32_t n_pairs = g->n_pairs;
+	const struct classify_slot *slots = g->c->slots;
+	uint32_t n_pairs = g->n_pairs, n = g->n;
 
-	for (uint32_t i = 0; i < g->n; i++) {
-		const struct classify_slot *slot = &g->c->slots[g->at[i]];
+	for (uint32_t i = 0; i < n; i++) {
+		const struct classify_slot *slot = &slots[g->at[i]];
 
 		pairs_store(g->pairs + n_pairs, slot, i);
 		n_pairs += slot->kind & LEAF_REFS;
@@ -230,7 +239,7 @@ uint32_t classify_next(const struct classify *c, const struct classify_key *key,
 		const struct classify_slot *slot = &c->slots[tree];
 
 		while (slot->kind == SLOT_INNER)
-			slot = &c->slots[step(c, (uint32_t)(slot - c->slots), &marked)];
+			slot = &c->slots[step(c->slots, (uint32_t)(slot - c->slots), &marked)];
 		if (slot->kind == SLOT_LIST)
 			best = list_first(c, c->lists + slot->base, slot->count, &subject, from, best);
 		else

@@ -31,6 +31,8 @@ static int filter_attach(const struct stage_env *env, void **worker)
 		return -ENOMEM;
 	f->env = *env;
 	f->state = s;
+	for (uint32_t i = 0; i < BURST_MAX; i++)
+		f->keys[i] = &f->key[i];
 	*worker = f;
 	return 0;
 }

@@ -100,7 +100,7 @@ void rules_attach(struct filter *f, const struct epoch *epoch, enum filter_direc
 
 /* The lines that the rest of the burst may need are kept free, so that a packet that matches very many rules
  * costs counts and nothing else. */
-static void rule_count(
+static always_inline void rule_count(
         struct filter *f, const struct filter_rules *rules, uint32_t rule, uint32_t packets_left)
 {
 	struct journal *j = f->env.journal;
@@ -196,7 +196,6 @@ static uint32_t keys_make(
 		else
 			key_egress(key, &b->pkt[i], epoch_port(epoch, b->pkt[i].out));
 		key_dissect(key, b->frame[i], &b->pkt[i]);
-		f->keys[n] = key;
 		f->packet[n++] = i;
 	}
 	return n;
@@ -213,6 +212,39 @@ void rules_run(struct filter *f, const struct filter_rules *rules, enum filter_d
 	for (uint32_t at = 0; at < n; at++)
 		if (rules->broken || !rules_decide(f, rules, direction, b, at))
 			burst_drop(b, f->packet[at], reason);
+}
+
+/* Of packets without tags, for which key_plain does mostly. */
+static void keys_make_alike(struct filter *f, const struct burst *b)
+{
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct pkt *p = &b->pkt[i];
+
+		f->packet[i] = i;
+		if (unlikely(!key_plain(&f->key[i], b->frame[i], p))) {
+			key_ingress(&f->key[i], p);
+			key_dissect(&f->key[i], b->frame[i], p);
+		}
+	}
+}
+
+uint32_t rules_run_alike(struct filter *f, const struct filter_rules *rules, struct burst *b)
+{
+	struct out_id out = out_id(OUT_RX, b->lane);
+	uint32_t n = b->n, dropped = 0;
+
+	if (!rules->broken) {
+		keys_make_alike(f, b);
+		classify_bulk(&rules->classify, f->keys, n, f->first);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		burst_pass(b, i, out);
+		if (unlikely(rules->broken || !rules_decide(f, rules, FILTER_INGRESS, b, i))) {
+			burst_drop(b, i, DROP_TC_INGRESS);
+			dropped++;
+		}
+	}
+	return dropped;
 }
 
 void filter_rule_counts(const void *state, const struct epoch *epoch, enum filter_direction direction,

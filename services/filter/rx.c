@@ -227,7 +227,7 @@ static always_inline void rx_one(struct filter *f, struct rx_port *at, const str
 	rx_sum(f, sum, &b->pkt[i], &b->verdict[i]);
 }
 
-/* Whether packet i is IP, untagged and for our MAC: then all is done. */
+/* Whether packet i is IP, untagged and for our MAC: then all is noted that rx_link would note. */
 static always_inline bool rx_ip(struct burst *b, uint32_t i, uint64_t mac)
 {
 	const uint8_t *frame = b->frame[i];
@@ -241,7 +241,6 @@ static always_inline bool rx_ip(struct burst *b, uint32_t i, uint64_t mac)
 	p->ethertype = type;
 	p->l3_off = ETHER_HDR_LEN;
 	p->flags &= (uint16_t) ~(PKT_F_TAGGED | PKT_F_TAGGED2);
-	burst_pass(b, i, out_id(OUT_RX, b->lane));
 	return true;
 }
 
@@ -260,12 +259,14 @@ static void rx_plain(struct filter *f, const struct epoch *epoch, struct burst *
 static void rx_alike(struct filter *f, const struct epoch *epoch, struct burst *b, struct rx_port *at)
 {
 	struct port_sum sum = {.port = at->id}, plain = {.port = at->id};
+	struct out_id out = out_id(OUT_RX, b->lane);
 
 	for (uint32_t i = 0; i < b->n; i++) {
 		if (unlikely(!rx_ip(b, i, at->mac))) {
 			rx_one(f, at, epoch, b, i, &sum);
 			continue;
 		}
+		burst_pass(b, i, out);
 		plain.packets++;
 		plain.bytes += b->pkt[i].total_len;
 	}
@@ -309,19 +310,42 @@ static void rx_finish(struct filter *f, struct burst *b)
 	rx_sum_flush(f, &sum);
 }
 
+static void rx_ruled(
+        struct filter *f, const struct epoch *epoch, const struct filter_rules *rules, struct burst *b)
+{
+	rx_links(epoch, b);
+	rules_run(f, rules, FILTER_INGRESS, epoch, b);
+	rx_finish(f, b);
+}
+
+/* The same for what rx_are_alike.  false, and no verdict is given: one of them is not rx_ip. */
+static bool rx_ruled_alike(
+        struct filter *f, const struct filter_rules *rules, struct burst *b, const struct rx_port *at)
+{
+	struct port_sum sum = {.port = at->id};
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		if (unlikely(!rx_ip(b, i, at->mac)))
+			return false;
+		sum.bytes += b->pkt[i].total_len;
+	}
+	sum.packets = b->n;
+	sum.dropped = rules_run_alike(f, rules, b);
+	rx_sum_flush(f, &sum);
+	return true;
+}
+
 void rx_burst(struct filter *f, const struct epoch *epoch, const struct filter_view *view, struct burst *b)
 {
 	const struct filter_rules *rules = &view->rules[FILTER_INGRESS];
 	struct rx_port at;
+	bool alike = rx_are_alike(epoch, b, &at);
 
-	if (likely(rules->none && rx_are_alike(epoch, b, &at))) {
+	if (likely(rules->none && alike))
 		rx_alike(f, epoch, b, &at);
-	} else if (rules->none) {
+	else if (rules->none)
 		rx_plain(f, epoch, b);
-	} else {
-		rx_links(epoch, b);
-		rules_run(f, rules, FILTER_INGRESS, epoch, b);
-		rx_finish(f, b);
-	}
+	else if (!alike || !rx_ruled_alike(f, rules, b, &at))
+		rx_ruled(f, epoch, rules, b);
 	burst_spread_verdicts(b);
 }

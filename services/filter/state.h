@@ -57,7 +57,7 @@ struct filter {
 	struct filter_view view[2]; /* by epoch number & 1 */
 	/* Scratch of a burst. */
 	struct classify_key key[BURST_MAX];
-	const struct classify_key *keys[BURST_MAX];
+	const struct classify_key *keys[BURST_MAX]; /* of each its address */
 	uint32_t first[BURST_MAX];
 	uint32_t packet[BURST_MAX];
 };
@@ -81,10 +81,18 @@ void rules_attach(struct filter *f, const struct epoch *epoch, enum filter_direc
 void rules_run(struct filter *f, const struct filter_rules *rules, enum filter_direction direction,
         const struct epoch *epoch, struct burst *b);
 
+/* The same at ingress for a burst of plain packets from one port, without tags and for our MAC: each passes
+ * on, or is dropped.  Returns how many are. */
+uint32_t rules_run_alike(struct filter *f, const struct filter_rules *rules, struct burst *b);
+
 /* What a packet's frame, p->len bytes whose network header is at p->l3_off, looks like to a rule; the
  * Ethernet header is at the frame's start.  Ports, VLANs, ethertype and mark are the caller's to set before:
  * the key's other fields are filled. */
 void key_dissect(struct classify_key *key, const uint8_t *frame, const struct pkt *p);
+
+/* The whole key of an untagged packet at ingress that is nearly every one: IPv4 without options, no fragment,
+ * TCP or UDP with all that a key wants of them.  false: it is another, the key is spoilt. */
+bool key_plain(struct classify_key *key, const uint8_t *frame, const struct pkt *p);
 
 /* Counters of consecutive packets of a port, before they go into the state. */
 struct port_sum {
