@@ -113,7 +113,7 @@ static const char *bank_check(const struct filter_state *s, uint32_t direction, 
 static const char *filter_check(const void *worker)
 {
 	const struct filter_state *s = ((const struct filter *)worker)->state;
-	const char *wrong = NULL;
+	const char *wrong = tally_check(s);
 
 	for (uint32_t d = 0; !wrong && d < FILTER_DIRECTIONS; d++) {
 		for (uint32_t k = 0; !wrong && k < FILTER_BANKS; k++)

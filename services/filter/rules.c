@@ -34,6 +34,12 @@ uint32_t rules_bank(const struct filter_state *state, enum filter_direction dire
 	return FILTER_BANKS;
 }
 
+/* The counter of its rule 0 among those of all banks. */
+static uint32_t bank_first(enum filter_direction direction, uint32_t bank)
+{
+	return ((uint32_t)direction * FILTER_BANKS + bank) * FILTER_BANK_RULES;
+}
+
 /* Zeroes what is not zero.  Whether all is. */
 static bool bank_clear(struct filter *f, enum filter_direction direction, uint32_t bank, uint32_t *lines)
 {
@@ -65,6 +71,8 @@ bool rules_adopt(
 	if (!digest)
 		return true;
 	if (k == FILTER_BANKS) {
+		if (!tally_fold(f, lines))
+			return false;
 		k = banks[1].epoch < banks[0].epoch;
 		if (banks[k].digest)
 			*(struct filter_bank *)journal_touch(
@@ -86,7 +94,7 @@ void rules_attach(struct filter *f, const struct epoch *epoch, enum filter_direc
 	uint32_t count = ruleset_span(epoch, direction).count;
 	uint32_t k;
 
-	*rules = (struct filter_rules){.none = count == 0};
+	*rules = (struct filter_rules){.first = FILTER_NO_BANK, .none = count == 0};
 	if (!count)
 		return;
 	if (classify_attach(&rules->classify, ruleset_bytes(epoch, direction), count)) {
@@ -95,21 +103,7 @@ void rules_attach(struct filter *f, const struct epoch *epoch, enum filter_direc
 	}
 	rules->none = classify_is_empty(&rules->classify) && rules->classify.policy == CLASSIFY_PASS;
 	k = rules_bank(f->state, direction, rules_digest(epoch, direction));
-	rules->count = k < FILTER_BANKS ? f->state->rule[direction][k] : NULL;
-}
-
-/* The lines that the rest of the burst may need are kept free, so that a packet that matches very many rules
- * costs counts and nothing else. */
-static always_inline void rule_count(
-        struct filter *f, const struct filter_rules *rules, uint32_t rule, uint32_t packets_left)
-{
-	struct journal *j = f->env.journal;
-	uint64_t *count = rules->count ? &rules->count[rule] : &f->state->uncounted;
-
-	if (unlikely(journal_room(j) <= packets_left * FILTER_LINES_PORT + FILTER_LINES_KEPT))
-		count = &f->state->uncounted;
-	journal_touch(j, count);
-	++*count;
+	rules->first = k < FILTER_BANKS ? bank_first(direction, k) : FILTER_NO_BANK;
 }
 
 static void rule_trace(struct burst *b, uint32_t i, enum filter_direction direction, uint32_t rule)
@@ -120,38 +114,38 @@ static void rule_trace(struct burst *b, uint32_t i, enum filter_direction direct
 		trace(b->trace, b->pkt[i].trace, TRACE_RULE_EGRESS, rule);
 }
 
-static void rules_walk(struct filter *f, const struct filter_rules *rules, enum filter_direction direction,
-        struct burst *b, uint32_t at, struct classify_walk *walk)
+/* What goes on behind its first match.  Whether it passes. */
+static __attribute__((noinline)) bool rules_walk(struct filter *f, const struct filter_rules *rules,
+        enum filter_direction direction, struct burst *b, uint32_t at)
 {
 	uint32_t i = f->packet[at];
+	struct classify_walk walk = classify_walk_start(b->pkt[i].mark);
 	bool more;
 
 	do {
-		more = classify_run(&rules->classify, f->keys[at], f->first[at], walk);
-		for (uint32_t k = 0; k < walk->n; k++) {
-			rule_count(f, rules, walk->rules[k], b->n - i);
-			rule_trace(b, i, direction, walk->rules[k]);
+		more = classify_run(&rules->classify, f->keys[at], f->first[at], &walk);
+		for (uint32_t k = 0; k < walk.n; k++) {
+			tally_add(f, rules, walk.rules[k]);
+			rule_trace(b, i, direction, walk.rules[k]);
 		}
 	} while (more);
-	b->pkt[i].mark = walk->mark;
+	b->pkt[i].mark = walk.mark;
+	return walk.verdict != CLASSIFY_DROP;
 }
 
 /* Whether packet number `at` of those that have keys passes. */
-static bool rules_decide(struct filter *f, const struct filter_rules *rules, enum filter_direction direction,
-        struct burst *b, uint32_t at)
+static always_inline bool rules_decide(struct filter *f, const struct filter_rules *rules,
+        enum filter_direction direction, struct burst *b, uint32_t at)
 {
-	enum classify_verdict verdict = classify_decides(&rules->classify, f->first[at]);
-	uint32_t i = f->packet[at];
+	uint32_t first = f->first[at];
+	enum classify_verdict verdict = classify_decides(&rules->classify, first);
 
-	if (unlikely(verdict == CLASSIFY_CONTINUE)) {
-		struct classify_walk walk = classify_walk_start(b->pkt[i].mark);
-
-		rules_walk(f, rules, direction, b, at, &walk);
-		return walk.verdict != CLASSIFY_DROP;
-	}
-	if (f->first[at] != CLASSIFY_NO_RULE) {
-		rule_count(f, rules, f->first[at], b->n - i);
-		rule_trace(b, i, direction, f->first[at]);
+	if (unlikely(verdict == CLASSIFY_CONTINUE))
+		return rules_walk(f, rules, direction, b, at);
+	if (first != CLASSIFY_NO_RULE) {
+		tally_add(f, rules, first);
+		if (unlikely(b->pkt[f->packet[at]].trace))
+			rule_trace(b, f->packet[at], direction, first);
 	}
 	return verdict != CLASSIFY_DROP;
 }
@@ -212,6 +206,7 @@ void rules_run(struct filter *f, const struct filter_rules *rules, enum filter_d
 	for (uint32_t at = 0; at < n; at++)
 		if (rules->broken || !rules_decide(f, rules, direction, b, at))
 			burst_drop(b, f->packet[at], reason);
+	tally_flush(f);
 }
 
 /* Of packets without tags, for which key_plain does mostly. */
@@ -244,6 +239,7 @@ uint32_t rules_run_alike(struct filter *f, const struct filter_rules *rules, str
 			dropped++;
 		}
 	}
+	tally_flush(f);
 	return dropped;
 }
 
@@ -251,10 +247,17 @@ void filter_rule_counts(const void *state, const struct epoch *epoch, enum filte
         uint64_t *count, uint32_t n)
 {
 	const struct filter_state *s = state;
-	uint32_t k = rules_bank(s, direction, rules_digest(epoch, direction));
+	uint32_t k = rules_bank(s, direction, rules_digest(epoch, direction)), folds, tries = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		count[i] = k < FILTER_BANKS && i < s->bank[direction][k].n
-		                   ? __atomic_load_n(&s->rule[direction][k][i], __ATOMIC_RELAXED)
-		                   : 0;
+	memset(count, 0, n * sizeof *count);
+	if (k == FILTER_BANKS)
+		return;
+	n = MIN(n, s->bank[direction][k].n);
+	do { /* again where the list was counted meanwhile */
+		folds = __atomic_load_n(&s->tally.folds, __ATOMIC_ACQUIRE);
+		for (uint32_t i = 0; i < n; i++)
+			count[i] = __atomic_load_n(&s->rule[direction][k][i], __ATOMIC_RELAXED);
+		tally_read(s, bank_first(direction, k), count, n);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__atomic_load_n(&s->tally.folds, __ATOMIC_RELAXED) != folds && ++tries < 8);
 }

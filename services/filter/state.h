@@ -6,7 +6,7 @@
 #include "services/filter/filter.h"
 
 #define FILTER_MAGIC   0x544c4946u /* "FILT" */
-#define FILTER_VERSION 1u
+#define FILTER_VERSION 2u
 #define FILTER_BANKS   2u /* as many as epochs are live */
 
 /* Lines that one packet may touch beside those of rules: its port's counters, perhaps logged twice. */
@@ -14,7 +14,20 @@
 #define FILTER_LINES_RULE  14u
 #define FILTER_LINES_MAX   (FILTER_LINES_PORT + FILTER_LINES_RULE)
 #define FILTER_LINES_BURST 128u
-#define FILTER_LINES_KEPT  64u /* for what the frame counts at the end of a burst */
+#define FILTER_LINES_KEPT  128u /* for the tally, and what the frame counts at the end of a burst */
+
+#define FILTER_BANK_RULES (CLASSIFY_RULES_MAX + 1)
+#define FILTER_TALLY      1022u
+#define FILTER_NO_BANK    UINT32_MAX
+
+/* Matches that are not in their rules' counters yet: places among all counters. */
+struct filter_tally {
+	_Alignas(CACHE_LINE) uint32_t n;
+	uint32_t folds; /* times that the list was counted */
+	uint32_t match[FILTER_TALLY];
+};
+
+static_assert(sizeof(struct filter_tally) == 4096, "whole lines");
 
 /* Whose a bank of counters is. */
 struct filter_bank {
@@ -29,7 +42,8 @@ struct filter_state {
 	uint64_t uncounted;
 	_Alignas(CACHE_LINE) struct filter_bank bank[FILTER_DIRECTIONS][FILTER_BANKS];
 	struct filter_port_count port[EPOCH_PORTS_MAX];
-	uint64_t rule[FILTER_DIRECTIONS][FILTER_BANKS][CLASSIFY_RULES_MAX + 1];
+	struct filter_tally tally;
+	uint64_t rule[FILTER_DIRECTIONS][FILTER_BANKS][FILTER_BANK_RULES];
 };
 
 static_assert(sizeof(struct filter_port_count) == CACHE_LINE, "a port's counters are one line");
@@ -39,9 +53,9 @@ static_assert(offsetof(struct filter_state, rule) % CACHE_LINE == 0, "shared lay
 /* A ruleset of an epoch, ready to be used. */
 struct filter_rules {
 	struct classify classify;
-	uint64_t *count; /* NULL: matches are not counted yet (adopt goes on) */
-	bool none;       /* no ruleset, or an empty one that passes all */
-	bool broken;     /* unreadable: everything is dropped */
+	uint32_t first; /* counter of rule 0 among all; FILTER_NO_BANK: not counted yet (adopt goes on) */
+	bool none;      /* no ruleset, or an empty one that passes all */
+	bool broken;    /* unreadable: everything is dropped */
 };
 
 /* What is known of an epoch. */
@@ -60,6 +74,8 @@ struct filter {
 	const struct classify_key *keys[BURST_MAX]; /* of each its address */
 	uint32_t first[BURST_MAX];
 	uint32_t packet[BURST_MAX];
+	uint32_t n_matched;
+	uint32_t matched[BURST_MAX]; /* for the tally */
 };
 
 /* The digest of an epoch's ruleset, 0 where there is none. */
@@ -76,6 +92,31 @@ bool rules_adopt(
 /* Reads the epoch's ruleset. */
 void rules_attach(struct filter *f, const struct epoch *epoch, enum filter_direction direction,
         struct filter_rules *rules);
+
+/* A rule has matched (tally.c): counted with the burst's others by tally_flush, which is due at the end of
+ * each burst that has rules. */
+void tally_flush(struct filter *f);
+void tally_add_unknown(struct filter *f);
+
+static always_inline void tally_add(struct filter *f, const struct filter_rules *rules, uint32_t rule)
+{
+	if (unlikely(rules->first == FILTER_NO_BANK)) {
+		tally_add_unknown(f);
+		return;
+	}
+	f->matched[f->n_matched++] = rules->first + rule;
+	if (unlikely(f->n_matched == BURST_MAX))
+		tally_flush(f);
+}
+
+/* Counts what is on the list, touching at most *lines lines, which goes down.  Whether nothing is left. */
+bool tally_fold(struct filter *f, uint32_t *lines);
+
+/* Adds what waits for the n rules whose counters stand from `first` on. */
+void tally_read(const struct filter_state *s, uint32_t first, uint64_t *count, uint32_t n);
+
+/* NULL, or what is wrong. */
+const char *tally_check(const struct filter_state *s);
 
 /* Runs all packets of the burst that have no verdict through the rules: marks them, counts matches, drops. */
 void rules_run(struct filter *f, const struct filter_rules *rules, enum filter_direction direction,

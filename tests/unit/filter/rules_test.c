@@ -368,3 +368,31 @@ Test(filter_rules, the_short_way_to_a_key_gives_the_same_key)
 		cr_assert_arr_eq(&key, &want, sizeof key, "round %u, %u bytes", round, len);
 	}
 }
+
+/* Matches wait on a list before they are in their counters: who reads does not see it. */
+Test(filter_rules, count_exactly_whenever_one_looks)
+{
+	struct classify_rule rules[2] = {one, one};
+	uint32_t seen[2] = {0};
+
+	rules[0].fields = CLASSIFY_F_IN_PORT;
+	rules[0].in_port = (struct classify_ports){1, {BED_ANY}};
+	bed_epoch(&bed, 1, (struct bed_rules){rules, 2, CLASSIFY_PASS}, (struct bed_rules){0});
+	for (uint32_t round = 0; round < 100; round++) {
+		struct port_id port = round % 3 ? BED_ETH0 : BED_ANY;
+
+		fixture_begin(&bed.f, INPUT_RX, 1);
+		for (uint32_t i = 0; i <= round % 50; i++)
+			bed_add(&bed, &bed_mac, port);
+		bed_run(&bed);
+		fixture_end(&bed.f);
+		seen[round % 3 != 0] += round % 50 + 1;
+		cr_assert_eq(matched(FILTER_INGRESS, 0), seen[0]);
+		cr_assert_eq(matched(FILTER_INGRESS, 1), seen[1]);
+		cr_assert_null(filter_stage.check(bed.worker));
+	}
+	bed_epoch(&bed, 2, (struct bed_rules){&one, 1, CLASSIFY_PASS}, (struct bed_rules){0});
+	bed_epoch(&bed, 3, (struct bed_rules){rules, 2, CLASSIFY_PASS}, (struct bed_rules){0});
+	cr_assert_eq(matched(FILTER_INGRESS, 1), seen[1], "another ruleset takes nothing away");
+	cr_assert_eq(filter_rules_uncounted(bed.f.state), 0);
+}
