@@ -38,7 +38,13 @@ struct board *attendant_board(struct attendant *a)
 int attendant_send(
         struct attendant *a, const char *name, const void *body, size_t bytes, const int *fd, uint32_t n_fds)
 {
-	return a->sock < 0 ? -ENOTCONN : handle_send(a->sock, name, body, bytes, fd, n_fds);
+	int err = a->sock < 0 ? -ENOTCONN : handle_send(a->sock, name, body, bytes, fd, n_fds);
+
+	if (err != -EAGAIN)
+		a->deaf_since = 0;
+	else if (!a->deaf_since)
+		a->deaf_since = keeper_now();
+	return err;
 }
 
 int attendant_keep(

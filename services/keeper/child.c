@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STOP_PATIENCE NANOS_PER_SEC
-#define LOOK_EVERY    (250 * NANOS_PER_MS)
+#define STOP_PATIENCE  NANOS_PER_SEC
+#define START_PATIENCE (10 * NANOS_PER_SEC)
+#define LOOK_EVERY     (250 * NANOS_PER_MS)
 
 static struct board_role *entry(const struct attendant *a)
 {
@@ -108,6 +109,7 @@ void child_start(struct attendant *a, nanos_t now)
 
 	a->start_at = NANOS_NEVER;
 	a->ready = a->stalled = false;
+	a->deaf_since = 0;
 	a->watch = (struct watch){0};
 	a->look_at = now + LOOK_EVERY;
 	if (!err) {
@@ -156,7 +158,7 @@ void child_message(struct attendant *a, nanos_t now)
 	}
 	if (got <= 0)
 		return;
-	if (!strcmp(h.name, "ready"))
+	if (!strcmp(h.name, "ready") && !a->ready)
 		note_ready(a, now);
 	else if (a->duty && a->duty->message)
 		a->duty->message(a->context, &h);
@@ -169,14 +171,25 @@ void child_kill(struct attendant *a)
 		syscall(SYS_pidfd_send_signal, a->child_fd, SIGKILL, NULL, 0);
 }
 
+/* Whether it makes no progress: it does not start, does not read what it is sent, or leaves work lying. */
+static bool stalls(struct attendant *a, nanos_t now)
+{
+	bool waiting;
+
+	if (a->deaf_since && now - a->deaf_since >= SUPERVISE_STALLED)
+		return true;
+	if (!a->ready)
+		return now - a->life.started_at >= START_PATIENCE;
+	if (a->role == ROLE_CONTROL)
+		return false;
+	waiting = a->duty && a->duty->waiting && a->duty->waiting(a->context);
+	return watch_look(&a->watch, &a->stock->taken.appliance, (enum stage_id)a->role, waiting, now);
+}
+
 void child_look(struct attendant *a, nanos_t now)
 {
-	bool waiting = a->duty && a->duty->waiting && a->duty->waiting(a->context);
-
 	a->look_at = now + LOOK_EVERY;
-	if (a->child_fd < 0 || a->stalled || a->role == ROLE_CONTROL)
-		return;
-	if (watch_look(&a->watch, &a->stock->taken.appliance, (enum stage_id)a->role, waiting, now)) {
+	if (a->child_fd >= 0 && !a->stalled && stalls(a, now)) {
 		a->stalled = true;
 		child_kill(a);
 	}

@@ -37,10 +37,11 @@ struct attendant {
 	bool ready, stalled, stopping;
 	struct supervise life;
 	struct watch watch;
-	nanos_t start_at; /* none lives: when one is to; else NANOS_NEVER */
-	nanos_t kill_at;  /* by order, if it is not gone by then */
-	nanos_t look_at;  /* for stalls */
-	nanos_t call_at;  /* the keeper is gone: when to look for a new one */
+	nanos_t start_at;   /* none lives: when one is to; else NANOS_NEVER */
+	nanos_t kill_at;    /* by order, if it is not gone by then */
+	nanos_t look_at;    /* for stalls */
+	nanos_t deaf_since; /* it does not read what it is sent; 0: it does */
+	nanos_t call_at;    /* the keeper is gone: when to look for a new one */
 };
 
 /* attendant.c: the life of an attendant's process; never returns.  `keeper` is the socket to the keeper,

@@ -243,12 +243,11 @@ static bool told_to_stop(struct keeper *k)
 
 int keeper_run(struct keeper *k)
 {
-	struct pollfd on[ON_COUNT];
-	nanos_t now;
+	struct pollfd on[ON_COUNT] = {0};
 
-	while (!k->stopping || !all_gone(k)) {
-		wait_for_something(k, on);
-		now = keeper_now();
+	for (;;) {
+		nanos_t now = keeper_now();
+
 		if (on[ON_SIGNAL].revents && told_to_stop(k))
 			stop(k, now);
 		if (on[ON_CALL].revents)
@@ -257,6 +256,9 @@ int keeper_run(struct keeper *k)
 			tell_ready(k);
 		if (k->kill_at <= now)
 			kill_all(k);
+		if (k->stopping && all_gone(k))
+			break;
+		wait_for_something(k, on);
 	}
 	tidy_up(k);
 	return 0;

@@ -49,7 +49,8 @@ static int add(struct kept *k, uint64_t key, const void *body, size_t bytes, con
 	e.body = malloc(MAX(bytes, (size_t)1));
 	if (!e.body)
 		return -ENOMEM;
-	memcpy(e.body, body, bytes);
+	if (bytes)
+		memcpy(e.body, body, bytes);
 	memcpy(e.fd, fd, n_fds * sizeof *fd);
 	k->list[k->n++] = e;
 	return 0;

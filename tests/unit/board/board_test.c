@@ -1,0 +1,93 @@
+#include "common/board/board.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+
+static struct board_port port;
+static uint32_t stop;
+
+/* All words of what it writes are equal, so that half of an entry shows. */
+static void write_all(struct board_port *p, uint8_t with)
+{
+	board_port_begin(p);
+	for (size_t i = sizeof p->seq; i < sizeof *p; i += sizeof(uint32_t)) {
+		uint32_t word = with * 0x01010101u;
+
+		__atomic_store_n((uint32_t *)((uint8_t *)p + i), word, __ATOMIC_RELAXED);
+	}
+	board_port_end(p);
+}
+
+static void *writer(void *arg)
+{
+	uint8_t with = 0;
+
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+		write_all(&port, ++with);
+	return NULL;
+}
+
+Test(board, shows_no_reader_half_of_an_entry)
+{
+	struct board_port copy;
+	pthread_t thread;
+	uint32_t whole = 0;
+
+	cr_assert_eq(pthread_create(&thread, NULL, writer, NULL), 0);
+	for (int i = 0; i < 200000; i++) {
+		const uint32_t *word = (const uint32_t *)&copy;
+
+		if (!board_port_read(&port, &copy))
+			continue;
+		whole++;
+		for (size_t k = 1; k < offsetof(struct board_port, rx_dropped) / sizeof *word; k++) {
+			bool text = k * 4 < offsetof(struct board_port, driver) ||
+			            k * 4 >= offsetof(struct board_port, mode_name);
+
+			cr_assert(text || word[k] == copy.driver, "word %zu", k);
+		}
+		cr_assert_eq(copy.rx_dropped & UINT32_MAX, copy.driver);
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	cr_assert_gt(whole, 1000);
+}
+
+Test(board, says_when_its_writer_died_in_the_middle_and_goes_on_with_the_next)
+{
+	struct board_role role = {.pid = 7}, copy;
+
+	cr_assert(board_role_read(&role, &copy));
+	board_role_begin(&role);
+	role.pid = 8;
+	cr_assert(!board_role_read(&role, &copy));
+	board_role_begin(&role);
+	role.pid = 9;
+	board_role_end(&role);
+	cr_assert(board_role_read(&role, &copy));
+	cr_assert_eq(copy.pid, 9);
+}
+
+Test(board, ends_strings_that_a_liar_left_open)
+{
+	struct board_port lie, copy;
+
+	memset(&lie, 'x', sizeof lie);
+	lie.seq = 2;
+	cr_assert(board_port_read(&lie, &copy));
+	cr_assert_eq(strnlen(copy.name, sizeof copy.name), sizeof copy.name - 1);
+	cr_assert_eq(strnlen(copy.reason, sizeof copy.reason), sizeof copy.reason - 1);
+	cr_assert_eq(strnlen(copy.why_not, sizeof copy.why_not), sizeof copy.why_not - 1);
+}
+
+Test(board, has_a_name_for_everything)
+{
+	for (enum role r = 0; r < ROLE_COUNT; r++)
+		cr_assert_str_neq(board_role_name(r), "?");
+	for (uint32_t s = BOARD_ROLE_NONE; s <= BOARD_ROLE_STOPPED; s++)
+		cr_assert_str_neq(board_role_state_name(s), "?");
+	for (uint32_t s = BOARD_PORT_CLOSED; s <= BOARD_PORT_ABSENT; s++)
+		cr_assert_str_neq(board_port_state_name(s), "?");
+	cr_assert_str_eq(board_role_state_name(99), "?");
+}
