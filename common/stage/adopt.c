@@ -87,6 +87,14 @@ static bool leg_through(struct worker *w, enum leg leg)
 	return !w->ops->oldest_epoch || w->ops->oldest_epoch(w->stage) >= w->newest;
 }
 
+/* Those behind this worker may be asleep for want of packets, and would never look. */
+static void wake_behind(struct worker *w)
+{
+	for (uint32_t k = 0; k < w->n_out; k++)
+		if (w->out[k].role == RING_RX || w->out[k].role == RING_TX || w->out[k].role == RING_PUNT)
+			bell_ring(&w->appliance->bell[w->out[k].peer]);
+}
+
 bool adopt_confirm(struct worker *w)
 {
 	bool did = false;
@@ -97,5 +105,7 @@ bool adopt_confirm(struct worker *w)
 		__atomic_store_n(&w->status->confirmed[leg], w->newest, __ATOMIC_RELEASE);
 		did = true;
 	}
+	if (unlikely(did))
+		wake_behind(w);
 	return did;
 }

@@ -1,0 +1,174 @@
+# shellcheck shell=bash
+# tests/system/lib.sh: hosts in namespaces around a running appliance; sourced after tests/lib.sh.
+#
+#   need_live                      root, namespaces, and what is built; else the test is skipped
+#   host NAME PORT ADDRESS...      a namespace with a veth whose other end PORT is in the appliance's namespace
+#   route NAME DESTINATION VIA     as `ip route add` there
+#   sluice_up <CONFIG              starts it, waits until every process runs and every port is up
+#   on NAME COMMAND...             runs in that host's namespace
+#   sluice COMMAND...              the command, on this appliance
+#   expect_balanced                every packet and every buffer is accounted for
+#   watch_kernel PORT, expect_kernel_silent PORT    nothing was sent in between by the kernel that the port belongs to
+#   sluice_down                    in order; whatever happens, cleanup does the rest
+#
+# Everything is in $work; names begin with sl-$$.
+
+# shellcheck disable=SC2154 # root is set by tests/lib.sh
+shopt -s nullglob
+sl=sl-$$
+box=$sl-box
+work=
+run=
+up_pid=
+hosts=()
+watchers=()
+
+need_live()
+{
+	[ "$(id -u)" = 0 ] || skip "needs root, for namespaces and interfaces"
+	ip netns add "$box" 2>/dev/null || skip "no namespaces can be made here"
+	trap cleanup EXIT
+	work=$(mktemp -d)
+	chmod 755 "$work"
+	run=$work/run
+	build release sluice sluice-keeper sluice-control sluice-ingest sluice-filter sluice-router sluice-session ||
+		die "it does not build"
+	ip -n "$box" link set lo up
+}
+
+cleanup()
+{
+	local name pid
+	[ -z "$up_pid" ] || { kill -KILL "$up_pid" && wait "$up_pid"; } 2>/dev/null
+	for name in "$run"/*.lock; do
+		pid=$(head -n 1 "$name" 2>/dev/null) && [ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
+	done
+	for name in "$box" "${hosts[@]}"; do
+		# shellcheck disable=SC2046 # pids
+		kill -KILL $(ip netns pids "$name" 2>/dev/null) 2>/dev/null
+		ip netns del "$name" 2>/dev/null
+	done
+	[ -z "$work" ] || wait_for 5 rm -rf "$work" 2>/dev/null || :
+}
+
+on()
+{
+	local name=$sl-$1
+	shift
+	ip netns exec "$name" "$@"
+}
+
+host()
+{
+	local ns=$sl-$1 port=$2 address
+	shift 2
+	hosts+=("$ns")
+	ip netns add "$ns" || die "no namespace $ns"
+	ip link add eth0 netns "$ns" type veth peer name "$port" netns "$box" || die "no veth for $port"
+	ip -n "$ns" link set lo up
+	ip -n "$ns" link set eth0 up
+	ip -n "$box" link set "$port" up
+	for address in "$@"; do
+		if [[ $address == *:* ]]; then
+			ip -n "$ns" address add "$address" dev eth0 nodad
+		else
+			ip -n "$ns" address add "$address" dev eth0
+		fi || die "no address $address"
+	done
+}
+
+route()
+{
+	ip -n "$sl-$1" route add "$2" via "$3" || die "no route to $2 on $1"
+}
+
+sluice()
+{
+	local command=$1
+	shift
+	timeout 15 "$SLUICE_BUILD/bin/sluice" "$command" --run-dir "$run" "$@"
+}
+
+# tells FILTER VALUE COMMAND...: what a command's --json says.
+tells()
+{
+	local filter=$1 value=$2
+	shift 2
+	[ "$(sluice "$@" --json 2>/dev/null | jq -r "$filter" 2>/dev/null)" = "$value" ]
+}
+
+all_up()
+{
+	kill -0 "$up_pid" 2>/dev/null || die "it has ended: $(tail -n 5 "$work/log")"
+	sluice status >/dev/null 2>&1 &&
+		tells '[.ports[] | select(.state != "up" or (.carrier | not))] | length' 0 port
+}
+
+sluice_up()
+{
+	cat >"$work/config.yaml"
+	ip netns exec "$box" "$SLUICE_BUILD/bin/sluice" up --config "$work/config.yaml" --run-dir "$run" \
+		>>"$work/log" 2>&1 &
+	up_pid=$!
+	wait_for 15 all_up || die "it did not come up: $(tail -n 5 "$work/log"; sluice status; sluice port)"
+}
+
+sluice_down()
+{
+	kill -TERM "$up_pid"
+	wait "$up_pid" || die "it did not end in order: $(tail -n 5 "$work/log")"
+	up_pid=
+}
+
+pid_of()
+{
+	sluice status --json 2>/dev/null | jq -r --arg role "$1" '.roles[]? | select(.name == $role).pid'
+}
+
+# kill_role ROLE: SIGKILL, and until another runs.
+kill_role()
+{
+	local old
+	old=$(pid_of "$1")
+	kill -KILL "$old" || die "$1 has no process: $old"
+	wait_for 10 runs_anew "$1" "$old" || die "$1 was not started again: $(sluice status)"
+}
+
+runs_anew()
+{
+	[ "$(pid_of "$1")" != "$2" ] && sluice status >/dev/null
+}
+
+# Packets stop, then all must be there: also those that wait for a neighbor or for reassembly have their place.
+expect_balanced()
+{
+	wait_for 10 balances || die "the account does not balance: $(sluice account --buffers 2>&1)"
+}
+
+balances()
+{
+	sluice account --buffers >/dev/null 2>&1
+}
+
+# watch_kernel PORT: from now on what the other end receives that bears the MAC of the kernel behind the port.  Sluice has
+# a MAC of its own where its configuration says so (`mac:`).
+watch_kernel()
+{
+	local ns mac
+	for ns in "${hosts[@]}"; do
+		mac=$(ip -n "$box" -j link show "$1" | jq -r '.[0].address')
+		ip netns exec "$ns" tcpdump -n -U -i eth0 -Q in -w "$work/kernel-$1-$ns.pcap" "ether src $mac" \
+			2>"$work/tcpdump-$1-$ns" &
+		watchers+=($!)
+		wait_for 5 grep -q listening "$work/tcpdump-$1-$ns" || die "tcpdump does not start"
+	done
+}
+
+expect_kernel_silent()
+{
+	local file n
+	for file in "$work/kernel-$1"-*.pcap; do
+		n=$(tcpdump -nr "$file" 2>/dev/null | wc -l)
+		[ "$n" = 0 ] || die "the kernel behind $1 sent $n frames: $(tcpdump -nr "$file" 2>/dev/null | head -n 3)"
+	done
+}
