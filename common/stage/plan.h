@@ -101,13 +101,16 @@ struct worker_census {
 	struct pkt_index index[];        /* room for all buffers: memory is taken as it is written */
 };
 
+#define CONTROL_HOLD_ASKED   1u /* control, for an account at rest */
+#define CONTROL_HOLD_OPENING 2u /* the opener, before all ports have been tried once */
+
 /* In the control region, which stages map read-only. */
 struct control_block {
 	_Alignas(CACHE_LINE) uint32_t epoch; /* in force */
 	uint32_t stop;                       /* workers are to return */
 	uint64_t clock;                      /* with clock_shared: the time */
 	uint32_t clock_shared;               /* 1: `clock` is the time; 0: CLOCK_MONOTONIC */
-	uint32_t hold;                       /* ingest takes nothing from its ports */
+	uint32_t hold;      /* ingest takes nothing from its ports; CONTROL_HOLD_: who says so */
 	uint32_t in_flight; /* buffers of a lane that may be under way before ingest takes more; 0: only rings
 	                       bound it */
 	uint32_t census;    /* number of the newest request to tell what one holds; 0: none */

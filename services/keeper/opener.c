@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 
 #define LOOK_EPOCH (50 * NANOS_PER_MS)
+#define HOLD_TIME  (100 * NANOS_PER_MS)
+#define START_TIME (5 * NANOS_PER_SEC)
 #define LOOK_PORTS NANOS_PER_SEC /* for the counters */
 
 #define FOLDER     "ports" /* in the run dir: what interfaces had */
@@ -28,6 +30,7 @@ struct opener {
 	struct port_host host;
 	struct port port[EPOCH_PHYS_MAX];
 	uint32_t epoch;       /* that the ports' wishes are of; 0: none */
+	nanos_t held_until;   /* ingest, for a moment at the start; 0: not */
 	bool resumed;         /* what the keeper held has been taken up */
 	nanos_t looked_epoch; /* when */
 	nanos_t looked_ports;
@@ -236,20 +239,49 @@ static int opener_fd(void *context)
 static nanos_t opener_next(void *context)
 {
 	const struct opener *o = context;
-	nanos_t next = o->looked_epoch + LOOK_EPOCH;
+	nanos_t next = MIN(o->looked_epoch + LOOK_EPOCH, o->held_until ? o->held_until : NANOS_NEVER);
 
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		next = MIN(next, port_next(&o->port[i]));
 	return MAX(next, o->looked_epoch + NANOS_PER_MS); /* what cannot be said now waits a little */
 }
 
+/* Before all ports have been tried once nothing is taken from any: a packet that is to leave by one that is
+ * not open yet would be lost, or the question for its neighbor, and the next comes a second later. */
+static void hold(struct opener *o, bool on)
+{
+	struct appliance *a = attendant_appliance(o->attendant);
+	uint32_t *word = &appliance_control(a)->hold;
+
+	if (on) {
+		__atomic_fetch_or(word, CONTROL_HOLD_OPENING, __ATOMIC_RELEASE);
+		return;
+	}
+	__atomic_fetch_and(word, ~CONTROL_HOLD_OPENING, __ATOMIC_RELEASE);
+	for (uint32_t l = 0; l < a->plan.params.lanes; l++)
+		bell_ring(&a->bell[plan_worker_id(&a->plan, STAGE_INGEST, l)]);
+}
+
+static void hold_at_start(struct opener *o, bool first, nanos_t now)
+{
+	if (first) {
+		hold(o, true);
+		o->held_until = now + HOLD_TIME;
+	} else if (o->held_until && now >= o->held_until) {
+		hold(o, false);
+		o->held_until = 0;
+	}
+}
+
 static void opener_work(void *context, nanos_t now)
 {
 	struct opener *o = context;
-	bool all = netlink_drain(&o->watch);
+	bool all = netlink_drain(&o->watch), first = !o->epoch;
 
 	resume(o);
 	all |= read_epoch(o);
+	first &= o->epoch && now - attendant_board(o->attendant)->started_at < START_TIME;
+	hold_at_start(o, first, now);
 	all |= now >= o->looked_ports + LOOK_PORTS;
 	o->looked_epoch = now;
 	if (all)
