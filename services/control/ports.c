@@ -8,12 +8,13 @@
 
 #define TEXT_MAX     64u
 #define ADDRESSES    32u /* shown, of a port */
-#define COUNTERS_MAX 32u
+#define COUNTERS_MAX 32u /* the kernel's, and those of the poll loop */
 
 struct port_message {
 	Sluice__Port port;
 	struct board_port board;
 	char mac[TEXT_MAC_SIZE];
+	char why[POLL_REASON_LEN];
 	char address[ADDRESSES][TEXT_MAX], *addresses[ADDRESSES];
 	Sluice__PortCounter counter[COUNTERS_MAX], *counters[COUNTERS_MAX];
 };
@@ -76,7 +77,7 @@ static void fill_board(struct port_message *m)
 	to->duplex = (char *)duplex_name(b->duplex);
 	to->queues = b->queues ? b->queues : to->queues;
 	to->incarnation = b->incarnation;
-	to->rx_dropped += b->rx_dropped + b->rx_ring_full + b->rx_fill_empty;
+	to->rx_dropped += b->rx_dropped;
 	to->rx_errors += b->rx_errors;
 	to->tx_dropped += b->tx_dropped;
 	to->tx_errors += b->tx_errors;
@@ -108,6 +109,62 @@ static void fill_kernel_counters(struct port_message *m)
 	add_counter(m, "changes", b->changes);
 }
 
+/* Over all lanes; an appliance's life long, whatever was started again meanwhile. */
+static void sum_polls(struct poll_port *sum, const struct appliance *a, uint32_t id)
+{
+	for (uint32_t l = 0; l < a->plan.params.lanes; l++) {
+		const struct poll_port *p =
+		        &appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l))->port[id];
+
+		sum->rx_bytes += poll_stats_get(&p->rx_bytes);
+		sum->tx_bytes += poll_stats_get(&p->tx_bytes);
+		sum->rx_missed += poll_stats_get(&p->rx_missed);
+		sum->rx_errors += poll_stats_get(&p->rx_errors);
+		sum->tx_errors += poll_stats_get(&p->tx_errors);
+		sum->polls += poll_stats_get(&p->polls);
+		sum->completes += poll_stats_get(&p->completes);
+		sum->deferrals += poll_stats_get(&p->deferrals);
+		sum->wakeups += poll_stats_get(&p->wakeups);
+		sum->kicks += poll_stats_get(&p->kicks);
+		sum->in_doubt += poll_stats_get(&p->in_doubt);
+	}
+}
+
+static void fill_polls(struct port_message *m, const struct appliance *a, uint32_t id)
+{
+	struct poll_port sum = {0};
+
+	sum_polls(&sum, a, id);
+	m->port.rx_bytes = sum.rx_bytes;
+	m->port.tx_bytes = sum.tx_bytes;
+	m->port.rx_dropped += sum.rx_missed;
+	m->port.rx_errors += sum.rx_errors;
+	m->port.tx_errors += sum.tx_errors;
+	add_counter(m, "rx_missed", sum.rx_missed);
+	add_counter(m, "rx_polls", sum.polls);
+	add_counter(m, "rx_completes", sum.completes);
+	add_counter(m, "rx_deferrals", sum.deferrals);
+	add_counter(m, "rx_wakeups", sum.wakeups);
+	add_counter(m, "kicks", sum.kicks);
+	add_counter(m, "tx_in_doubt", sum.in_doubt);
+}
+
+/* A driver that nobody opens for ingest says itself why it could not. */
+static void fill_own_state(struct port_message *m, const struct appliance *a, uint32_t id)
+{
+	for (uint32_t l = 0; l < a->plan.params.lanes; l++) {
+		const struct poll_port *p =
+		        &appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l))->port[id];
+
+		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != POLL_PORT_DOWN)
+			continue;
+		memcpy(m->why, p->reason, sizeof m->why - 1);
+		m->port.state = (char *)"down";
+		m->port.reason = m->why;
+		m->port.carrier = false;
+	}
+}
+
 static void fill_physical(
         struct port_message *m, const struct control *c, const struct epoch_port *p, uint32_t id)
 {
@@ -116,7 +173,12 @@ static void fill_physical(
 	m->port.queues = p->queues;
 	m->port.state = (char *)(p->flags & EPOCH_PORT_UP ? "up" : "down");
 	m->port.carrier = p->flags & EPOCH_PORT_UP;
-	if (!epoch_driver_live(p->driver) || !control_board(c))
+	fill_polls(m, c->appliance, id);
+	if (!epoch_driver_live(p->driver)) {
+		fill_own_state(m, c->appliance, id);
+		return;
+	}
+	if (!control_board(c))
 		return;
 	board_port_read(&control_board(c)->port[id], &m->board);
 	if (strncmp(m->board.name, p->name, sizeof m->board.name) == 0) {
