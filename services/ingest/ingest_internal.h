@@ -26,6 +26,9 @@ struct ingest {
 	struct poll_stats *polls;
 	struct poll_stats unseen; /* where nobody gave room for them */
 	uint8_t lane_of[RSS_TABLE];
+	/* All packets of the burst that this is for, of which only the buffers change. */
+	const struct burst *sent_of;
+	struct pkt_ref sent[BURST_MAX];
 };
 
 /* poll.c: which queue is polled next, and when. */

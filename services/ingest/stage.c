@@ -176,12 +176,20 @@ static void count_received(const struct ingest *g, const struct burst *b, uint64
 
 static void receive_burst(const struct ingest *g, const struct epoch *epoch, struct burst *b)
 {
-	bool up = port_is_up(epoch, b->pkt[0].port);
+	bool up = port_is_up(epoch, b->pkt[0].port), here = up && b->lanes == 1;
+	struct out_id out = out_id(OUT_RX, b->lane);
 	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < b->n; i++)
-		if (likely(!burst_decided(b, i)))
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct pkt *p = &b->pkt[i];
+
+		if (likely(here && !burst_decided(b, i) && p->len >= ETHER_HDR_LEN && !p->trace)) {
+			burst_pass(b, i, out);
+			bytes += p->len;
+		} else if (!burst_decided(b, i)) {
 			bytes += receive(g, b, burst_ref(b, i), up);
+		}
+	}
 	if (bytes)
 		burst_count(b, STAT_RX_BYTES, bytes);
 	count_received(g, b, bytes);
@@ -324,10 +332,44 @@ static uint32_t collect(struct burst *b, const struct sending *s, uint32_t port,
 	return n;
 }
 
+/* All packets of the burst in order; returns the bytes of the longest. */
+static uint32_t refer_to_all(struct ingest *g, struct burst *b)
+{
+	uint32_t longest = 0;
+
+	for (uint32_t i = 0; g->sent_of != b && i < BURST_MAX; i++)
+		g->sent[i] = burst_ref(b, i);
+	g->sent_of = b;
+	for (uint32_t i = 0; i < b->n; i++) {
+		g->sent[i].index = b->index[i];
+		longest = MAX(longest, (uint32_t)b->pkt[i].len);
+	}
+	return longest;
+}
+
+/* Sends a burst that goes out of one port whole.  false: nothing is done, packets are to be looked at one by
+ * one. */
+static bool send_alike(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b)
+{
+	const struct burst_alike *a = &b->alike;
+	const struct epoch_port *port;
+
+	if (!burst_is_plain(b) || a->differ.out.v || a->differ.csum || b->pkt[0].csum == PKT_CSUM_PARTIAL ||
+	        a->len_least < ETHER_HDR_LEN)
+		return false;
+	port = egress(epoch, b->pkt[0].out);
+	if (!port || refer_to_all(g, b) > port->mtu + ETHER_HDR_LEN + VLAN_TAGS_MAX * VLAN_HDR_LEN)
+		return false;
+	send_port(g, epoch, now, b, g->sent, b->n, port->phys);
+	return true;
+}
+
 static void send_burst(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b)
 {
 	struct sending s;
 
+	if (likely(send_alike(g, epoch, now, b)))
+		return;
 	sort_out(epoch, b, &s);
 	for (uint32_t ports = s.ports; ports; ports &= ports - 1) {
 		uint32_t port = (uint32_t)__builtin_ctz(ports), n = s.n;
