@@ -61,40 +61,13 @@ FIB_TARGET static always_inline bool flat_avx512(struct fib_walk *walk, struct f
 	return any;
 }
 
-/* A block through the directory at once.  False: some of it go on, and nothing was done. */
-FIB_TARGET static always_inline bool start_at_once(struct fib_walk *walk, struct fib_table table,
-        const struct ip6_addr *dst, uint32_t *value, uint32_t at, uint32_t n)
-{
-	const __m512i zero = _mm512_setzero_si512(), byte = _mm512_set1_epi32(0xff);
-	const __m512i places = _mm512_set_epi32(60, 56, 52, 48, 44, 40, 36, 32, 28, 24, 20, 16, 12, 8, 4, 0);
-	__mmask16 there = mask_of(n);
-	__m512i wire = _mm512_mask_i32gather_epi32(zero, there, places, dst + at, 4);
-	/* The first two bytes, which lie the other way round. */
-	__m512i index = _mm512_or_si512(_mm512_slli_epi32(_mm512_and_si512(wire, byte), 8),
-	        _mm512_and_si512(_mm512_srli_epi32(wire, 8), byte));
-	__m512i word = _mm512_mask_i32gather_epi32(zero, there, index, table.dir, 4);
-
-	if (_mm512_movepi32_mask(word)) /* FIB_LINES is the sign */
-		return false;
-	_mm512_mask_storeu_epi32(value + at, there, word);
-	walk->on[at / FIB_BLOCK] = false;
-	return true;
-}
-
-/* Where the directory says it all, a block at once is faster; where it does not, one by one is, which waits
- * for no word of the directory before it asks for a line.  The block before tells. */
+/* One by one, which waits for no word of the directory before it asks for a line; to gather the words of a
+ * block takes longer. */
 FIB_TARGET static always_inline void start_avx512(struct fib_walk *walk, struct fib_table table,
         const struct ip6_addr *dst, uint32_t *value, uint32_t n)
 {
-	bool at_once = false;
-
-	for (uint32_t at = 0; at < n; at += FIB_BLOCK) {
-		uint32_t part = MIN(FIB_BLOCK, n - at);
-
-		at_once = at_once && start_at_once(walk, table, dst, value, at, part);
-		if (!at_once)
-			at_once = !fib_start_block(walk, table, dst, value, at, part);
-	}
+	for (uint32_t at = 0; at < n; at += FIB_BLOCK)
+		(void)fib_start_block(walk, table, dst, value, at, MIN(FIB_BLOCK, n - at));
 }
 
 /* The results of a block, which walk->line holds, where the directory was not the end. */
