@@ -55,12 +55,30 @@ static int double_compare(const void *a, const void *b)
 static void side_add(struct side *side, double value)
 {
 	side->value[side->n++] = value;
-	qsort(side->value, side->n, sizeof side->value[0], double_compare);
+}
+
+/* In order, in place of the order of the rounds. */
+static struct side side_sorted(const struct side *side)
+{
+	struct side copy = *side;
+
+	qsort(copy.value, copy.n, sizeof copy.value[0], double_compare);
+	return copy;
 }
 
 static double median(const struct side *side)
 {
-	return side->value[side->n / 2];
+	return side_sorted(side).value[side->n / 2];
+}
+
+/* Of the rounds, in which both sides ran one after the other. */
+static double median_ratio(const struct side *us, const struct side *them)
+{
+	struct side ratio = {.n = us->n};
+
+	for (uint32_t i = 0; i < us->n; i++)
+		ratio.value[i] = us->value[i] / them->value[i];
+	return median(&ratio);
 }
 
 static void fail(const char *what)
@@ -73,12 +91,13 @@ static void fail(const char *what)
 static void report(const char *name, const char *unit, const struct side *us, const char *peer,
         const struct side *them, double bar, bool absolute)
 {
-	double value = median(us), theirs = median(them), ratio = value / theirs;
+	double value = median(us), theirs = median(them), ratio = median_ratio(us, them);
+	struct side ours = side_sorted(us), peers = side_sorted(them);
 
 	printf("{\"bench\":\"fib\",\"case\":\"%s\",\"value\":%.3f,\"unit\":\"%s\",\"spread\":[%.3f,%.3f],"
 	       "\"peer\":\"%s\",\"peer_value\":%.3f,\"peer_spread\":[%.3f,%.3f],\"ratio\":%.3f,",
-	        name, value, unit, us->value[0], us->value[us->n - 1], peer, theirs, them->value[0],
-	        them->value[them->n - 1], ratio);
+	        name, value, unit, ours.value[0], ours.value[us->n - 1], peer, theirs, peers.value[0],
+	        peers.value[them->n - 1], ratio);
 	if (bar > 0)
 		printf("\"bar\":%.1f,\"pass\":%s}\n", bar,
 		        (absolute ? value : ratio) <= bar ? "true" : "false");

@@ -53,20 +53,36 @@ void bench_fail(const char *format, ...)
 	exit(1);
 }
 
-static void print(
-        const char *name, const char *way, struct figures value, const struct figures *peer, double bar)
+/* Of the rounds, in each of which both sides ran. */
+static double median_ratio(const double us[ROUNDS], const double them[ROUNDS])
 {
+	double ratio[ROUNDS];
+
+	for (uint32_t r = 0; r < ROUNDS; r++)
+		ratio[r] = us[r] / them[r];
+	return figures_of(ratio, ROUNDS).median;
+}
+
+/* The rounds of ours, and of the peer where there is one. */
+static void print(const char *name, const char *way, const double us[ROUNDS], const double *them, double bar)
+{
+	double value[ROUNDS], peer[ROUNDS] = {0};
 	char full[128];
+
+	memcpy(value, us, sizeof value);
+	if (them)
+		memcpy(peer, them, sizeof peer);
 
 	snprintf(full, sizeof full, "%s, %s", name, way);
 	case_print(&(struct bench_case){
 	        .bench = "forward",
 	        .name = full,
 	        .unit = "CPU ns/packet",
-	        .value = value,
-	        .peer = peer ? PEER : NULL,
-	        .peer_value = peer ? *peer : (struct figures){0},
-	        .bar = peer ? bar : 0,
+	        .value = figures_of(value, ROUNDS),
+	        .peer = them ? PEER : NULL,
+	        .peer_value = figures_of(peer, ROUNDS),
+	        .ratio = them ? median_ratio(us, them) : 0,
+	        .bar = them ? bar : 0,
 	        .bar_is_ratio = true,
 	});
 }
@@ -76,7 +92,6 @@ static void measure(uint32_t k, struct peer *peer, double bar)
 {
 	struct ours *processes = ours_start(files[k].config, true), *one = ours_start(files[k].config, false);
 	double a[ROUNDS], b[ROUNDS], c[ROUNDS] = {0};
-	struct figures beside;
 
 	ours_round(processes, ROUND_NS);
 	ours_round(one, ROUND_NS);
@@ -88,9 +103,8 @@ static void measure(uint32_t k, struct peer *peer, double bar)
 	}
 	ours_end(processes);
 	ours_end(one);
-	beside = figures_of(c, ROUNDS);
-	print(cases[k].name, "a process a stage", figures_of(a, ROUNDS), peer ? &beside : NULL, bar);
-	print(cases[k].name, "one process", figures_of(b, ROUNDS), peer ? &beside : NULL, 0);
+	print(cases[k].name, "a process a stage", a, peer ? c : NULL, bar);
+	print(cases[k].name, "one process", b, peer ? c : NULL, 0);
 }
 
 /* What the rules add to the same packets. */
