@@ -216,7 +216,7 @@ void home_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_
 		return;
 	}
 	worker_begin(w, INPUT_CALL, w->plan->lane, 0, now);
-	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	commit_open(w, (uint8_t)LINK_PORT_RX(w->plan, port.v), 1, n); /* still in hand, until this is noted */
 	w->ops->port_owe(w->stage, port, n);
 	commit_burst(w, NULL, 0, now);
 }

@@ -174,6 +174,7 @@ static void filter_burst(void *worker, const struct epoch *e, nanos_t now, struc
 		uint64_t n = number_of(b->frame[i]);
 
 		mark(b->frame[i], STAGE_FILTER, b->input);
+		b->pkt[i].out = (struct port_id){0};
 		if (b->input == INPUT_TX)
 			burst_pass(b, i, out_id(OUT_TX, n / 2 % d->lanes));
 		else if (n % 11 == 3)
