@@ -16,7 +16,7 @@ struct rpc_client {
 	void *zmq, *socket, *monitor;
 	uint64_t id;                              /* of the latest call */
 	const ProtobufCMessageDescriptor *output; /* of the stream */
-	uint64_t heard_ms;
+	uint64_t silent_ms; /* waited in vain since the stream's server was last heard of */
 	bool streaming;
 };
 
@@ -149,7 +149,7 @@ static enum rpc_status ask(struct rpc_client *c, const ProtobufCServiceDescripto
 
 	assert(d && d->input == message->descriptor);
 	c->output = d->output;
-	c->heard_ms = now_ms();
+	c->silent_ms = 0;
 	snprintf(r.method, sizeof r.method, "%s/%s", service->name, method);
 	r.body = rpc_pack(message, &r.body_len);
 	err = r.body ? send_request(c, &r) : -ENOMEM;
@@ -257,10 +257,12 @@ enum rpc_status rpc_client_next(
 
 	*piece = NULL;
 	for (;;) {
-		uint64_t now = now_ms();
-		int got = wait_message(client, end > now ? end - now : 0);
+		uint64_t now = now_ms(), wait = end > now ? end - now : 0;
+		int got = wait_message(client, wait);
 
-		if (got < 0 || now_ms() - client->heard_ms > SILENCE_MS) {
+		/* Of a time in which we were stopped, not more than we meant to wait. */
+		client->silent_ms = got ? 0 : client->silent_ms + MIN(now_ms() - now, wait);
+		if (got < 0 || client->silent_ms > SILENCE_MS) {
 			client->streaming = false;
 			return fail(error, RPC_UNAVAILABLE, "control is gone, or was restarted; try again");
 		}
@@ -268,7 +270,6 @@ enum rpc_status rpc_client_next(
 			return RPC_QUIET;
 		if (!take_response(client, &r))
 			continue;
-		client->heard_ms = now_ms();
 		if (r.more && !r.body_len) /* it lives, no more */
 			continue;
 		client->streaming = r.more;

@@ -17,6 +17,8 @@ int cli_status(int argc, char **argv);
 int cli_account(int argc, char **argv);
 int cli_port(int argc, char **argv);
 int cli_counter(int argc, char **argv);
+int cli_capture(int argc, char **argv);
+int cli_drop(int argc, char **argv);
 int cli_apply(int argc, char **argv);
 int cli_up(int argc, char **argv);
 

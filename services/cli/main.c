@@ -16,6 +16,8 @@ static const struct {
         {"port", cli_port, "the ports: driver, state, addresses, what came and went"},
         {"account", cli_account, "what became of every packet, and whether it balances"},
         {"counter", cli_counter, "the protocols' counters, by the names of nstat"},
+        {"drop", cli_drop, "what was dropped, where and why; each packet as it happens"},
+        {"capture", cli_capture, "packets as they come in, leave and are dropped, for tcpdump and Wireshark"},
         {"apply", cli_apply, "put another configuration in force while packets flow"},
         {"replay", cli_replay, "play captures through the whole appliance and account for every packet"},
         {"check", cli_check, "read a configuration and say what is wrong with it"},

@@ -1,5 +1,6 @@
 #include "services/control/control.h"
 
+#include "proto/capture.pb-c.h"
 #include "services/control/internal.h"
 
 #include <stdarg.h>
@@ -16,6 +17,10 @@ static const struct rpc_method read_methods[] = {
 static const struct rpc_method admin_methods[] = {
         {"Buffers", control_buffers, false},
         {"Apply", control_apply, false},
+};
+
+static const struct rpc_method tap_methods[] = {
+        {"Capture", control_capture, true},
 };
 
 const struct board *control_board(const struct control *c)
@@ -76,6 +81,8 @@ static int serve(struct control *c, const char *run_dir, char *why)
 	                               ARRAY_LEN(read_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__admin__descriptor, RPC_ADMIN, admin_methods,
 	                               ARRAY_LEN(admin_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
+	                               ARRAY_LEN(tap_methods), c});
 	err = listen_at(c, run_dir, "read.sock", 0666, RPC_READER, why);
 	return err ? err : listen_at(c, run_dir, "admin.sock", 0600, RPC_ADMIN, why);
 }
@@ -132,7 +139,11 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	if (!c->publisher.number)
 		load_first(c);
 	*out = c;
-	err = serve(c, setup->run_dir, why);
+	err = captures_open(c);
+	if (err)
+		fail(why, err, "out of memory");
+	else
+		err = serve(c, setup->run_dir, why);
 	if (err) {
 		control_close(c);
 		*out = NULL;
@@ -159,6 +170,7 @@ void control_close(struct control *c)
 	if (c->rpc)
 		rpc_server_close(c->rpc);
 	c->rpc = NULL;
+	captures_close(c);
 	uv_close((uv_handle_t *)&c->apply_timer, closed);
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
 }

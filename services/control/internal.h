@@ -41,7 +41,8 @@ struct control {
 	struct apply apply;
 	struct hold hold;
 	uv_timer_t apply_timer, hold_timer; /* run while there is such a thing */
-	uint64_t started;                   /* uv_hrtime */
+	struct captures *captures;
+	uint64_t started; /* uv_hrtime */
 	char config_path[1024];
 	char problem[CONTROL_WHY_BYTES]; /* what could not be done; empty: nothing */
 	uint32_t open_handles;
@@ -53,12 +54,18 @@ void control_account(void *context, struct rpc_call *call, const ProtobufCMessag
 void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_counters(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_buffers(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_capture(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_apply(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 
 /* apply.c: publishes a configuration, which it takes over, and answers the call, if any, when it is taken up.
  */
 void apply_begin(struct control *c, struct config *config, struct rpc_call *call, uint32_t deadline_ms);
 void apply_end(struct control *c);
+
+/* capture.c: closes what a predecessor's clients had open.  0 or -ENOMEM. */
+[[nodiscard]] int captures_open(struct control *c);
+/* Once no call can come any more. */
+void captures_close(struct control *c);
 
 /* hold.c */
 void hold_end(struct control *c);

@@ -42,13 +42,13 @@ static void read_some(struct tap_reader *r, uint32_t budget)
 {
 	static uint8_t bytes[TAP_SNAP_MAX];
 	struct tap_record record;
-	uint32_t left = budget %= 1000;
+	uint32_t left = budget % 1000;
 	enum tap_got got;
 
 	while ((got = tap_reader_next(r, &record, bytes, &left)) == TAP_GOT)
 		if (record.have > TAP_SNAP_MAX || record.have > record.len)
 			abort();
-	if ((got == TAP_LATER) != (left == 0) && left == 0 && got != TAP_EMPTY)
+	if (got == TAP_LATER && left)
 		abort();
 }
 
