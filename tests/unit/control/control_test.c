@@ -1,0 +1,331 @@
+/* Control beside an appliance of the real stages, which the loop's thread steps as long as the test lets it.
+ */
+#include "services/control/control.h"
+
+#include "common/rpc/rpc.h"
+#include "proto/control.pb-c.h"
+#include "tests/unit/whole/whole.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct whole whole;
+static struct control *control;
+static uv_loop_t loop;
+static uv_async_t stop;
+static uv_timer_t clock_tick;
+static pthread_t thread;
+static char dir[64];
+static struct rpc_client *client;
+static struct rpc_error error;
+static uint32_t halted, pushing, pushed;
+
+static const char *text_of(uint32_t net)
+{
+	static char text[512];
+
+	snprintf(text, sizeof text,
+	        "appliance: {lanes: 1, buffers: 1024, ring_slots: 512}\n"
+	        "ports:\n"
+	        "  in: {driver: pcap, ipv6: false, mac: \"02:00:00:00:00:02\", addresses: [192.0.%u.1/24]}\n"
+	        "  out: {driver: pcap, ipv6: false, addresses: [198.51.100.1/24]}\n",
+	        net);
+	return text;
+}
+
+/* An ARP request for nobody: to be dropped by the router. */
+static const uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6,
+        4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 9, 0, 0, 0, 0, 0, 0, 192, 0, 2, 77};
+
+static void on_clock(uv_timer_t *timer)
+{
+	(void)timer;
+	if (__atomic_load_n(&halted, __ATOMIC_SEQ_CST))
+		return;
+	for (uint32_t i = 0; i < 4; i++) {
+		if (__atomic_load_n(&pushing, __ATOMIC_SEQ_CST))
+			pushed += whole_push(&whole, 0, 0, frame, sizeof frame);
+		whole_round(&whole);
+	}
+}
+
+static void on_stop(uv_async_t *handle)
+{
+	control_close(control);
+	uv_close((uv_handle_t *)&clock_tick, NULL);
+	uv_close((uv_handle_t *)handle, NULL);
+}
+
+static void *run(void *arg)
+{
+	(void)arg;
+	uv_run(&loop, UV_RUN_DEFAULT);
+	return NULL;
+}
+
+static void start(void)
+{
+	char why[CONTROL_WHY_BYTES], endpoint[128];
+
+	uv_loop_init(&loop);
+	uv_async_init(&loop, &stop, on_stop);
+	uv_timer_init(&loop, &clock_tick);
+	uv_timer_start(&clock_tick, on_clock, 1, 1);
+	cr_assert_eq(control_open(&control, &loop, &(struct control_setup){&whole.a, "/none.yaml", dir}, why),
+	        0, "%s", why);
+	cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/admin.sock", dir);
+	cr_assert_eq(rpc_client_open(&client, endpoint), 0);
+}
+
+static void end(void)
+{
+	rpc_client_close(client);
+	uv_async_send(&stop);
+	pthread_join(thread, NULL);
+	cr_expect_eq(uv_loop_close(&loop), 0);
+}
+
+static void setup(void)
+{
+	whole_setup(&whole, text_of(2));
+	snprintf(dir, sizeof dir, "/tmp/sluice-control-XXXXXX");
+	cr_assert_not_null(mkdtemp(dir));
+	start();
+}
+
+static void teardown(void)
+{
+	char path[128];
+
+	end();
+	snprintf(path, sizeof path, "%s/read.sock", dir);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/admin.sock", dir);
+	unlink(path);
+	rmdir(dir);
+	whole_teardown(&whole);
+}
+
+TestSuite(control, .init = setup, .fini = teardown, .timeout = 60);
+
+static enum rpc_status apply_text(const char *text, uint32_t deadline_ms, bool check, uint32_t *epoch)
+{
+	Sluice__ApplyRequest request = SLUICE__APPLY_REQUEST__INIT;
+	char name[] = "new.yaml";
+	ProtobufCMessage *reply;
+	enum rpc_status s;
+
+	request.name = name;
+	request.text.data = (uint8_t *)text;
+	request.text.len = strlen(text);
+	request.deadline_ms = deadline_ms;
+	request.check = check;
+	s = rpc_client_call(
+	        client, &sluice__admin__descriptor, "Apply", &request.base, 10000, &reply, &error);
+	*epoch = s == RPC_OK ? ((Sluice__ApplyReply *)reply)->epoch : 0;
+	rpc_free(reply);
+	return s;
+}
+
+static Sluice__StatusReply *ask_status(void)
+{
+	Sluice__StatusRequest request = SLUICE__STATUS_REQUEST__INIT;
+	ProtobufCMessage *reply;
+
+	cr_assert_eq(rpc_client_call(client, &sluice__read__descriptor, "Status", &request.base, 5000, &reply,
+	                     &error),
+	        RPC_OK, "%s", error.message);
+	return (Sluice__StatusReply *)reply;
+}
+
+static uint32_t epoch_in_force(void)
+{
+	Sluice__StatusReply *s = ask_status();
+	uint32_t epoch = s->epoch;
+
+	rpc_free(&s->base);
+	return epoch;
+}
+
+static Sluice__BuffersReply *ask_buffers(void)
+{
+	Sluice__BuffersRequest request = SLUICE__BUFFERS_REQUEST__INIT;
+	ProtobufCMessage *reply;
+
+	cr_assert_eq(rpc_client_call(client, &sluice__admin__descriptor, "Buffers", &request.base, 5000,
+	                     &reply, &error),
+	        RPC_OK, "%s", error.message);
+	return (Sluice__BuffersReply *)reply;
+}
+
+/* Whether the port `in` has this address. */
+static bool has_address(const char *address)
+{
+	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
+	char name[] = "in";
+	ProtobufCMessage *reply;
+	bool has = false;
+
+	request.name = name;
+	cr_assert_eq(rpc_client_call(
+	                     client, &sluice__read__descriptor, "Ports", &request.base, 5000, &reply, &error),
+	        RPC_OK, "%s", error.message);
+	for (size_t i = 0; i < ((Sluice__PortsReply *)reply)->ports[0]->n_addresses; i++)
+		has |= !strcmp(((Sluice__PortsReply *)reply)->ports[0]->addresses[i], address);
+	rpc_free(reply);
+	return has;
+}
+
+Test(control, goes_on_from_what_a_predecessor_left)
+{
+	uint32_t epoch;
+
+	cr_expect_eq(epoch_in_force(), 1);
+	cr_expect(has_address("192.0.2.1/24"));
+	cr_assert_eq(apply_text(text_of(3), 0, false, &epoch), RPC_OK, "%s", error.message);
+	cr_expect_eq(epoch, 2);
+	end();
+	start();
+	cr_expect_eq(epoch_in_force(), 2);
+	cr_expect(has_address("192.0.3.1/24"));
+	cr_assert_eq(apply_text(text_of(4), 0, false, &epoch), RPC_OK, "%s", error.message);
+	cr_expect_eq(epoch, 3);
+}
+
+Test(control, releases_an_ingest_that_a_predecessor_held)
+{
+	end();
+	appliance_control(&whole.a)->hold = 1;
+	start();
+	cr_expect_eq(__atomic_load_n(&appliance_control(&whole.a)->hold, __ATOMIC_SEQ_CST), 0);
+}
+
+Test(control, refuses_errors_with_their_places_and_changes_nothing)
+{
+	const Sluice__ApplyReply *reply;
+	uint32_t epoch;
+
+	cr_assert_eq(
+	        apply_text("ports:\n  in: {driver: pcap, mtu: 7}\n", 0, false, &epoch), RPC_INVALID_ARGUMENT);
+	reply = (const void *)error.body;
+	cr_assert(reply && reply->n_errors == 1);
+	cr_expect_str_eq(reply->errors[0]->file, "new.yaml");
+	cr_expect_eq(reply->errors[0]->line, 2);
+	cr_expect_eq(reply->errors[0]->column, 27);
+	rpc_error_free(&error);
+	cr_expect_eq(epoch_in_force(), 1);
+}
+
+Test(control, refuses_what_cannot_change_while_it_runs)
+{
+	uint32_t epoch;
+
+	cr_expect_eq(apply_text("appliance: {lanes: 1, buffers: 2048, ring_slots: 512}\nports: {in: {driver: "
+	                        "pcap}}\n",
+	                     0, false, &epoch),
+	        RPC_FAILED_PRECONDITION, "%s", error.message);
+	cr_expect(strstr(error.message, "appliance.buffers"));
+	cr_expect_eq(epoch_in_force(), 1);
+}
+
+Test(control, checks_without_changing)
+{
+	uint32_t epoch;
+
+	cr_expect_eq(apply_text(text_of(3), 0, true, &epoch), RPC_OK);
+	cr_expect_eq(epoch, 1);
+	cr_expect(has_address("192.0.2.1/24"));
+}
+
+Test(control, applies_again_and_again_under_traffic)
+{
+	uint32_t epoch;
+
+	__atomic_store_n(&pushing, 1, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 2; i <= 12; i++) {
+		cr_assert_eq(apply_text(text_of(i), 0, false, &epoch), RPC_OK, "%u: %s", i, error.message);
+		cr_expect_eq(epoch, i);
+	}
+	__atomic_store_n(&pushing, 0, __ATOMIC_SEQ_CST);
+}
+
+/* Epoch 3 is not taken up by stages that stand still; when they go on, the configuration of epoch 2 is in
+ * force again, as epoch 4. */
+Test(control, puts_the_old_one_back_where_a_living_stage_does_not_take_the_new_one_up)
+{
+	uint32_t epoch;
+
+	cr_assert_eq(apply_text(text_of(3), 0, false, &epoch), RPC_OK);
+	while (!appliance_epoch_retired(&whole.a, 1))
+		poll(NULL, 0, 1);
+	__atomic_store_n(&halted, 1, __ATOMIC_SEQ_CST);
+	cr_expect_eq(apply_text(text_of(4), 50, false, &epoch), RPC_ABORTED);
+	cr_expect(strstr(error.message, "router"), "%s", error.message);
+	cr_expect_eq(apply_text(text_of(5), 50, false, &epoch), RPC_ABORTED);
+	__atomic_store_n(&halted, 0, __ATOMIC_SEQ_CST);
+	while (epoch_in_force() != 4)
+		poll(NULL, 0, 1);
+	cr_expect(has_address("192.0.3.1/24"));
+}
+
+Test(control, counts_every_buffer_while_packets_come)
+{
+	__atomic_store_n(&pushing, 1, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < 20; i++) {
+		Sluice__BuffersReply *b = ask_buffers();
+
+		cr_expect(b->consistent);
+		cr_expect_eq(b->lost + b->twice, 0, "%u lost, %u twice", b->lost, b->twice);
+		cr_expect_eq(b->free + b->spare + b->ring + b->held[0]->buffers + b->held[2]->buffers, 1024);
+		cr_expect(b->account->balanced);
+		rpc_free(&b->base);
+	}
+	__atomic_store_n(&pushing, 0, __ATOMIC_SEQ_CST);
+	cr_expect_eq(__atomic_load_n(&appliance_control(&whole.a)->hold, __ATOMIC_SEQ_CST), 0);
+}
+
+Test(control, finds_a_buffer_that_is_lost_and_one_that_is_there_twice)
+{
+	const struct worker_plan *w = &whole.a.plan.worker[0];
+	uint32_t *stack = (uint32_t *)((uint8_t *)whole.a.map[REGION_STATE + STAGE_INGEST] + w->stack_off);
+	Sluice__BuffersReply *b;
+	uint32_t was = stack[0];
+
+	stack[0] = stack[1];
+	b = ask_buffers();
+	cr_expect_eq(b->lost, 1);
+	cr_expect_eq(b->first_lost, was);
+	cr_expect_eq(b->twice, 1);
+	cr_expect_eq(b->first_twice, stack[1]);
+	rpc_free(&b->base);
+	stack[0] = was;
+}
+
+Test(control, says_so_where_workers_do_not_answer)
+{
+	Sluice__BuffersReply *b;
+
+	__atomic_store_n(&halted, 1, __ATOMIC_SEQ_CST);
+	b = ask_buffers();
+	cr_expect_not(b->consistent);
+	rpc_free(&b->base);
+	__atomic_store_n(&halted, 0, __ATOMIC_SEQ_CST);
+}
+
+Test(control, ports_that_are_not_there_are_said)
+{
+	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
+	char name[] = "nowhere";
+	ProtobufCMessage *reply;
+
+	request.name = name;
+	cr_expect_eq(rpc_client_call(
+	                     client, &sluice__read__descriptor, "Ports", &request.base, 5000, &reply, &error),
+	        RPC_NOT_FOUND);
+	cr_expect(strstr(error.message, "nowhere"));
+}
