@@ -97,6 +97,18 @@ void journal_touch_line(struct journal *j, uint32_t line)
 	j->seen[line % JOURNAL_SEEN] = (uint64_t)j->epoch << 32 | line;
 }
 
+/* A line of the record that is not the truth yet.  Who reads it meanwhile sees by the epoch that he read for
+ * nothing; word by word only where a sanitizer wants to see that (or to cut between two of them). */
+static always_inline void store_line(uint64_t *to, const uint64_t *from)
+{
+#ifdef __SANITIZE_THREAD__
+	for (size_t i = 0; i < CACHE_LINE / sizeof *to; i++)
+		__atomic_store_n(&to[i], from[i], __ATOMIC_RELAXED);
+#else
+	copy_line(to, from);
+#endif
+}
+
 void journal_commit(struct journal *j)
 {
 	uint64_t *to = (uint64_t *)&j->shared->record[(j->epoch + 1) & 1];
@@ -106,8 +118,7 @@ void journal_commit(struct journal *j)
 	        lines &= lines - 1) {
 		size_t line = (size_t)__builtin_ctzll(lines) * (CACHE_LINE / sizeof *to);
 
-		for (size_t i = 0; i < CACHE_LINE / sizeof *to; i++)
-			__atomic_store_n(&to[line + i], from[line + i], __ATOMIC_RELAXED);
+		store_line(to + line, from + line);
 	}
 	j->dirty_before = j->dirty;
 	j->dirty = 0;
