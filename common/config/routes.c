@@ -77,6 +77,16 @@ static bool network_seen(
 	return false;
 }
 
+/* Every router of the network has its lowest address too (RFC 4291 2.6.1). */
+static int visit_anycast(struct walk *w, const struct epoch_address *a)
+{
+	struct config_prefix host = {.family = 6, .len = 128};
+
+	if (!epoch_anycast(w->epoch, a, &host.addr) || !(w->epoch->ports[a->port.v].flags & EPOCH_PORT_UP))
+		return 0;
+	return visit_implied(w, &host, FIB_LOCAL, a->port, NULL);
+}
+
 static int visit_address(struct walk *w, const struct epoch_address *a)
 {
 	struct config_prefix own = {.addr = a->addr, .family = a->family, .len = a->prefix_len}, host = own,
@@ -92,7 +102,10 @@ static int visit_address(struct walk *w, const struct epoch_address *a)
 	}
 	stop = visit_implied(w, &host, FIB_LOCAL, a->port, a->family == 4 ? &own.addr : NULL);
 	net = prefix_network(&own);
-	return stop || network_seen(w->epoch, a, &net) ? stop : visit_network(w, a, &own);
+	if (stop || network_seen(w->epoch, a, &net))
+		return stop;
+	stop = visit_network(w, a, &own);
+	return stop ? stop : visit_anycast(w, a);
 }
 
 static enum fib_type type_of(const struct config_route *r)

@@ -52,7 +52,7 @@ static const struct schema_key limit_keys[] = {
                 .by_default = "60s", .doc = "The same for IPv6 (ip6frag_time)."},
         {"fragment_datagrams", &type_number, LIMIT(frag_max_queues), .size = 4, .min = 1, .max = 65536,
                 .by_default = "1024", .doc = "Datagrams in reassembly at once."},
-        {"fragment_pieces", &type_number, LIMIT(frag_max_pieces), .size = 4, .min = 2, .max = 8192,
+        {"fragment_pieces", &type_number, LIMIT(frag_max_pieces), .size = 4, .min = 2, .max = 64,
                 .by_default = "64", .doc = "Fragments of one datagram."},
         {"neighbors", &type_number, LIMIT(neigh_gc_thresh3), .size = 4, .min = 16, .max = 1 << 20,
                 .by_default = "1024", .doc = "Neighbors at most (gc_thresh3)."},

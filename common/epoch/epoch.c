@@ -179,6 +179,37 @@ const struct epoch_address *epoch_port_address(
 	return NULL;
 }
 
+bool epoch_anycast(const struct epoch *e, const struct epoch_address *a, struct ip6_addr *anycast)
+{
+	const struct epoch_port *port = epoch_port(e, a->port);
+	uint32_t len = a->prefix_len;
+
+	if (a->family != 6 || a->scope == EPOCH_SCOPE_HOST || len == 0 || len >= 127 || !port ||
+	        !(port->flags & EPOCH_PORT_FORWARD6))
+		return false;
+	*anycast = a->addr;
+	for (uint32_t i = len / 8; i < 16; i++)
+		anycast->b[i] &= (uint8_t)(i == len / 8 ? 0xff00u >> len % 8 : 0);
+	return true;
+}
+
+bool epoch_is_anycast(const struct epoch *e, struct port_id port, const struct ip6_addr *addr)
+{
+	bool any = port_id_equal(port, PORT_NONE), found = false;
+	struct ip6_addr anycast;
+
+	for (uint32_t i = 0; i < e->n_addresses; i++) {
+		const struct epoch_address *a = &e->addresses[i];
+
+		if (ip6_addr_equal(&a->addr, addr))
+			return false;
+		if ((any ? a->scope == EPOCH_SCOPE_GLOBAL : port_id_equal(a->port, port)) &&
+		        epoch_anycast(e, a, &anycast) && ip6_addr_equal(&anycast, addr))
+			found = true;
+	}
+	return found;
+}
+
 const char *epoch_rule_name(const struct epoch *e, struct epoch_span names, uint32_t rule)
 {
 	const uint32_t *off = (const void *)((const char *)e->header + names.off);

@@ -255,6 +255,14 @@ struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const
 const struct epoch_address *epoch_port_address(
         const struct epoch *e, const struct epoch_port *port, const struct ip6_addr *addr);
 
+/* The subnet-router anycast address of an address's network (RFC 4291 2.6.1; Linux addrconf_join_anycast):
+ * false where the address has none: IPv4, a port that does not forward, a network of two (RFC 6164). */
+bool epoch_anycast(const struct epoch *e, const struct epoch_address *a, struct ip6_addr *anycast);
+
+/* Whether addr is such an address of the port; PORT_NONE: of any, and not of a link's own network.  An
+ * address that we have ourselves is none. */
+bool epoch_is_anycast(const struct epoch *e, struct port_id port, const struct ip6_addr *addr);
+
 /* The name of a rule, or NULL; `names` is the header's ingress_names or egress_names. */
 const char *epoch_rule_name(const struct epoch *e, struct epoch_span names, uint32_t rule);
 

@@ -78,16 +78,18 @@ static bool cut_headers(const struct router_call *c, struct pkt_ref r, const str
 	return true;
 }
 
-/* RFC 4443 4.2: from the address that was asked; asked as one of many, from one of the port. */
+/* RFC 4443 4.2: from the address that was asked; asked as one of many (a group's, or the routers' of a
+ * network), from one of the port. */
 static void echo_reply(
         const struct router_call *c, struct pkt_ref r, const struct ip6 *ip, struct message *m, bool group)
 {
 	const struct epoch_port *in = epoch_port(c->epoch, r.pkt->port);
 	struct ip6_addr src = ip->v.dst, dst = ip->v.src;
+	bool many = group || !address_find6(c->epoch, &src, r.pkt->port);
 	struct icmp6_hdr *h = (void *)(packet_l3(r) + m->at);
 	struct csum sum;
 
-	if (ip6_is_unspecified(&dst) || (group && !source_select6(c, r.pkt->port, &dst, &src)) ||
+	if (ip6_is_unspecified(&dst) || (many && !source_select6(c, r.pkt->port, &dst, &src)) ||
 	        !cut_headers(c, r, m)) {
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;

@@ -21,6 +21,57 @@ const struct ip6_addr *nd_source(
 	return other;
 }
 
+/* The source of an IPv6 packet; false where there is none. */
+static bool source_of(const struct pkt *p, const uint8_t *frame, struct ip6_addr *src)
+{
+	if (p->ethertype != ETHER_TYPE_IPV6 || p->len < p->l3_off + IPV6_HDR_LEN)
+		return false;
+	memcpy(src, frame + p->l3_off + offsetof(struct ipv6_hdr, src), sizeof *src);
+	return true;
+}
+
+/* The source of the packet that waits for the neighbor, of several the newest. */
+static bool waiting_source(const struct neighbor_call *c, uint32_t slot, struct ip6_addr *src)
+{
+	const struct neighbor_cold *cold = &c->n->cold[slot];
+	const struct pool *pool = c->burst->pool;
+	struct pkt_index i = {cold->queue_tail};
+	struct pkt p;
+
+	if (c->waiting)
+		return source_of(c->waiting->pkt, *c->waiting->frame, src);
+	if (!cold->queue_count)
+		return false;
+	pkt_load(pool, i, &p);
+	return pkt_check(pool, &p) && source_of(&p, pool_buffer(pool, i) + p.data_off, src);
+}
+
+static const struct epoch_address *ours_on(
+        const struct epoch *epoch, const struct epoch_port *port, const struct ip6_addr *addr)
+{
+	const struct epoch_address *a = port_addresses(epoch, port);
+
+	for (uint32_t i = 0; i < port->addresses.count; i++)
+		if (a[i].family == 6 && ip6_addr_equal(&a[i].addr, addr))
+			return &a[i];
+	return NULL;
+}
+
+/* RFC 4861 7.2.2: what waits comes from an address of the port, so the answer is known to find its way. */
+static bool solicit_source(const struct neighbor_call *c, uint32_t slot, struct ip6_addr *src)
+{
+	struct port_id port = c->n->entry[slot].port;
+	const struct ip6_addr *own;
+
+	if (waiting_source(c, slot, src) && ours_on(c->epoch, epoch_port(c->epoch, port), src) &&
+	        !neighbor_address_tentative(&c->n->table, port, src))
+		return true;
+	own = nd_source(&c->n->table, c->epoch, port);
+	if (own)
+		*src = *own;
+	return own;
+}
+
 struct nd_message {
 	struct port_id port;
 	const struct ip6_addr *src, *dst, *target;
@@ -73,13 +124,13 @@ void nd_solicit(const struct neighbor_call *c, uint32_t slot, bool unicast)
 	const struct neighbor_entry *entry = &c->n->entry[slot];
 	struct ip6_addr target = entry_addr(entry), group = ip6_solicited_node(&target);
 	struct mac_addr dst = unicast ? neighbor_link_of(entry).mac : mac_of_ip6_multicast(&group);
-	const struct ip6_addr *src = nd_source(&c->n->table, c->epoch, entry->port);
+	struct ip6_addr src;
 
-	if (src)
+	if (solicit_source(c, slot, &src))
 		nd_send_to(c,
 		        &(struct nd_message){
 		                .port = entry->port,
-		                .src = src,
+		                .src = &src,
 		                .dst = unicast ? &target : &group,
 		                .target = &target,
 		                .lladdr = &epoch_port(c->epoch, entry->port)->mac,
@@ -144,23 +195,19 @@ struct nd_case {
 	struct nd_view nd;
 };
 
-static const struct epoch_address *ours_on(
-        const struct epoch *epoch, const struct epoch_port *port, const struct ip6_addr *addr)
+/* An answer to `dst`.  Our MAC is in it where a group was asked, since the asker may not know it (RFC 4861
+ * 7.2.4); Linux sets Override for these alone. */
+static void advertise(const struct neighbor_call *c, const struct nd_message *m)
 {
-	const struct epoch_address *a = port_addresses(epoch, port);
+	struct outbox_entry *e = nd_make(c, m);
 
-	for (uint32_t i = 0; i < port->addresses.count; i++)
-		if (a[i].family == 6 && ip6_addr_equal(&a[i].addr, addr))
-			return &a[i];
-	return NULL;
+	if (e)
+		neighbor_output(c->n, c->epoch, c->now, c->burst, outbox_ref(e), m->dst);
 }
 
-/* Answers with our MAC: always in the answer to a group, where the asker may not know it (RFC 4861 7.2.4).
- * Linux sets Override for these alone. */
-static void advertise(const struct neighbor_call *c, const struct nd_case *s)
+static void answer_own(const struct neighbor_call *c, const struct nd_case *s, bool group)
 {
-	bool group = ip6_is_multicast(&s->origin.dst);
-	struct outbox_entry *e = nd_make(
+	advertise(
 	        c, &(struct nd_message){
 	                   .port = s->port,
 	                   .src = &s->nd.target,
@@ -170,46 +217,136 @@ static void advertise(const struct neighbor_call *c, const struct nd_case *s)
 	                   .type = ICMP6_TYPE_NEIGHBOR_ADVERT,
 	                   .flags = ND_NA_SOLICITED | router_flag(s->ingress) | (group ? ND_NA_OVERRIDE : 0),
 	           });
+}
 
-	if (e)
-		neighbor_output(c->n, c->epoch, c->now, c->burst, outbox_ref(e), &s->origin.src);
+/* --- anycast --- */
+
+#define ANYCAST_DELAY NANOS_PER_SEC /* RFC 4861 10: MAX_ANYCAST_DELAY_TIME */
+
+/* An address of the port to answer from: of the asker's network, or any. */
+static const struct ip6_addr *source_beside(
+        const struct neighbor_call *c, struct port_id port, const struct ip6_addr *dst)
+{
+	const struct epoch_port *p = epoch_port(c->epoch, port);
+	const struct epoch_address *a = port_addresses(c->epoch, p);
+
+	for (uint32_t i = 0; i < p->addresses.count; i++)
+		if (a[i].family == 6 && ip6_prefix_equal(&a[i].addr, dst, a[i].prefix_len) &&
+		        !neighbor_address_tentative(&c->n->table, port, &a[i].addr))
+			return &a[i].addr;
+	return nd_source(&c->n->table, c->epoch, port);
+}
+
+/* That we are one of the routers of a network: without Override, since each of them says so (RFC 4861 7.2.7).
+ */
+static void answer_anycast(const struct neighbor_call *c, struct port_id port, const struct ip6_addr *target,
+        const struct ip6_addr *dst, bool group)
+{
+	const struct epoch_port *p = epoch_port(c->epoch, port);
+	const struct ip6_addr *src = source_beside(c, port, dst);
+
+	if (src)
+		advertise(c, &(struct nd_message){
+		                     .port = port,
+		                     .src = src,
+		                     .dst = dst,
+		                     .target = target,
+		                     .lladdr = group ? &p->mac : NULL,
+		                     .type = ICMP6_TYPE_NEIGHBOR_ADVERT,
+		                     .flags = ND_NA_SOLICITED | router_flag(p),
+		             });
+}
+
+void nd_answer(const struct neighbor_call *c, uint32_t slot)
+{
+	struct neighbor_cold *cold = call_touch(c, &c->n->cold[slot]);
+	struct port_id port = c->n->entry[slot].port;
+	uint32_t i = cold->answer_address;
+	struct ip6_addr target, dst = entry_addr(&c->n->entry[slot]);
+
+	cold->answer_at = 0;
+	/* The epoch may be another one by now. */
+	if (i < c->epoch->n_addresses && port_id_equal(c->epoch->addresses[i].port, port) &&
+	        epoch_anycast(c->epoch, &c->epoch->addresses[i], &target))
+		answer_anycast(c, port, &target, &dst, true);
+}
+
+/* The number of the address of whose network it is the anycast address; the number of addresses: of none. */
+static uint32_t anycast_of(const struct neighbor_call *c, struct port_id port, const struct ip6_addr *addr)
+{
+	const struct epoch *e = c->epoch;
+	struct ip6_addr anycast;
+	uint32_t i = 0;
+
+	for (; i < e->n_addresses; i++)
+		if (port_id_equal(e->addresses[i].port, port) &&
+		        epoch_anycast(e, &e->addresses[i], &anycast) && ip6_addr_equal(&anycast, addr))
+			break;
+	return i;
+}
+
+/* Asked as a group all routers answer, each after a time of its own. */
+static void answer_later(const struct neighbor_call *c, uint32_t slot, uint32_t address)
+{
+	struct neighbor_cold *cold = call_touch(c, &c->n->cold[slot]);
+
+	if (cold->answer_at)
+		return;
+	cold->answer_at = c->now + 1 + neighbor_random(c, ANYCAST_DELAY);
+	cold->answer_address = address;
+	entry_arm(c, slot);
 }
 
 /* Another node probes an address of ours, or one that we are about to take (RFC 4862 5.4.3). */
-static void answer_probe(const struct neighbor_call *c, const struct nd_case *s)
+static void answer_probe(const struct neighbor_call *c, const struct nd_case *s, bool anycast)
 {
 	if (neighbor_address_tentative(&c->n->table, s->port, &s->nd.target))
 		address_duplicate(c, address_find(&c->n->table, s->port, &s->nd.target));
-	else
+	else if (!anycast) /* which is never probed for (RFC 4862 5.4) */
 		advertise_all(c, s->port, &s->nd.target, ND_NA_OVERRIDE);
+}
+
+/* What the asker says of itself; its entry, or NEIGHBOR_NONE.  false: it may not be answered. */
+static bool hear_asker(const struct neighbor_call *c, const struct nd_case *s, bool group, uint32_t *slot)
+{
+	uint32_t flags = UPDATE_WEAK_OVERRIDE | UPDATE_OVERRIDE;
+
+	if (ip6_is_martian_source(&s->origin.src) || ours_on(c->epoch, s->ingress, &s->origin.src))
+		return false;
+	if (!s->nd.has_source_lladdr) {
+		*slot = entry_find(c->n, s->port, &s->origin.src);
+		/* RFC 4861 4.3: where a group was asked the option must have been there. */
+		return !group || *slot != NEIGHBOR_NONE;
+	}
+	if (!mac_is_station(&s->nd.source_lladdr))
+		return false;
+	*slot = nud_event_ns(c, s->port, &s->origin.src, &s->nd.source_lladdr, flags);
+	return *slot != NEIGHBOR_NONE;
 }
 
 /* Linux ndisc_recv_ns. */
 static bool solicited(const struct neighbor_call *c, const struct nd_case *s)
 {
-	bool group = ip6_is_multicast(&s->origin.dst);
-	uint32_t flags = UPDATE_WEAK_OVERRIDE | UPDATE_OVERRIDE;
+	bool group = ip6_is_multicast(&s->origin.dst), ours = ours_on(c->epoch, s->ingress, &s->nd.target);
+	uint32_t slot, anycast = ours ? 0 : anycast_of(c, s->port, &s->nd.target);
 
 	call_count(c, STAT_ICMP6_IN_NEIGHBOR_SOLICITS);
 	trace(c->burst->trace, call_trace(c), TRACE_ND_SOLICIT, s->port.v, TRACE_IP6(&s->nd.target));
-	if (!ours_on(c->epoch, s->ingress, &s->nd.target))
+	if (!ours && anycast == c->epoch->n_addresses)
 		return false;
 	if (ip6_is_unspecified(&s->origin.src)) {
-		answer_probe(c, s);
+		answer_probe(c, s, !ours);
 		return true;
 	}
 	if (neighbor_address_tentative(&c->n->table, s->port, &s->nd.target) ||
-	        ip6_is_martian_source(&s->origin.src) || ours_on(c->epoch, s->ingress, &s->origin.src))
+	        !hear_asker(c, s, group, &slot))
 		return false;
-	if (s->nd.has_source_lladdr) {
-		if (!mac_is_station(&s->nd.source_lladdr) ||
-		        nud_event_ns(c, s->port, &s->origin.src, &s->nd.source_lladdr, flags) ==
-		                NEIGHBOR_NONE)
-			return false;
-	} else if (group && entry_find(c->n, s->port, &s->origin.src) == NEIGHBOR_NONE) {
-		return false; /* RFC 4861 4.3: a group was asked, so the option must have been there */
-	}
-	advertise(c, s);
+	if (ours)
+		answer_own(c, s, group);
+	else if (group)
+		answer_later(c, slot, anycast);
+	else
+		answer_anycast(c, s->port, &s->nd.target, &s->origin.src, false);
 	return true;
 }
 

@@ -239,6 +239,8 @@ void entry_arm(const struct neighbor_call *c, uint32_t slot)
 
 		when = waits ? MIN(when, cold->queue_since + NEIGHBOR_HOLD_MAX) : c->now;
 	}
+	if (cold->answer_at)
+		when = MIN(when, cold->answer_at);
 	if (when == NANOS_NEVER)
 		wheel_cancel(&n->wheel, call_journal(c), slot);
 	else
@@ -347,7 +349,10 @@ bool entry_remove(const struct neighbor_call *c, uint32_t slot, enum drop_reason
 	uint32_t *freed = call_touch(c, &n->free_ring[h->free_prod++ & n->free_mask]);
 
 	*freed = slot;
-	((struct neighbor_cold *)call_touch(c, &n->cold[slot]))->due = NANOS_NEVER;
+	struct neighbor_cold *cold = call_touch(c, &n->cold[slot]);
+
+	cold->due = NANOS_NEVER;
+	cold->answer_at = 0;
 	call_count(c, STAT_NEIGH_DESTROYS);
 	return true;
 }

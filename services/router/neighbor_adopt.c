@@ -97,13 +97,18 @@ static enum step group_step(const struct neighbor_call *c, uint32_t id)
 static enum step address_group_step(const struct neighbor_call *c, uint32_t i)
 {
 	const struct epoch_address *a = &c->epoch->addresses[i];
-	struct ip6_addr group;
+	struct ip6_addr group, anycast;
 
 	if (i >= c->epoch->n_addresses)
 		return STEP_END;
+	if (a->family != 6 || a->scope == EPOCH_SCOPE_HOST || !port_has_link(epoch_port(c->epoch, a->port)))
+		return STEP_ON;
 	group = ip6_solicited_node(&a->addr);
-	if (a->family == 6 && a->scope != EPOCH_SCOPE_HOST && port_has_link(epoch_port(c->epoch, a->port)))
+	group_join(c, a->port, &group);
+	if (epoch_anycast(c->epoch, a, &anycast)) {
+		group = ip6_solicited_node(&anycast);
 		group_join(c, a->port, &group);
+	}
 	return STEP_ON;
 }
 

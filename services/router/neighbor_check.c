@@ -27,7 +27,8 @@ static const char *check_link(const struct neighbor *n, uint32_t slot, enum neig
 		return "neighbor: the flag does not say whether packets wait";
 	if (entry_find(n, e->port, &addr) != slot)
 		return "neighbor: an entry is not found by its address";
-	if ((n->cold[slot].due != NANOS_NEVER || n->cold[slot].queue_count) && !wheel_is_set(&n->wheel, slot))
+	if ((n->cold[slot].due != NANOS_NEVER || n->cold[slot].queue_count || n->cold[slot].answer_at) &&
+	        !wheel_is_set(&n->wheel, slot))
 		return "neighbor: an entry waits for a timer that is not set";
 	return NULL;
 }

@@ -97,7 +97,10 @@ struct neighbor_cold {
 	uint32_t reachable_ms; /* how long a confirmation lasts: drawn anew each time it becomes REACHABLE */
 	uint8_t list;          /* enum neighbor_list */
 	uint8_t probes;        /* sent in this state */
-	uint8_t reserved[18];
+	uint8_t reserved[2];
+	nanos_t answer_at;       /* then its question about an anycast address is answered; 0: it has none */
+	uint32_t answer_address; /* the epoch's address whose network's it is */
+	uint32_t reserved2;
 };
 
 static_assert(sizeof(struct neighbor_cold) == CACHE_LINE, "one line");
@@ -183,20 +186,21 @@ struct neighbor_call {
 	const struct epoch *epoch;
 	nanos_t now;
 	struct burst *burst;
-	const struct pkt *cause; /* what made this happen, for traces; NULL: a timer, an epoch */
-	uint32_t at;             /* where a packet made because of it belongs in the burst */
+	const struct pkt *cause;       /* what made this happen, for traces; NULL: a timer, an epoch */
+	const struct pkt_ref *waiting; /* the packet that wants to be sent, as long as it is in no queue */
+	uint32_t at;                   /* where a packet made because of it belongs in the burst */
 };
 
 static inline struct neighbor_call neighbor_call_for(
         struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst, struct pkt_ref ref)
 {
-	return (struct neighbor_call){n, epoch, now, burst, ref.pkt, ref.at};
+	return (struct neighbor_call){n, epoch, now, burst, ref.pkt, NULL, ref.at};
 }
 
 static inline struct neighbor_call neighbor_call_alone(
         struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
-	return (struct neighbor_call){n, epoch, now, burst, NULL, burst->n};
+	return (struct neighbor_call){n, epoch, now, burst, NULL, NULL, burst->n};
 }
 
 static always_inline struct journal *call_journal(const struct neighbor_call *c)
@@ -347,6 +351,9 @@ void arp_solicit(const struct neighbor_call *c, uint32_t slot, bool unicast);
 
 /* A neighbor solicitation (Linux ndisc_solicit). */
 void nd_solicit(const struct neighbor_call *c, uint32_t slot, bool unicast);
+
+/* The answer that a neighbor waits for who has asked all routers of a network. */
+void nd_answer(const struct neighbor_call *c, uint32_t slot);
 
 /* A gratuitous ARP request for an address of ours (Linux inetdev_send_gratuitous_arp), or a probe or
  * unsolicited advertisement of neighbor discovery (Linux ndisc_send_ns from ::, ndisc_send_unsol_na). */

@@ -277,6 +277,8 @@ void nud_timer(const struct neighbor_call *c, uint32_t slot)
 			entry_arm(c, slot);
 		return;
 	}
+	if (cold->answer_at && cold->answer_at <= c->now)
+		nd_answer(c, slot);
 	if (cold->queue_count)
 		queue_timer(c, slot);
 	if (cold->due <= c->now)

@@ -289,6 +289,7 @@ void neighbor_output(struct neighbor *n, const struct epoch *epoch, nanos_t now,
 	struct mac_addr mac;
 	uint32_t slot;
 
+	c.waiting = &ref;
 	if (!port_has_link(egress)) {
 		ref_drop(ref, DROP_PORT_DOWN);
 		return;

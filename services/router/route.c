@@ -87,11 +87,12 @@ static void route_link_local(
         const struct router_call *c, const struct ip6_addr *dst, struct port_id in, struct route *out)
 {
 	const struct epoch_port *port = epoch_port(c->epoch, in);
+	bool ours = address_find6(c->epoch, dst, in) || epoch_is_anycast(c->epoch, in, dst);
 
 	if (!port || !(port->flags & EPOCH_PORT_UP))
 		return;
 	*out = (struct route){
-	        .type = address_find6(c->epoch, dst, in) ? FIB_LOCAL : FIB_CONNECTED,
+	        .type = ours ? FIB_LOCAL : FIB_CONNECTED,
 	        .port = in,
 	        .mtu = port->mtu,
 	        .next_hop = *dst,

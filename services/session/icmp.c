@@ -96,7 +96,7 @@ void unreachable_send(const struct session_call *c, const struct arrival *a, uin
 	uint32_t room = ipv6 ? IPV6_MTU_MIN - IPV6_HDR_LEN : ICMP_ERROR_LEN_MAX - IPV4_HDR_LEN;
 	uint32_t quote = MIN(a->seg->l3_len + l4_len, room - ICMP_HDR_LEN);
 	struct reply reply = {
-	        .src = a->seg->dst,
+	        .src = segment_to_anycast(c, a->seg) ? IP6_UNSPECIFIED : a->seg->dst, /* RFC 4443 2.2 */
 	        .dst = a->seg->src,
 	        .port = a->seg->port,
 	        .ipv6 = ipv6,

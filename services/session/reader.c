@@ -52,7 +52,8 @@ static bool datagram_read(const struct session_call *c, struct reading *r)
 /* The datagram back to whom it came from.  Where it had come to many the router chooses the source. */
 static bool echo_send(const struct session_call *c, const struct reading *r)
 {
-	bool many = segment_to_many(c, &r->pkt, &r->seg) || segment_to_broadcast_of_ours(c, &r->seg);
+	bool many = segment_to_many(c, &r->pkt, &r->seg) || segment_to_broadcast_of_ours(c, &r->seg) ||
+	            segment_to_anycast(c, &r->seg);
 	struct reply reply = {
 	        .src = r->seg.dst,
 	        .dst = r->seg.src,

@@ -104,6 +104,12 @@ bool segment_to_many(const struct session_call *c, const struct pkt *p, const st
 	               port->addresses.count, dst);
 }
 
+bool segment_to_anycast(const struct session_call *c, const struct segment *seg)
+{
+	return seg->ipv6 &&
+	       epoch_is_anycast(c->epoch, ip6_is_link_local(&seg->dst) ? seg->port : PORT_NONE, &seg->dst);
+}
+
 bool segment_to_broadcast_of_ours(const struct session_call *c, const struct segment *seg)
 {
 	return !seg->ipv6 && span_has_broadcast(c->epoch->addresses, c->epoch->n_addresses, seg->dst.w32[3]);

@@ -159,6 +159,8 @@ bool segment_sum_good(const struct session_call *c, struct pkt *p, const struct 
 /* Whether the destination is a group or a broadcast address; `thorough`: of any port's network, before an
  * answer. */
 bool segment_to_many(const struct session_call *c, const struct pkt *p, const struct segment *seg);
+/* To all routers of a network, of which we are one: an answer comes from an address of our own. */
+bool segment_to_anycast(const struct session_call *c, const struct segment *seg);
 bool segment_to_broadcast_of_ours(const struct session_call *c, const struct segment *seg);
 
 /* --- socket.c --- */

@@ -65,7 +65,8 @@ void tcp_input(const struct session_call *c, const struct arrival *a)
 		return;
 	}
 	trace(c->b->trace, c->b->pkt[a->i].trace, TRACE_NO_SOCKET, tcp.dst_port);
-	if (!segment_to_broadcast_of_ours(c, a->seg))
+	/* Linux resets nothing that was sent to many, and a connection with an anycast address is none. */
+	if (!segment_to_broadcast_of_ours(c, a->seg) && !segment_to_anycast(c, a->seg))
 		reset_send(c, a, &tcp);
 	burst_drop(c->b, a->i, DROP_NO_SOCKET);
 }

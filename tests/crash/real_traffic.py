@@ -78,6 +78,8 @@ def neighbors():
     send("wan", ARP(op=1, hwsrc=HOST, psrc="192.0.2.2", pdst="192.0.2.1"), Ether(src=HOST, dst="ff:ff:ff:ff:ff:ff"))
     send("wan", IPv6(src="2001:db8:1::2", dst="ff02::1:ff00:1") / ICMPv6ND_NS(tgt="2001:db8:1::1") /
          ICMPv6NDOptSrcLLAddr(lladdr=HOST), Ether(src=HOST, dst="33:33:ff:00:00:01"))
+    send("wan", IPv6(src="2001:db8:1::2", dst="ff02::1:ff00:0") / ICMPv6ND_NS(tgt="2001:db8:1::") /
+         ICMPv6NDOptSrcLLAddr(lladdr=HOST), Ether(src=HOST, dst="33:33:ff:00:00:00"))
 
 
 def answers():

@@ -85,7 +85,8 @@ def address_that_is_ours(case, k, s):
 
 @matcher
 def echo_for_many_by_another_port(case, k, s):
-    return is_v6(case.frame) and case.frame[38] == 0xff and not frames(k) and all(
+    to = case.frame[38:54]
+    return is_v6(case.frame) and (to[0] == 0xff or anycast6(to)) and not frames(k) and all(
         (icmp6(f) or (0,))[0] == 129 for f in frames(s)) and port_of(case.frame[22:38]) != case.port
 
 
@@ -126,6 +127,12 @@ def redirects_per_host(case, k, s):
 def source_of_an_ipv6_error(case, k, s):
     return any(map(is_error6, frames(k))) and equal_after(
         k, s, lambda f: zero(f, (22, 38), (56, 58)) if is_error6(f) else f)
+
+
+@matcher
+def source_of_an_error_about_anycast(case, k, s):
+    return is_v6(case.frame) and anycast6(case.frame[38:54]) and frames(k) and equal_after(
+        k, s, lambda f: zero(f, (22, 38), (56, 58)) if (icmp6(f) or (128,))[0] < 128 else f)
 
 
 @matcher
@@ -250,10 +257,6 @@ def error_about_headers_past_the_end(case, k, s):
 
 # --- what one of them has no part for ---
 
-@matcher
-def subnet_router_anycast(case, k, s):
-    return is_v6(case.frame) and (anycast6(case.frame[38:54]) or anycast6(case.frame[22:38]))
-
 
 @matcher
 def hop_by_hop_of_linux(case, k, s):
@@ -283,9 +286,3 @@ def protocols_of_linux(case, k, s):
 def path_mtu_without_a_socket(case, k, s):
     pieces = [f for f in frames(s) if own6(f) and f[20] == FRAGMENT or own4(f) and get16(f, 20) & 0x3fff]
     return len(frames(k)) == 1 and pieces and ('66.3' in case.name or '66::3' in case.name)
-
-
-@matcher
-def source_of_a_solicitation(case, k, s):
-    return any((icmp6(f) or (0,))[0] == 135 for f in frames(k)) and equal_after(
-        k, s, lambda f: zero(f, (22, 38), (56, 58)) if (icmp6(f) or (0,))[0] == 135 else f)

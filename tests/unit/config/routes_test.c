@@ -102,6 +102,7 @@ Test(routes, an_address_implies_what_it_does_in_linux)
 	                         "local 203.0.113.7/32 metric 0 mtu 0 src 203.0.113.7 [ wan 1]\n"
 	                         "local 2001:db8::1/128 metric 0 mtu 0 [ wan 1]\n"
 	                         "connected 2001:db8::/64 metric 0 mtu 0 [ wan 1]\n"
+	                         "local 2001:db8::/128 metric 0 mtu 0 [ wan 1]\n"
 	                         "local 10.0.0.0/32 metric 0 mtu 0 src 10.0.0.0 [ p2p 1]\n"
 	                         "connected 10.0.0.0/31 metric 0 mtu 0 src 10.0.0.0 [ p2p 1]\n" LO);
 }
@@ -128,6 +129,7 @@ Test(routes, given_routes_find_their_ports)
 	        "broadcast 10.0.0.255/32 metric 0 mtu 0 src 10.0.0.1 [ v 1]\n"
 	        "local 2001:db8::1/128 metric 0 mtu 0 [ v 1]\n"
 	        "connected 2001:db8::/64 metric 0 mtu 0 [ v 1]\n"
+	        "local 2001:db8::/128 metric 0 mtu 0 [ v 1]\n"
 	        "connected 0.0.0.0/0 metric 0 mtu 0 [ wan 1]\n"
 	        "unicast 0.0.0.0/0 metric 5 mtu 1400 src 192.0.2.1 [10.0.0.9 v 1]\n"
 	        "unicast 172.16.0.0/12 metric 0 mtu 0 [10.0.0.7 v 3] [1.1.1.1 wan 1 onlink]\n"

@@ -224,3 +224,42 @@ Test(epoch, vlan_ids_lead_to_sub_ports)
 	cr_expect_eq(vlan(HOLE, 0, 0, 0), PORT_NONE.v);
 	cr_expect_eq(vlan(PORTS, 0, 0, 0), PORT_NONE.v);
 }
+
+static bool is(const uint8_t *bytes, uint32_t n)
+{
+	struct ip6_addr want = {{{0}}}, got;
+
+	memcpy(want.b, bytes, n);
+	return epoch_anycast(&epoch, &good.address[1], &got) && ip6_addr_equal(&got, &want);
+}
+
+/* RFC 4291 2.6.1, RFC 6164. */
+Test(epoch, a_network_of_a_router_has_an_anycast_address)
+{
+	static const uint8_t all[16] = {0x20, 0x01, 0xd, 0xb8, 1, 2, 3, 0xff, 0xff, 6, 7, 8, 9, 10, 11, 0xff};
+	struct ip6_addr anycast;
+
+	cr_expect_not(epoch_anycast(&epoch, &good.address[0], &anycast), "IPv4");
+	memcpy(good.address[1].addr.b, all, 16);
+	good.address[1].scope = EPOCH_SCOPE_GLOBAL;
+	good.address[1].prefix_len = 64;
+	cr_expect_not(epoch_anycast(&epoch, &good.address[1], &anycast), "a host's");
+	good.port[WAN].flags = EPOCH_PORT_FORWARD6;
+	cr_expect(is(all, 8));
+	cr_expect(epoch_anycast(&epoch, &good.address[1], &anycast));
+	cr_expect(epoch_is_anycast(&epoch, (struct port_id){WAN}, &anycast));
+	cr_expect(epoch_is_anycast(&epoch, PORT_NONE, &anycast));
+	cr_expect_not(epoch_is_anycast(&epoch, (struct port_id){LAN}, &anycast));
+	cr_expect_not(epoch_is_anycast(&epoch, (struct port_id){WAN}, &good.address[1].addr));
+	good.address[1].scope = EPOCH_SCOPE_LINK;
+	cr_expect_not(epoch_is_anycast(&epoch, PORT_NONE, &anycast), "each link has its own");
+	good.address[1].prefix_len = 57;
+	cr_expect(is((const uint8_t[]){0x20, 0x01, 0xd, 0xb8, 1, 2, 3, 0x80}, 8));
+	good.address[1].prefix_len = 126;
+	cr_expect(is(
+	        (const uint8_t[]){0x20, 0x01, 0xd, 0xb8, 1, 2, 3, 0xff, 0xff, 6, 7, 8, 9, 10, 11, 0xfc}, 16));
+	good.address[1].prefix_len = 127;
+	cr_expect_not(epoch_anycast(&epoch, &good.address[1], &anycast), "RFC 6164");
+	good.address[1].prefix_len = 0;
+	cr_expect_not(epoch_anycast(&epoch, &good.address[1], &anycast));
+}

@@ -448,6 +448,31 @@ static void is_echo_reply6(struct world *w, struct ip6_addr src, const uint8_t *
 	cr_assert_arr_eq(ip + 48, body, len);
 }
 
+/* RFC 4291 2.6.1: asked as one of the routers of a network, from an address of our own. */
+Test(router_icmp6, answers_echo_to_the_anycast_address_of_a_network)
+{
+	struct fib_group_spec local = {.type = FIB_LOCAL, .n_hops = 1, .hops = {{.port = P0, .weight = 1}}};
+	struct ip6_addr anycast;
+	uint8_t body[64], icmp[400];
+	struct frame6 f;
+	struct world w;
+
+	memset(body, 0x77, sizeof body);
+	world_init(&w, 1);
+	cr_assert(epoch_anycast(&w.epoch, address_find6(&w.epoch, &IP6(0, 1), P0), &anycast));
+	cr_assert(ip6_addr_equal(&anycast, &IP6(0, 0)));
+	world_route6(&w, anycast, 128, &local);
+	f = icmp6_frame(icmp, anycast, ICMP6_TYPE_ECHO, 0xabcd0001, body, 60);
+	world_send6(&w, &f);
+	is_echo_reply6(&w, IP6(0, 1), body, 60);
+	world_end(&w);
+	f = icmp6_frame(icmp, LL6(0), ICMP6_TYPE_ECHO, 0xabcd0001, body, 60);
+	cr_assert_eq(world_send6(&w, &f).kind, VERDICT_PASS, "fe80:: of the link");
+	cr_expect(w.f.burst.pkt[0].out.v == P0.v);
+	world_end(&w);
+	world_free(&w);
+}
+
 Test(router_icmp6, answers_echo)
 {
 	uint8_t icmp[600], body[300];

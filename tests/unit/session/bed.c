@@ -121,7 +121,8 @@ static void make_ports(struct epoch_header *h)
 	off = h->addresses.off;
 	memcpy((uint8_t *)h + off, addresses, sizeof addresses);
 	p = (void *)((uint8_t *)h + h->ports.off);
-	p[0] = (struct epoch_port){.name = "eth0", .kind = EPOCH_PORT_PHYSICAL, .flags = EPOCH_PORT_UP};
+	p[0] = (struct epoch_port){
+	        .name = "eth0", .kind = EPOCH_PORT_PHYSICAL, .flags = EPOCH_PORT_UP | EPOCH_PORT_FORWARD6};
 	p[0].addresses = (struct epoch_span){off, 2};
 	p[1] = (struct epoch_port){.name = "eth1", .kind = EPOCH_PORT_PHYSICAL, .phys = {1}, .hop_limit = 33};
 	p[1].flags = EPOCH_PORT_UP | EPOCH_PORT_CSUM_PARTIAL;

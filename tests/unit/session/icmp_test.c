@@ -116,6 +116,19 @@ Test(session_icmp, is_not_sent_about_what_went_to_many)
 	cr_expect_eq(fixture_stat(&bed.f, STAT_UDP6_IGNORED_MULTI), 1);
 }
 
+/* RFC 4443 2.2: from an address of our own, which the router chooses. */
+Test(session_icmp, about_what_went_to_an_anycast_address_comes_from_our_own)
+{
+	struct bed_packet p = bed_packet6(99, "x");
+	struct ipv6_view ip;
+	uint8_t l3[200];
+
+	p.dst = bed_v6("2001:db8::");
+	cr_assert_eq(bed_receive(&bed, &p).reason, DROP_NO_SOCKET);
+	cr_assert_eq(ipv6_check(l3, bed_sent(&bed, 0, l3), &ip), IPV6_OK);
+	cr_expect(ip6_is_unspecified(&ip.src));
+}
+
 Test(session_icmp, is_not_sent_to_who_is_no_single_host)
 {
 	struct bed_packet p = bed_packet4(99, "x"), q = bed_packet6(99, "x");

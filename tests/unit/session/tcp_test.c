@@ -234,3 +234,15 @@ Test(session_tcp, a_reset_is_told)
 	cr_expect_str_eq(text, "the sender is told: RST, sequence 7, acknowledgment 0");
 	fixture_end(&bed.f);
 }
+
+/* As Linux: an anycast address is no end of a connection, and who else has it would be reset too. */
+Test(session_tcp, a_segment_to_an_anycast_address_is_not_reset)
+{
+	struct bed_packet p = packet(6);
+
+	cr_assert_eq(receive(&p, TCP_SYN, 24).reason, DROP_NO_SOCKET);
+	cr_expect_eq(bed.f.burst.n_out, 1);
+	p.dst = bed_v6("2001:db8::");
+	cr_assert_eq(receive(&p, TCP_SYN, 24).reason, DROP_NO_SOCKET);
+	cr_expect_eq(bed.f.burst.n_out, 0);
+}

@@ -295,3 +295,123 @@ Test(nd, without_an_address_nobody_is_asked)
 	cr_assert_eq(setup_state(&s, P0, &them), NUD_FAILED);
 	setup_free(&s);
 }
+
+/* Where the solicitation for a packet from `source` comes from, and the one that repeats it. */
+static struct ip6_addr asked_from(struct ip6_addr source, uint32_t host)
+{
+	struct ip6_addr to = host6(host), first, again;
+	nanos_t now = NOW + host * 10 * SEC;
+
+	setup_until(&s, now);
+	setup_forget(&s);
+	s.source = source;
+	setup_send(&s, now, P0, &to, 1);
+	first = expect_message(ICMP6_TYPE_NEIGHBOR_SOLICIT).ip.src;
+	setup_forget(&s);
+	setup_until(&s, now + SEC + 100 * MS);
+	again = expect_message(ICMP6_TYPE_NEIGHBOR_SOLICIT).ip.src;
+	cr_assert(same(&again, &first));
+	setup_na(&s, now + SEC + 200 * MS, P0, &to, &us, &to, &their_mac, ND_NA_SOLICITED);
+	setup_forget(&s);
+	return first;
+}
+
+/* RFC 4861 7.2.2. */
+Test(nd, a_solicitation_comes_from_the_source_of_what_waits_where_that_is_ours)
+{
+	struct ip6_addr link_local, got;
+
+	begin();
+	link_local = *nd_source(&s.n.table, &s.epoch, P0);
+	cr_assert(ip6_is_link_local(&link_local) && !same(&us, &link_local));
+	got = asked_from(us, 60);
+	cr_expect(same(&got, &us));
+	got = asked_from(host6(61), 62);
+	cr_expect(same(&got, &link_local), "what is forwarded says nothing of us");
+	got = asked_from(s.region->address[4].addr, 63);
+	cr_expect(same(&got, &link_local), "an address of another port");
+	setup_free(&s);
+}
+
+static void begin_anycast(struct ip6_addr *anycast, struct ip6_addr *their_group)
+{
+	begin();
+	cr_assert(epoch_anycast(&s.epoch, &s.region->address[2], anycast));
+	cr_assert_not(same(anycast, &us));
+	*their_group = ip6_solicited_node(anycast);
+}
+
+static void expect_anycast_answer(const struct ip6_addr *anycast, bool with_mac)
+{
+	struct got g = expect_message(ICMP6_TYPE_NEIGHBOR_ADVERT);
+
+	cr_expect(same(&g.nd.target, anycast) && same(&g.ip.dst, &them) && same(&g.ip.src, &us));
+	cr_expect_eq(g.nd.flags, ND_NA_SOLICITED | ND_NA_ROUTER, "the others' answers stay");
+	cr_expect_eq(g.nd.has_target_lladdr, with_mac);
+	cr_expect(mac_equal(&g.ether.dst, &their_mac));
+}
+
+/* RFC 4291 2.6.1, RFC 4861 7.2.7. */
+Test(nd, the_routers_of_a_network_answer_for_its_anycast_address_each_in_its_time)
+{
+	struct ip6_addr anycast, asked;
+
+	begin_anycast(&anycast, &asked);
+	cr_expect(neighbor_group_joined(&s.n.table, P0, &asked));
+	cr_assert_eq(setup_ns(&s, NOW, P0, &them, &asked, &anycast, &their_mac).kind, VERDICT_DELIVERED);
+	cr_expect_eq(setup_find_icmp6(&s, 0, ICMP6_TYPE_NEIGHBOR_ADVERT), UINT32_MAX, "not at once");
+	cr_assert_eq(setup_ns(&s, NOW, P0, &them, &asked, &anycast, &their_mac).kind, VERDICT_DELIVERED);
+	setup_until(&s, NOW + SEC + 10 * MS);
+	expect_anycast_answer(&anycast, true);
+	setup_forget(&s);
+	setup_until(&s, NOW + 4 * SEC);
+	cr_expect_eq(setup_find_icmp6(&s, 0, ICMP6_TYPE_NEIGHBOR_ADVERT), UINT32_MAX, "once");
+	setup_free(&s);
+}
+
+Test(nd, asked_alone_a_router_answers_for_the_anycast_address_at_once)
+{
+	struct ip6_addr anycast, asked;
+
+	begin_anycast(&anycast, &asked);
+	setup_ns(&s, NOW, P0, &them, &anycast, &anycast, &their_mac);
+	expect_anycast_answer(&anycast, false);
+	setup_free(&s);
+}
+
+Test(nd, delays_of_answers_differ)
+{
+	struct ip6_addr anycast, asked;
+	uint32_t early = 0;
+
+	begin_anycast(&anycast, &asked);
+	for (uint32_t i = 0; i < 40; i++) {
+		struct ip6_addr asker = host6(100 + i);
+
+		setup_ns(&s, NOW, P0, &asker, &asked, &anycast, &their_mac);
+	}
+	setup_forget(&s);
+	setup_until(&s, NOW + SEC / 2);
+	for (uint32_t at = 0; (at = setup_find_icmp6(&s, at, ICMP6_TYPE_NEIGHBOR_ADVERT)) != UINT32_MAX; at++)
+		early++;
+	cr_expect(early > 5 && early < 35, "%u of 40 in the first half", early);
+	setup_free(&s);
+}
+
+Test(nd, a_host_and_an_entry_that_is_gone_answer_nothing_for_the_anycast_address)
+{
+	struct ip6_addr anycast, asked, probe = IP6_UNSPECIFIED;
+
+	begin_anycast(&anycast, &asked);
+	cr_expect_eq(setup_ns(&s, NOW, P0, &probe, &asked, &anycast, NULL).kind, VERDICT_DELIVERED);
+	setup_ns(&s, NOW, P0, &them, &asked, &anycast, &their_mac);
+	s.region->port[0].flags &= (uint16_t)~EPOCH_PORT_FORWARD6;
+	setup_publish(&s);
+	setup_adopt(&s, NOW + 1);
+	cr_expect_eq(setup_ns(&s, NOW + 2, P0, &them, &asked, &anycast, &their_mac).reason,
+	        DROP_IPV6_NDISC_IGNORED);
+	setup_until(&s, NOW + 2 * SEC);
+	cr_expect_eq(setup_find_icmp6(&s, 0, ICMP6_TYPE_NEIGHBOR_ADVERT), UINT32_MAX);
+	cr_expect_not(neighbor_group_joined(&s.n.table, P0, &asked));
+	setup_free(&s);
+}

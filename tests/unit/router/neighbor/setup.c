@@ -282,13 +282,16 @@ struct sending {
 static void send_event(struct setup *s, nanos_t now, const void *arg)
 {
 	const struct sending *w = arg;
-	uint8_t packet[ETHER_HDR_LEN + 4 + 40] = {[ETHER_HDR_LEN + 4] = 0x45};
+	bool ipv6 = !ip6_is_unspecified(&s->source);
+	uint8_t packet[ETHER_HDR_LEN + 4 + 40] = {[ETHER_HDR_LEN + 4] = ipv6 ? 0x60 : 0x45};
 	uint32_t i;
 
 	memcpy(packet + ETHER_HDR_LEN + 4 + 20, &w->tag, sizeof w->tag);
+	if (ipv6)
+		memcpy(packet + ETHER_HDR_LEN + 4 + offsetof(struct ipv6_hdr, src), &s->source, 16);
 	i = fixture_add(&s->f, packet, sizeof packet, P1);
 	s->f.burst.pkt[i].l3_off = ETHER_HDR_LEN + 4; /* as with a VLAN tag before it */
-	s->f.burst.pkt[i].ethertype = ETHER_TYPE_IPV4;
+	s->f.burst.pkt[i].ethertype = ipv6 ? ETHER_TYPE_IPV6 : ETHER_TYPE_IPV4;
 	s->f.burst.pkt[i].out = w->port;
 	s->f.burst.pkt[i].trace = 7;
 	if (!neighbor_send(&s->n.table,

@@ -51,12 +51,13 @@ struct setup {
 	uint32_t unreachable; /* calls of the hook */
 	uint32_t held;        /* packets that wait, by verdicts */
 	bool cut;
-	bool unchecked;       /* setup_check is the caller's, and not at the end of each burst */
-	bool adopted;         /* the last burst of adoption was the last one needed */
-	uint8_t *before;      /* the state, with cut */
-	uint32_t outbox;      /* entries that the outbox seems to have room for; 0: all */
-	uint32_t lines;       /* the most undo lines that a packet has needed */
-	uint32_t burst_lines; /* and a burst of timers or adoption */
+	bool unchecked;         /* setup_check is the caller's, and not at the end of each burst */
+	bool adopted;           /* the last burst of adoption was the last one needed */
+	uint8_t *before;        /* the state, with cut */
+	uint32_t outbox;        /* entries that the outbox seems to have room for; 0: all */
+	struct ip6_addr source; /* of what is sent, an IPv6 packet then; unspecified: IPv4 */
+	uint32_t lines;         /* the most undo lines that a packet has needed */
+	uint32_t burst_lines;   /* and a burst of timers or adoption */
 };
 
 void setup_init(struct setup *s);
