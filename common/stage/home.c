@@ -96,8 +96,9 @@ static uint32_t home_height(const struct worker *w)
 	return w->stack_height;
 }
 
-/* Takes buffers back from a ring.  One that is free already, or not ours, shows that the neighbour is broken:
- * its ring is closed. */
+/* Takes buffers back from a ring.  One that is not ours shows that the neighbour is broken: its ring is
+ * closed. One that is free already only that somebody before it was: who was given the same buffer twice
+ * frees it twice, and cannot know.  home_push counts it and leaves it alone. */
 bool home_collect(struct worker *w, struct worker_in *in, nanos_t now)
 {
 	uint32_t at = w->journal.work->index[in->link], n = MIN(ring_used(&in->end, at), BURST_MAX), k = 0;
@@ -109,7 +110,7 @@ bool home_collect(struct worker *w, struct worker_in *in, nanos_t now)
 	for (; k < n; k++) {
 		struct pkt_index i = desc_unpack(ring_get(&in->end, at + k)).index;
 
-		if (unlikely(i.v - home_first(w) >= home_count(w) || free_bit(w, i.v))) {
+		if (unlikely(i.v - home_first(w) >= home_count(w))) {
 			in->end.quarantined = true;
 			w->status->quarantines++;
 			break;

@@ -252,6 +252,7 @@ void load_spare(struct worker *w)
 
 		if (!pool_has(&w->appliance->pool, d.index)) {
 			in->end.quarantined = true;
+			w->status->quarantines++;
 			break;
 		}
 		s->index[s->n] = d.index;

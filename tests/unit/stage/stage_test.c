@@ -183,7 +183,40 @@ Test(stage, does_not_take_the_same_buffer_home_twice)
 	ring->prod++;
 	relay_step(STAGE_INGEST, 0);
 	cr_assert_eq(relay.w[STAGE_INGEST]->stack_height, before);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_INGEST)->bad_desc, 1);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_INGEST)->quarantines, 0,
+	        "who freed it may have been lied to");
+	cr_assert_not(relay.w[STAGE_INGEST]->in[0].end.quarantined);
+}
+
+Test(stage, closes_a_free_ring_that_brings_what_is_no_buffer)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring;
+
+	relay_settle();
+	ring = relay_ring(RING_FREE, STAGE_ROUTER, STAGE_INGEST, &slots);
+	ring->slots[ring->prod % slots] = desc_pack((struct desc){.index = {1u << 30}});
+	ring->prod++;
+	relay_step(STAGE_INGEST, 0);
 	cr_assert_eq(appliance_status(&relay.a, STAGE_INGEST)->quarantines, 1);
+}
+
+Test(stage, closes_a_spare_ring_that_brings_what_is_no_buffer_and_counts_it)
+{
+	uint32_t slots;
+	struct ring_producer_half *ring;
+
+	relay_settle();
+	ring = relay_ring(RING_SPARE, STAGE_INGEST, STAGE_ROUTER, &slots);
+	for (uint32_t i = 0; i < slots; i++)
+		ring->slots[i] = desc_pack((struct desc){.index = {1u << 30}});
+	relay.w[STAGE_ROUTER]->spare.n = 0;
+	relay.left = 1;
+	relay_step(STAGE_INGEST, 0);
+	relay_step(STAGE_FILTER, 0);
+	relay_step(STAGE_ROUTER, 0);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_ROUTER)->quarantines, 1);
 }
 
 Test(stage, a_packet_sent_twice_does_not_free_its_buffer_twice)
