@@ -154,7 +154,7 @@ struct nic_ops {
 	 * make the kernel look.  NULL: none. */
 	void (*kick)(struct nic *nic);
 
-	/* Free buffers that the kernel's ring has room for now; asked for after open and when rx has taken
+	/* Free buffers that the kernel's ring can take at the moment; asked for after open and when rx has taken
 	 * frames without putting others in.  fill gets n <= wants of them and gives them to the kernel
 	 * (ledger_give).  NULL: copies. */
 	uint32_t (*wants)(struct nic *nic);
