@@ -154,8 +154,8 @@ struct nic_ops {
 	 * make the kernel look.  NULL: none. */
 	void (*kick)(struct nic *nic);
 
-	/* Free buffers that the kernel's ring can take at the moment; asked for after open and when rx has taken
-	 * frames without putting others in.  fill gets n <= wants of them and gives them to the kernel
+	/* Free buffers that the kernel's ring can take at the moment; asked for after open and when rx has
+	 * taken frames without putting others in.  fill gets n <= wants of them and gives them to the kernel
 	 * (ledger_give).  NULL: copies. */
 	uint32_t (*wants)(struct nic *nic);
 	void (*fill)(struct nic *nic, const struct pkt_index *index, uint32_t n);
