@@ -456,8 +456,7 @@ Test(rpc, a_server_that_stops_says_so)
 	struct rpc_client *c = start_kept();
 	ProtobufCMessage *piece;
 
-	uv_async_send(&stop);
-	pthread_join(thread, NULL);
+	teardown();
 	cr_expect_eq(cancelled, 1);
 	cr_expect_eq(rpc_client_next(c, 5000, &piece, &error), RPC_UNAVAILABLE);
 	rpc_client_close(c);
