@@ -65,6 +65,9 @@ networks()
 		ip netns add "$ns" || die "no namespace $ns"
 		ip -n "$ns" link set lo up
 	done
+	# Hosts that are asked often are to answer each time.
+	in_ns $a sysctl -qw net.ipv4.icmp_ratelimit=0
+	in_ns $b sysctl -qw net.ipv4.icmp_ratelimit=0
 	link a
 	link b
 }
