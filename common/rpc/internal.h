@@ -22,6 +22,7 @@ struct rpc_listener {
 	void *socket;
 	uv_poll_t poll;
 	enum rpc_role role;
+	char path[108]; /* of the socket's file */
 };
 
 struct rpc_call {

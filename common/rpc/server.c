@@ -3,8 +3,10 @@
 
 #include "common/rpc/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #define ROUND_MAX 64u /* messages between two looks at everything else */
@@ -188,6 +190,7 @@ int rpc_server_listen(struct rpc_server *server, const struct rpc_listen *listen
 	l->server = server;
 	l->socket = socket;
 	l->role = listen->role;
+	snprintf(l->path, sizeof l->path, "%s", listen->endpoint + sizeof "ipc://" - 1);
 	l->poll.data = server;
 	server->n_listeners++;
 	server->open_handles++;
@@ -205,8 +208,10 @@ static void closed(uv_handle_t *handle)
 
 	if (--s->open_handles)
 		return;
-	for (uint32_t i = 0; i < s->n_listeners; i++)
+	for (uint32_t i = 0; i < s->n_listeners; i++) {
 		zmq_close(s->listener[i].socket);
+		unlink(s->listener[i].path);
+	}
 	zmq_ctx_term(s->zmq);
 	free(s);
 }
