@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	pthread_t thread;
 	uint64_t *took;
 	char byte = 'x';
-	size_t count;
+	size_t count, median, late;
 
 	if (argc != 5 || inet_pton(AF_INET, argv[3], &to.sin_addr) != 1) {
 		fprintf(stderr, "usage: rr FROM TO ADDRESS COUNT\n");
@@ -77,8 +77,9 @@ int main(int argc, char **argv)
 	close(fd);
 	pthread_join(thread, NULL);
 	qsort(took, count, sizeof *took, ascending);
-	printf("{\"p50\":%.1f,\"p99\":%.1f}\n", (double)took[count / 2] / 1000,
-	        (double)took[count * 99 / 100] / 1000);
+	median = count / 2;
+	late = count * 99 / 100;
+	printf("{\"p50\":%.1f,\"p99\":%.1f}\n", (double)took[median] / 1000, (double)took[late] / 1000);
 	free(took);
 	return 0;
 }
