@@ -13,8 +13,7 @@
  * in apply alone.  Source: Linux net/xdp/xsk_queue.h, Documentation/networking/af_xdp.rst. */
 #include "services/ingest/nic.h"
 
-#include "common/stage/stage.h"
-#include "common/wire/checksum.h"
+#include "services/ingest/partial.h"
 
 #include <linux/if_xdp.h>
 #include <stdio.h>
@@ -245,29 +244,14 @@ static uint32_t xdp_pending(const struct nic *nic)
 	return s->tx - s->completion;
 }
 
-/* The kernel is told nothing of a packet but its bytes: what stands in them must be whole. */
-static bool complete_checksum(struct burst *b, const struct pkt_ref *packet)
-{
-	struct pkt *p = packet->pkt;
-	uint8_t *start = *packet->frame + p->csum_start;
-	struct be16 sum;
-
-	if (p->csum_start >= p->len || p->csum_off + 2u > (uint32_t)p->len - p->csum_start)
-		return false;
-	sum = csum_finish_nonzero(csum_bytes(CSUM_ZERO, start, (uint32_t)p->len - p->csum_start));
-	memcpy(start + p->csum_off, &sum, sizeof sum);
-	p->csum = PKT_CSUM_VALID;
-	burst_count(b, STAT_CSUM_PARTIAL_COMPLETED, 1);
-	return true;
-}
-
+/* The kernel is told nothing of a packet but its bytes: a partial checksum must be whole by then. */
 static void send_one(struct nic *nic, struct xdp_state *s, struct burst *b, const struct pkt_ref *packet)
 {
 	struct xdp *x = nic->driver;
 	const struct pkt *p = packet->pkt;
 
 	if (unlikely(xdp_pending(nic) > x->tx.mask ||
-	             (p->csum == PKT_CSUM_PARTIAL && !complete_checksum(b, packet)))) {
+	             (p->csum == PKT_CSUM_PARTIAL && !partial_complete(b, packet)))) {
 		ref_drop(*packet, DROP_TX_FAILED);
 		nic->stats.tx_errors++;
 		return;

@@ -1,7 +1,7 @@
 #include "common/trace/trace.h"
-#include "common/wire/checksum.h"
 #include "common/wire/ether.h"
 #include "services/ingest/ingest_internal.h"
+#include "services/ingest/partial.h"
 
 #include <stdlib.h>
 
@@ -213,22 +213,6 @@ static_assert(EPOCH_PHYS_MAX <= 32, "a bit each");
 
 #define NOT_SENT UINT8_MAX
 
-/* Completes a checksum that holds the pseudo-header's sum alone (Linux skb_checksum_help). */
-static bool complete_checksum(struct burst *b, uint32_t i)
-{
-	struct pkt *p = &b->pkt[i];
-	uint8_t *start = b->frame[i] + p->csum_start;
-	struct be16 sum;
-
-	if (p->csum_start >= p->len || p->csum_off + 2u > (uint32_t)p->len - p->csum_start)
-		return false;
-	sum = csum_finish_nonzero(csum_bytes(CSUM_ZERO, start, (uint32_t)p->len - p->csum_start));
-	memcpy(start + p->csum_off, &sum, sizeof sum);
-	p->csum = PKT_CSUM_VALID;
-	burst_count(b, STAT_CSUM_PARTIAL_COMPLETED, 1);
-	return true;
-}
-
 /* The physical port under the (sub-)port `out`, if it is up. */
 static const struct epoch_port *egress(const struct epoch *epoch, struct port_id out)
 {
@@ -246,9 +230,12 @@ static always_inline enum drop_reason tx_flaw(struct burst *b, uint32_t i, const
 		return DROP_PKT_TOO_SMALL;
 	if (unlikely(b->more[i] || p->len > port->mtu + ETHER_HDR_LEN + VLAN_TAGS_MAX * VLAN_HDR_LEN))
 		return DROP_TX_LENGTH;
-	if (unlikely(p->csum == PKT_CSUM_PARTIAL && !(port->flags & EPOCH_PORT_CSUM_PARTIAL)) &&
-	        !complete_checksum(b, i))
-		return DROP_TX_FAILED;
+	if (unlikely(p->csum == PKT_CSUM_PARTIAL && !(port->flags & EPOCH_PORT_CSUM_PARTIAL))) {
+		struct pkt_ref packet = burst_ref(b, i);
+
+		if (!partial_complete(b, &packet))
+			return DROP_TX_FAILED;
+	}
 	return DROP_NONE;
 }
 
