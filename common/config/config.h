@@ -312,6 +312,34 @@ void config_errors_json(FILE *to, const struct config_errors *e);
 
 void config_errors_free(struct config_errors *e);
 
+/* A configuration's text; `name` stands in errors.  len 0: there is none, and nothing in it. */
+struct config_text {
+	const char *name;
+	const char *text;
+	size_t len;
+};
+
+enum config_difference_kind { CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED, CONFIG_MOVED };
+
+struct config_difference {
+	uint8_t kind;
+	char *path;   /* "ports.wan.mtu"; an item of a list by what names it: "routes[default].metric" */
+	char *before; /* in one line of YAML; NULL: nothing.  Of what moved the place in its list, from 1 */
+	char *after;
+};
+
+struct config_differences {
+	struct config_difference *list; /* in the order of `after`, what was removed first */
+	uint32_t n;
+};
+
+/* Compares what two texts say, whatever their order of keys, their quotes, comments and layout.  The order of
+ * a list counts.  0; -EINVAL with errors, where a text is no YAML; -ENOMEM.  Whether the texts are good
+ * configurations is not looked at. */
+[[nodiscard]] int config_diff(const struct config_text *before, const struct config_text *after,
+        struct config_differences *out, struct config_errors *errors);
+void config_differences_free(struct config_differences *d);
+
 /* Writes every key with its type, default and meaning. */
 void config_schema_print(FILE *to);
 
