@@ -42,8 +42,11 @@ static void fill(Sluice__BuffersReply *reply, Sluice__Holder *holder, Sluice__Ho
 	}
 }
 
+/* Traffic goes on before the answer is on its way. */
 static void answer(struct control *c, const struct account_buffers *b, bool consistent)
 {
+	struct rpc_call *call = c->hold.call;
+
 	Sluice__Holder holder[STAGE_COUNT], *list[STAGE_COUNT];
 	struct account_message *m = calloc(1, sizeof *m);
 	struct account *account = calloc(1, sizeof *account);
@@ -58,7 +61,8 @@ static void answer(struct control *c, const struct account_buffers *b, bool cons
 		account_fill(m, c, account, err == 0);
 		reply.account = &m->reply;
 	}
-	rpc_reply(c->hold.call, &reply.base);
+	release(c);
+	rpc_reply(call, &reply.base);
 	free(account);
 	free(m);
 }
@@ -78,7 +82,6 @@ static void tick(uv_timer_t *timer)
 		return;
 	}
 	answer(c, &buffers, err == 0);
-	release(c);
 }
 
 static void gone(void *context, struct rpc_call *call)
