@@ -134,8 +134,9 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	__atomic_store_n(&appliance_control(c->appliance)->hold, 0, __ATOMIC_RELEASE);
 	uv_timer_init(loop, &c->apply_timer);
 	uv_timer_init(loop, &c->hold_timer);
-	c->apply_timer.data = c->hold_timer.data = c;
-	c->open_handles = 2;
+	uv_timer_init(loop, &c->proc_timer);
+	c->apply_timer.data = c->hold_timer.data = c->proc_timer.data = c;
+	c->open_handles = 3;
 	if (!c->publisher.number)
 		load_first(c);
 	*out = c;
@@ -144,6 +145,8 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 		fail(why, err, "out of memory");
 	else
 		err = serve(c, setup->run_dir, why);
+	if (!err)
+		proc_begin(c, setup->run_dir);
 	if (err) {
 		control_close(c);
 		*out = NULL;
@@ -173,4 +176,6 @@ void control_close(struct control *c)
 	captures_close(c);
 	uv_close((uv_handle_t *)&c->apply_timer, closed);
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
+	proc_end(c);
+	uv_close((uv_handle_t *)&c->proc_timer, closed);
 }

@@ -1,54 +1,70 @@
-/* counters: the protocols', by the names of Linux, over all workers of each stage. */
+/* counters: every point of the registry, as a message. */
 #include "services/control/internal.h"
 
 #include <stdlib.h>
 
 struct counters_message {
 	Sluice__CountersReply reply;
-	char *stages[STAGE_COUNT];
-	Sluice__Counter counter[STAT_COUNT], *list[STAT_COUNT];
-	uint64_t by_stage[STAT_COUNT][STAGE_COUNT];
+	struct counter {
+		Sluice__Counter message;
+		char column[METRIC_NAME_LEN];
+	} * counter;
+	Sluice__Counter **list;
 };
 
-static void fill(struct counters_message *m, const struct appliance *a, uint32_t stat, bool zeros)
+static size_t count_points(const struct metrics *metrics)
 {
-	Sluice__Counter *to = &m->counter[m->reply.n_counters];
-	uint64_t *by = m->by_stage[stat], sum = 0;
+	size_t n = 0;
 
-	for (uint32_t w = 0; w < a->plan.n_workers; w++)
-		by[a->plan.worker[w].stage] += __atomic_load_n(
-		        &appliance_stats(a, w)->v[stat], __ATOMIC_RELAXED);
-	for (uint32_t s = 0; s < STAGE_COUNT; s++)
-		sum += by[s];
-	if (!sum && !zeros)
-		return;
-	sluice__counter__init(to);
-	to->group = (char *)stat_group((enum stat_id)stat);
-	to->name = (char *)stat_name((enum stat_id)stat);
-	to->value = sum;
-	to->by_stage = by;
-	to->n_by_stage = STAGE_COUNT;
-	m->list[m->reply.n_counters++] = to;
+	for (uint32_t f = 0; f < metrics_families(); f++)
+		n += metric_points(metrics_family(f), metrics);
+	return n;
+}
+
+static void fill_point(
+        struct counters_message *m, const struct metric *family, const struct metric_point *point)
+{
+	struct counter *to = &m->counter[m->reply.n_counters];
+
+	sluice__counter__init(&to->message);
+	metric_column(to->column, family, point);
+	to->message.group = (char *)family->group;
+	to->message.name = to->column;
+	to->message.value = point->value;
+	m->list[m->reply.n_counters++] = &to->message;
+}
+
+static void fill(struct counters_message *m, const struct metrics *metrics, bool zeros)
+{
+	struct metric_point point;
+
+	sluice__counters_reply__init(&m->reply);
+	m->reply.counters = m->list;
+	for (uint32_t f = 0; f < metrics_families(); f++)
+		for (uint32_t i = 0; i < metric_points(metrics_family(f), metrics); i++) {
+			metric_point(metrics_family(f), metrics, i, &point);
+			if (point.value || zeros)
+				fill_point(m, metrics_family(f), &point);
+		}
 }
 
 void control_counters(void *context, struct rpc_call *call, const ProtobufCMessage *request)
 {
 	const Sluice__CountersRequest *r = (const void *)request;
-	struct counters_message *m = calloc(1, sizeof *m);
-	const struct control *c = context;
+	struct metrics *metrics = measure(context);
+	size_t n = 1 + (metrics ? count_points(metrics) : 0);
+	struct counters_message m = {
+	        .counter = calloc(n, sizeof *m.counter),
+	        .list = calloc(n, sizeof(void *)),
+	};
 
-	if (!m) {
+	if (metrics && m.counter && m.list) {
+		fill(&m, metrics, r->zeros);
+		rpc_reply(call, &m.reply.base);
+	} else {
 		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
-		return;
 	}
-	sluice__counters_reply__init(&m->reply);
-	for (uint32_t s = 0; s < STAGE_COUNT; s++)
-		m->stages[s] = (char *)control_stage_name((enum stage_id)s);
-	m->reply.stages = m->stages;
-	m->reply.n_stages = STAGE_COUNT;
-	m->reply.counters = m->list;
-	for (uint32_t s = 0; s < STAT_COUNT; s++)
-		fill(m, c->appliance, s, r->zeros);
-	rpc_reply(call, &m->reply.base);
-	free(m);
+	free(m.list);
+	free(m.counter);
+	free(metrics);
 }

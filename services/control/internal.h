@@ -6,6 +6,7 @@
 
 #include "common/account/account.h"
 #include "common/board/board.h"
+#include "common/metric/metric.h"
 #include "common/publish/publish.h"
 #include "common/rpc/rpc.h"
 #include "proto/control.pb-c.h"
@@ -13,6 +14,7 @@
 #define APPLY_DEADLINE_MS 2000u
 #define APPLY_TICK_MS     2u
 #define HOLD_TICK_MS      1u
+#define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
 
 /* A configuration on its way into force. */
@@ -41,10 +43,13 @@ struct control {
 	struct apply apply;
 	struct hold hold;
 	uv_timer_t apply_timer, hold_timer; /* run while there is such a thing */
+	uv_timer_t proc_timer;
+	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
 	struct captures *captures;
 	uint64_t started; /* uv_hrtime */
 	char config_path[1024];
 	char problem[CONTROL_WHY_BYTES]; /* what could not be done; empty: nothing */
+	uint64_t unexplained;            /* packets that the last account of one instant could not explain */
 	uint32_t open_handles;
 };
 
@@ -66,6 +71,27 @@ void apply_end(struct control *c);
 [[nodiscard]] int captures_open(struct control *c);
 /* Once no call can come any more. */
 void captures_close(struct control *c);
+
+/* A physical port: what the epoch, the poll loops and the opener know of it. */
+struct port_view {
+	const struct epoch_port *port;
+	uint32_t id;
+	struct poll_port polls;     /* over all lanes; of its counters alone */
+	struct board_port board;    /* zero where nobody opens it for ingest, or has not yet */
+	const char *state, *reason; /* reason: why it is not up */
+	bool carrier;
+	char why[POLL_REASON_LEN];
+};
+
+/* ports.c.  Valid as long as the epoch in force. */
+void port_view(struct port_view *view, const struct control *c, const struct epoch_port *port);
+
+/* measure.c: the registry's values as they are now.  NULL: no memory.  free() it. */
+struct metrics *measure(struct control *c);
+
+/* proc.c: RUN/proc/net, written anew each second.  A folder that cannot be made is told of on stderr. */
+void proc_begin(struct control *c, const char *run_dir);
+void proc_end(struct control *c);
 
 /* hold.c */
 void hold_end(struct control *c);

@@ -12,9 +12,8 @@
 
 struct port_message {
 	Sluice__Port port;
-	struct board_port board;
+	struct port_view view;
 	char mac[TEXT_MAC_SIZE];
-	char why[POLL_REASON_LEN];
 	char address[ADDRESSES][TEXT_MAX], *addresses[ADDRESSES];
 	Sluice__PortCounter counter[COUNTERS_MAX], *counters[COUNTERS_MAX];
 };
@@ -60,27 +59,20 @@ static const char *duplex_name(uint8_t duplex)
 	return "";
 }
 
-/* What the opener says of an interface of the machine. */
+/* What is known of an interface of the machine; zero and empty for a port that is none. */
 static void fill_board(struct port_message *m)
 {
-	struct board_port *b = &m->board;
+	struct board_port *b = &m->view.board;
 	Sluice__Port *to = &m->port;
 
 	to->mode = b->mode_name;
 	to->why_not = b->why_not;
-	to->state = (char *)board_port_state_name(b->state);
-	to->reason = b->reason;
 	to->ifindex = b->ifindex;
 	to->mtu = b->mtu ? b->mtu : to->mtu;
-	to->carrier = b->carrier;
 	to->speed_mbps = b->speed_mbps;
 	to->duplex = (char *)duplex_name(b->duplex);
 	to->queues = b->queues ? b->queues : to->queues;
 	to->incarnation = b->incarnation;
-	to->rx_dropped += b->rx_dropped;
-	to->rx_errors += b->rx_errors;
-	to->tx_dropped += b->tx_dropped;
-	to->tx_errors += b->tx_errors;
 }
 
 static void add_counter(struct port_message *m, const char *name, uint64_t value)
@@ -98,7 +90,7 @@ static void add_counter(struct port_message *m, const char *name, uint64_t value
 
 static void fill_kernel_counters(struct port_message *m)
 {
-	const struct board_port *b = &m->board;
+	const struct board_port *b = &m->view.board;
 
 	add_counter(m, "kernel_rx_dropped", b->rx_dropped);
 	add_counter(m, "kernel_rx_ring_full", b->rx_ring_full);
@@ -130,72 +122,97 @@ static void sum_polls(struct poll_port *sum, const struct appliance *a, uint32_t
 	}
 }
 
-static void fill_polls(struct port_message *m, const struct appliance *a, uint32_t id)
-{
-	struct poll_port sum = {0};
-
-	sum_polls(&sum, a, id);
-	m->port.rx_bytes = sum.rx_bytes;
-	m->port.tx_bytes = sum.tx_bytes;
-	m->port.rx_dropped += sum.rx_missed;
-	m->port.rx_errors += sum.rx_errors;
-	m->port.tx_errors += sum.tx_errors;
-	add_counter(m, "rx_missed", sum.rx_missed);
-	add_counter(m, "rx_polls", sum.polls);
-	add_counter(m, "rx_completes", sum.completes);
-	add_counter(m, "rx_deferrals", sum.deferrals);
-	add_counter(m, "rx_wakeups", sum.wakeups);
-	add_counter(m, "kicks", sum.kicks);
-	add_counter(m, "tx_in_doubt", sum.in_doubt);
-}
-
 /* A driver that nobody opens for ingest says itself why it could not. */
-static void fill_own_state(struct port_message *m, const struct appliance *a, uint32_t id)
+static void view_own_state(struct port_view *v, const struct appliance *a)
 {
 	for (uint32_t l = 0; l < a->plan.params.lanes; l++) {
 		const struct poll_port *p =
-		        &appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l))->port[id];
+		        &appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l))->port[v->id];
 
 		if (__atomic_load_n(&p->state, __ATOMIC_ACQUIRE) != POLL_PORT_DOWN)
 			continue;
-		memcpy(m->why, p->reason, sizeof m->why - 1);
-		m->port.state = (char *)"down";
-		m->port.reason = m->why;
-		m->port.carrier = false;
+		memcpy(v->why, p->reason, sizeof v->why - 1);
+		v->state = "down";
+		v->reason = v->why;
+		v->carrier = false;
 	}
 }
 
-static void fill_physical(
-        struct port_message *m, const struct control *c, const struct epoch_port *p, uint32_t id)
+/* What the opener says of an interface of the machine. */
+static void view_opened(struct port_view *v, const struct board *board)
 {
+	board_port_read(&board->port[v->id], &v->board);
+	if (strncmp(v->board.name, v->port->name, sizeof v->board.name) == 0) {
+		v->state = board_port_state_name(v->board.state);
+		v->reason = v->board.reason;
+		v->carrier = v->board.carrier;
+		return;
+	}
+	v->board = (struct board_port){0};
+	v->state = "closed";
+	v->reason = "the opener has not come to it yet";
+	v->carrier = false;
+}
+
+void port_view(struct port_view *v, const struct control *c, const struct epoch_port *p)
+{
+	*v = (struct port_view){
+	        .port = p,
+	        .id = (uint32_t)(p - publisher_epoch(&c->publisher)->ports),
+	        .state = p->flags & EPOCH_PORT_UP ? "up" : "down",
+	        .reason = "",
+	        .carrier = p->flags & EPOCH_PORT_UP,
+	};
+	sum_polls(&v->polls, c->appliance, v->id);
+	if (!epoch_driver_live(p->driver))
+		view_own_state(v, c->appliance);
+	else if (control_board(c))
+		view_opened(v, control_board(c));
+}
+
+static void fill_poll_counters(struct port_message *m)
+{
+	const struct poll_port *p = &m->view.polls;
+
+	add_counter(m, "rx_missed", p->rx_missed);
+	add_counter(m, "rx_polls", p->polls);
+	add_counter(m, "rx_completes", p->completes);
+	add_counter(m, "rx_deferrals", p->deferrals);
+	add_counter(m, "rx_wakeups", p->wakeups);
+	add_counter(m, "kicks", p->kicks);
+	add_counter(m, "tx_in_doubt", p->in_doubt);
+}
+
+static void fill_physical(struct port_message *m, const struct control *c, const struct account *account,
+        const struct epoch_port *p)
+{
+	struct port_view *v = &m->view;
+
+	port_view(v, c, p);
 	m->port.kind = (char *)"physical";
 	m->port.driver = (char *)driver_name(p->driver);
+	m->port.state = (char *)v->state;
+	m->port.reason = (char *)v->reason;
+	m->port.carrier = v->carrier;
 	m->port.queues = p->queues;
-	m->port.state = (char *)(p->flags & EPOCH_PORT_UP ? "up" : "down");
-	m->port.carrier = p->flags & EPOCH_PORT_UP;
-	fill_polls(m, c->appliance, id);
-	if (!epoch_driver_live(p->driver)) {
-		fill_own_state(m, c->appliance, id);
-		return;
-	}
-	if (!control_board(c))
-		return;
-	board_port_read(&control_board(c)->port[id], &m->board);
-	if (strncmp(m->board.name, p->name, sizeof m->board.name) == 0) {
-		fill_board(m);
+	m->port.rx_packets = account->port_in[v->id];
+	m->port.tx_packets = account->port_out[v->id];
+	m->port.rx_bytes = v->polls.rx_bytes;
+	m->port.tx_bytes = v->polls.tx_bytes;
+	m->port.rx_dropped = v->polls.rx_missed + v->board.rx_dropped;
+	m->port.rx_errors = v->polls.rx_errors + v->board.rx_errors;
+	m->port.tx_dropped = v->board.tx_dropped;
+	m->port.tx_errors = v->polls.tx_errors + v->board.tx_errors;
+	fill_board(m);
+	fill_poll_counters(m);
+	if (*v->board.name)
 		fill_kernel_counters(m);
-	} else {
-		m->port.state = (char *)"closed";
-		m->port.reason = (char *)"the opener has not come to it yet";
-		m->port.carrier = false;
-	}
 }
 
 static void fill_port(struct port_message *m, const struct control *c, const struct account *account,
         const struct epoch_port *p)
 {
 	const struct epoch *epoch = publisher_epoch(&c->publisher);
-	uint32_t id = (uint32_t)(p - epoch->ports);
 
 	sluice__port__init(&m->port);
 	m->port.name = (char *)p->name;
@@ -203,9 +220,7 @@ static void fill_port(struct port_message *m, const struct control *c, const str
 	m->port.mac = text_mac(m->mac, &p->mac);
 	fill_addresses(m, epoch, p);
 	if (p->kind == EPOCH_PORT_PHYSICAL) {
-		m->port.rx_packets = account->port_in[id];
-		m->port.tx_packets = account->port_out[id];
-		fill_physical(m, c, p, id);
+		fill_physical(m, c, account, p);
 		return;
 	}
 	m->port.kind = (char *)"vlan";

@@ -2,6 +2,7 @@
  */
 #include "services/control/control.h"
 
+#include "common/metric/metric.h"
 #include "common/rpc/rpc.h"
 #include "proto/control.pb-c.h"
 #include "tests/unit/whole/whole.h"
@@ -309,6 +310,53 @@ Test(control, says_so_where_workers_do_not_answer)
 	cr_expect_not(b->consistent);
 	rpc_free(&b->base);
 	__atomic_store_n(&halted, 0, __ATOMIC_SEQ_CST);
+}
+
+Test(control, counters_are_all_points_of_the_registry)
+{
+	const struct metrics shape = {.n_lanes = 1, .n_ports = 2};
+	Sluice__CountersRequest request = SLUICE__COUNTERS_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	size_t n = 0;
+
+	request.zeros = true;
+	for (uint32_t f = 0; f < metrics_families(); f++)
+		n += metric_points(metrics_family(f), &shape);
+	cr_assert_eq(rpc_client_call(client, &sluice__read__descriptor, "Counters", &request.base, 5000,
+	                     &reply, &error),
+	        RPC_OK, "%s", error.message);
+	cr_expect_eq(((Sluice__CountersReply *)reply)->n_counters, n);
+	rpc_free(reply);
+}
+
+/* Into `text`; "" while it is not there yet. */
+static void read_proc(enum metric_file file, char *text, size_t size)
+{
+	char path[128];
+	size_t n = 0;
+	FILE *from;
+
+	snprintf(path, sizeof path, "%s/proc/net/%s", dir, metrics_proc_name(file));
+	from = fopen(path, "re");
+	if (from) {
+		n = fread(text, 1, size - 1, from);
+		fclose(from);
+	}
+	text[n] = 0;
+}
+
+Test(control, writes_files_as_a_kernel_has_them)
+{
+	static char text[65536];
+
+	for (uint32_t f = 0; f < METRIC_FILES; f++) {
+		do {
+			poll(NULL, 0, 1);
+			read_proc((enum metric_file)f, text, sizeof text);
+		} while (!*text);
+		cr_expect_eq(text[strlen(text) - 1], '\n', "%s is not whole",
+		        metrics_proc_name((enum metric_file)f));
+	}
 }
 
 Test(control, ports_that_are_not_there_are_said)

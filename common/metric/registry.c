@@ -1,0 +1,145 @@
+/* registry: the table. */
+#include "common/metric/metric.h"
+
+#define AT(field)         .scope = METRIC_OF_APPLIANCE, .at = offsetof(struct metrics, field)
+#define OF_STAGE(field)   .scope = METRIC_OF_STAGE, .at = offsetof(struct metrics_stage, field)
+#define OF_PROCESS(field) .scope = METRIC_OF_PROCESS, .at = offsetof(struct metrics_process, field)
+#define OF_LANE(field)    .scope = METRIC_OF_LANE, .at = offsetof(struct metrics_lane, field)
+#define OF_PORT(field)    .scope = METRIC_OF_PORT, .at = offsetof(struct metrics_port, field)
+#define GAUGE             .type = METRIC_GAUGE
+#define SECONDS           .unit = METRIC_NANOS
+
+static const struct metric families[] = {
+/* The protocols' counters, by Linux's names. */
+#define X(upper, of, linux_name)                                                                             \
+	{.name = #upper, .group = (of), .column = (linux_name), AT(stat[STAT_##upper])},
+        STATS(X)
+#undef X
+
+        /* The configuration and memory. */
+        {"epoch", "Number of the configuration in force.", "SluiceAppliance", "Epoch", GAUGE, AT(epoch)},
+        {"epoch_retired", "Whether nothing of an older configuration is under way.", "SluiceAppliance",
+                "EpochRetired", GAUGE, AT(epoch_retired)},
+        {"lanes", "Chains of workers.", "SluiceAppliance", "Lanes", GAUGE, AT(lanes)},
+        {"buffers", "Packet buffers.", "SluiceAppliance", "Buffers", GAUGE, AT(buffers)},
+        {"buffer_size_bytes", "Bytes of each packet buffer.", "SluiceAppliance", "BufferBytes", GAUGE,
+                AT(buffer_bytes)},
+        {"rings_packets", "Packets in the rings between stages.", "SluiceAppliance", "RingPackets", GAUGE,
+                AT(in_rings)},
+        {"account_unexplained_packets",
+                "Packets that the last reading of the account of one instant could not explain: 0 where all "
+                "is well.",
+                "SluiceAppliance", "Unexplained", GAUGE, AT(unexplained)},
+
+        /* What becomes of packets (ACCOUNT.md). */
+        {"stage_in_packets", "Packets taken from rings and ports.", "SluiceStage", "In", OF_STAGE(in)},
+        {"stage_out_packets", "Packets given to rings and ports.", "SluiceStage", "Out", OF_STAGE(out)},
+        {"stage_generated_packets", "Packets made without a parent.", "SluiceStage", "Generated",
+                OF_STAGE(generated)},
+        {"stage_cloned_packets", "Copies made of packets.", "SluiceStage", "Cloned", OF_STAGE(cloned)},
+        {"stage_split_packets", "Packets that splitting added.", "SluiceStage", "Split", OF_STAGE(split)},
+        {"stage_delivered_packets", "Packets queued to a socket, or consumed by a protocol of our own.",
+                "SluiceStage", "Delivered", OF_STAGE(delivered)},
+        {"stage_merged_packets", "Packets that merging took away.", "SluiceStage", "Merged",
+                OF_STAGE(merged)},
+        {"stage_dropped_packets", "Packets dropped, over all reasons.", "SluiceStage", "Dropped",
+                OF_STAGE(dropped)},
+        {"stage_held_packets", "Packets that the stage has in its own state.", "SluiceStage", "Held", GAUGE,
+                OF_STAGE(held)},
+        {"stage_held_buffers", "Packet buffers that the stage has in its own state.", "SluiceStage",
+                "HeldBuffers", GAUGE, OF_STAGE(held_buffers)},
+        {"stage_bursts", "Bursts that were committed.", "SluiceStage", "Bursts", OF_STAGE(bursts)},
+        {"stage_crashes", "Bursts found interrupted by a death.", "SluiceStage", "Crashes",
+                OF_STAGE(crashes)},
+        {"stage_quarantines", "Rings given up since their other end broke the protocol.", "SluiceStage",
+                "Quarantines", OF_STAGE(quarantines)},
+        {"stage_bad_descriptors", "Impossible descriptors received.", "SluiceStage", "BadDescriptors",
+                OF_STAGE(bad_descriptors)},
+        {"stage_rounds", "Rounds of the stage's workers.", "SluiceStage", "Rounds", OF_STAGE(rounds)},
+        {"dropped_packets", "Packets dropped, by stage and reason.", "SluiceDrop", "Packets",
+                .scope = METRIC_OF_REASON},
+
+        /* Processes. */
+        {"process_up", "Whether the process runs.", "SluiceProcess", "Up", GAUGE, OF_PROCESS(up)},
+        {"process_starts", "Times that the process was started.", "SluiceProcess", "Starts",
+                OF_PROCESS(starts)},
+        {"process_faults", "Deaths of the process by its own fault.", "SluiceProcess", "Faults",
+                OF_PROCESS(faults)},
+        {"process_stalls", "Times that the process was killed for want of progress.", "SluiceProcess",
+                "Stalls", OF_PROCESS(stalls)},
+        {"process_uptime_seconds", "Time since the process was started; 0 where it does not run.",
+                "SluiceProcess", "UptimeNanos", GAUGE, SECONDS, OF_PROCESS(uptime_ns)},
+
+        /* Polling: the columns of softnet_stat. */
+        {"softnet_processed_packets", "Packets taken from ports.", "Softnet", "Processed", .place = 0,
+                OF_LANE(processed)},
+        {"softnet_dropped_packets", "Of them, those for which the ring behind had no room.", "Softnet",
+                "Dropped", .place = 1, OF_LANE(dropped)},
+        {"softnet_time_squeezes", "Rounds of polling that ended with work left.", "Softnet", "TimeSqueeze",
+                .place = 2, OF_LANE(time_squeeze)},
+        {"softnet_received_rps_packets", "Packets steered to another lane.", "Softnet", "ReceivedRps",
+                .place = 9, OF_LANE(received_rps)},
+        {"softnet_flow_limits", "Packets dropped by a limit of flows: there is no such limit.", "Softnet",
+                "FlowLimit", .place = 10, OF_LANE(flow_limit)},
+        {"ingest_poll_rounds", "Rounds of polling.", "SluicePoll", "Rounds", OF_LANE(rounds)},
+
+        /* Ports: the columns of dev, and more. */
+        {"port_receive_bytes", "Bytes received.", "Dev", "RxBytes", .place = 0, OF_PORT(rx_bytes)},
+        {"port_receive_packets", "Packets received.", "Dev", "RxPackets", .place = 1, OF_PORT(rx_packets)},
+        {"port_receive_errors", "Packets received with an error.", "Dev", "RxErrors", .place = 2,
+                OF_PORT(rx_errors)},
+        {"port_receive_dropped_packets", "Packets lost before the port or in its driver.", "Dev", "RxDropped",
+                .place = 3, OF_PORT(rx_dropped)},
+        {"port_transmit_bytes", "Bytes sent.", "Dev", "TxBytes", .place = 8, OF_PORT(tx_bytes)},
+        {"port_transmit_packets", "Packets sent.", "Dev", "TxPackets", .place = 9, OF_PORT(tx_packets)},
+        {"port_transmit_errors", "Packets that the driver could not send.", "Dev", "TxErrors", .place = 10,
+                OF_PORT(tx_errors)},
+        {"port_transmit_dropped_packets", "Packets that the kernel did not send.", "Dev", "TxDropped",
+                .place = 11, OF_PORT(tx_dropped)},
+        {"port_up", "Whether the port is up.", "SluicePort", "Up", GAUGE, OF_PORT(up)},
+        {"port_carrier", "Whether the port has a carrier.", "SluicePort", "Carrier", GAUGE, OF_PORT(carrier)},
+        {"port_speed_bytes", "Speed of the link in bytes a second; 0: unknown.", "SluicePort", "SpeedBytes",
+                GAUGE, OF_PORT(speed_bytes)},
+        {"port_mtu_bytes", "Largest packet.", "SluicePort", "Mtu", GAUGE, OF_PORT(mtu)},
+        {"port_queues", "Queues in use.", "SluicePort", "Queues", GAUGE, OF_PORT(queues)},
+        {"port_changes", "Times that the port's state changed.", "SluicePort", "Changes", OF_PORT(changes)},
+        {"port_polls", "Times that a queue of the port was polled.", "SluicePort", "Polls", OF_PORT(polls)},
+        {"port_completes", "Times that a queue ran dry and was unmasked.", "SluicePort", "Completes",
+                OF_PORT(completes)},
+        {"port_deferrals", "Times that a queue ran dry and stayed masked for a while.", "SluicePort",
+                "Deferrals", OF_PORT(deferrals)},
+        {"port_wakeups", "Times that a queue was scheduled.", "SluicePort", "Wakeups", OF_PORT(wakeups)},
+        {"port_kicks", "System calls for the kernel to look.", "SluicePort", "Kicks", OF_PORT(kicks)},
+        {"port_transmit_in_doubt_packets", "Packets whose sending a death left undecided.", "SluicePort",
+                "TxInDoubt", OF_PORT(in_doubt)},
+
+        /* Sockets. */
+        {"sockets", "Sockets of the configuration.", "Sockstat", "SocketsUsed", "sockets", "used", GAUGE,
+                AT(sockets)},
+        {"udp_sockets", "UDP sockets.", "Sockstat", "UdpInuse", "UDP", "inuse", GAUGE, AT(sockets)},
+        {"udp_memory_pages", "Pages of memory whose datagrams wait in UDP sockets.", "Sockstat", "UdpMem",
+                "UDP", "mem", GAUGE, AT(udp_pages)},
+
+        /* Control itself. */
+        {"control_uptime_seconds", "Time since control was started.", "SluiceControl", "UptimeNanos", GAUGE,
+                SECONDS, AT(control_uptime_ns)},
+        {"rpc_requests", "Requests of commands.", "SluiceRpc", "Requests", AT(rpc_requests)},
+        {"rpc_malformed_requests", "Requests that could not be read.", "SluiceRpc", "Malformed",
+                AT(rpc_malformed)},
+        {"rpc_refused_requests", "Requests refused by role or limit.", "SluiceRpc", "Refused",
+                AT(rpc_refused)},
+        {"rpc_missed_replies", "Replies that a client did not take in time.", "SluiceRpc", "Missed",
+                AT(rpc_missed)},
+        {"rpc_calls", "Calls under way.", "SluiceRpc", "Calls", GAUGE, AT(rpc_calls)},
+};
+
+uint32_t metrics_families(void)
+{
+	return ARRAY_LEN(families);
+}
+
+const struct metric *metrics_family(uint32_t f)
+{
+	assert(f < ARRAY_LEN(families));
+	return &families[f];
+}
