@@ -76,6 +76,9 @@ enum pkt_csum {
 #define PKT_F_REPLY                                                                                          \
 	0x0080u /* answers a packet: leaves by the port in `out` without a route lookup (ARP, ND) */
 #define PKT_F_SHOWN 0x0100u /* a tap has seen it leave; its driver has it still */
+#define PKT_F_VOUCHED                                                                                        \
+	0x0200u /* an ICMP error that a socket of ours may have caused: from the session back                \
+	         */
 
 /* What is known of a packet: the hot line of a buffer's metadata, and a burst's private copy of it.  Offsets
  * are in bytes; layer offsets count from the frame's first byte and are 0 where not known.  Host byte order.

@@ -119,6 +119,12 @@ static always_inline uint16_t icmp_mtu(const struct icmp_view *v)
 }
 
 /* Is it an error, which quotes a packet and must never be answered by an error (RFC 1122 3.2.2)? */
+/* Whether a router says that a packet did not fit and might not be fragmented. */
+static always_inline bool icmp_is_too_big(uint8_t type, uint8_t code)
+{
+	return type == ICMP_TYPE_DEST_UNREACH && code == ICMP_UNREACH_FRAG_NEEDED;
+}
+
 static always_inline bool icmp_is_error(uint8_t type)
 {
 	return type == ICMP_TYPE_DEST_UNREACH || type == ICMP_TYPE_SOURCE_QUENCH ||

@@ -140,12 +140,10 @@ static void error_input(const struct router_call *c, struct pkt_ref r, struct me
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;
 	}
-	if (m->type == ICMP6_TYPE_PACKET_TOO_BIG) {
-		pmtu_update(c, &quote.ip.dst, m->rest);
-		trace(c->burst->trace, r.pkt->trace, TRACE_PMTU6, TRACE_IP6(&quote.ip.dst), m->rest);
-	}
 	/* What we answer by ourselves has no socket (Linux icmpv6_err). */
 	if (upper == IP_PROTO_ICMP6) {
+		if (m->type == ICMP6_TYPE_PACKET_TOO_BIG)
+			too_big6(c, r, &quote, m->rest);
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;
 	}

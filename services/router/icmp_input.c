@@ -95,23 +95,6 @@ static void reply_timestamp(const struct router_call *c, struct pkt_ref r, struc
 	reply(c, r, ip, m, ICMP_TYPE_TIMESTAMP_REPLY);
 }
 
-static void learn_mtu(const struct router_call *c, struct pkt_ref r, const struct icmp_quote *quote,
-        const struct message *m)
-{
-	/* What routers older than RFC 1191 say nothing about; its section 5 takes the plateau below. */
-	static const uint16_t plateau[] = {32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68};
-	struct ip6_addr dst = ip6_addr_mapped(quote->ip.dst);
-	uint32_t mtu = m->rest & 0xffff;
-
-	if (m->type != ICMP_TYPE_DEST_UNREACH || m->code != ICMP_UNREACH_FRAG_NEEDED)
-		return;
-	for (uint32_t i = 0; !mtu && i < ARRAY_LEN(plateau); i++)
-		if (plateau[i] < quote->ip.total_len)
-			mtu = plateau[i];
-	pmtu_update(c, &dst, mtu);
-	trace(c->burst->trace, r.pkt->trace, TRACE_PMTU4, be32_to_host(quote->ip.dst), mtu);
-}
-
 /* A packet of a socket, or the only message that we make which may be long: an answer to an echo (Linux
  * icmp_err). */
 static bool may_be_ours(const uint8_t *icmp, const struct icmp_quote *quote)
@@ -143,8 +126,9 @@ static void error_input(const struct router_call *c, struct pkt_ref r, struct ip
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;
 	}
-	learn_mtu(c, r, &quote, m);
 	if (quote.ip.proto == IP_PROTO_ICMP) {
+		if (icmp_is_too_big(m->type, m->code))
+			too_big4(c, r, &quote, m->rest);
 		ref_drop(r, DROP_ICMP_IGNORED);
 		return;
 	}

@@ -73,10 +73,21 @@ static void tx_icmp_error(const struct router_call *c, struct pkt_ref r)
 	output_local(c, r);
 }
 
+/* What errors taught the session's router goes no further. */
+static void tx_vouched(const struct router_call *c, struct pkt_ref r)
+{
+	if (router_owns_links(c))
+		too_big_vouched(c, r);
+	else
+		punt_again(c, r);
+}
+
 void input_tx_one(const struct router_call *c, struct pkt_ref r)
 {
 	r.pkt->type = PKT_OUTGOING;
-	if (r.pkt->flags & PKT_F_ICMP_ERROR)
+	if (r.pkt->flags & PKT_F_VOUCHED)
+		tx_vouched(c, r);
+	else if (r.pkt->flags & PKT_F_ICMP_ERROR)
 		tx_icmp_error(c, r);
 	else
 		output_local(c, r);

@@ -198,12 +198,13 @@ static void output4(const struct router_call *c, struct pkt_ref r, struct ip4 *i
 	}
 	if (group)
 		burst_count(c->burst, STAT_IP_EXT_OUT_MCAST_PKTS, ipv4_is_multicast(ip->v.dst));
-	mtu = group ? route.mtu : pmtu_lookup(c, &dst, route.mtu);
+	mtu = group ? route.mtu : pmtu_lookup(c, pmtu_use_of(ip->v.proto), &dst, route.mtu);
 	if (!(epoch_port(c->epoch, route.port)->flags & EPOCH_PORT_CSUM_PARTIAL) || ip->v.total_len > mtu)
 		csum_complete_packet(c, r);
 	if (ip->v.total_len > mtu && ip->v.fragment & IPV4_DONT_FRAGMENT) {
 		burst_count(c->burst, STAT_IP_FRAG_FAILS, 1);
-		ref_drop(r, DROP_PKT_TOO_BIG);
+		icmp_error_drop(
+		        c, r, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, mtu, DROP_PKT_TOO_BIG);
 	} else if (ip->v.total_len > mtu || packet_has_more(c, r)) {
 		fragment4(c, r, &route, mtu);
 	} else {
@@ -245,7 +246,8 @@ static void output6(const struct router_call *c, struct pkt_ref r, struct ip6 *i
 	}
 	if (group)
 		burst_count(c->burst, STAT_IP6_OUT_MCAST_PKTS, 1);
-	mtu = MAX(group ? route.mtu : pmtu_lookup(c, &ip->v.dst, route.mtu), IPV6_MTU_MIN);
+	mtu = group ? route.mtu : pmtu_lookup(c, pmtu_use_of(ip->v.next_header), &ip->v.dst, route.mtu);
+	mtu = MAX(mtu, IPV6_MTU_MIN);
 	if (!(epoch_port(c->epoch, route.port)->flags & EPOCH_PORT_CSUM_PARTIAL) || ip->v.total_len > mtu)
 		csum_complete_packet(c, r);
 	if (ip->v.total_len > mtu || packet_has_more(c, r))

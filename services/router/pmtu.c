@@ -36,9 +36,9 @@ static void entry_write(
 	__atomic_store_n(&e->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
-uint32_t pmtu_lookup(const struct router_call *c, const struct ip6_addr *dst, uint32_t mtu)
+uint32_t pmtu_lookup(const struct router_call *c, enum pmtu_use use, const struct ip6_addr *dst, uint32_t mtu)
 {
-	const struct pmtu_entry *way = c->router->pmtu0->entry[set_of(c, dst)];
+	const struct pmtu_entry *way = c->router->pmtu0->entry[use][set_of(c, dst)];
 	struct pmtu_entry copy;
 
 	for (uint32_t i = 0; i < PMTU_WAYS; i++)
@@ -62,13 +62,13 @@ static struct pmtu_entry *entry_for(struct pmtu_entry *way, const struct ip6_add
 	return first;
 }
 
-void pmtu_update(const struct router_call *c, const struct ip6_addr *dst, uint32_t mtu)
+void pmtu_update(const struct router_call *c, enum pmtu_use use, const struct ip6_addr *dst, uint32_t mtu)
 {
 	uint32_t least = ip6_addr_is_mapped(dst) ? PMTU_MIN4 : IPV6_MTU_MIN;
 
 	assert(router_owns_links(c));
 	mtu = MAX(mtu, least);
-	if (pmtu_lookup(c, dst, UINT32_MAX) <= mtu)
+	if (pmtu_lookup(c, use, dst, UINT32_MAX) <= mtu)
 		return;
-	entry_write(c, entry_for(c->router->pmtu->entry[set_of(c, dst)], dst), dst, mtu);
+	entry_write(c, entry_for(c->router->pmtu->entry[use][set_of(c, dst)], dst), dst, mtu);
 }

@@ -1,8 +1,8 @@
 /* pmtu: the path MTU towards destinations of our own packets, as ICMP told it (RFC 1191, RFC 8201).
  *
- * A table of lane 0, two ways by hash; an entry is one line with a sequence count, odd while it changes, so
- * that other lanes may read it meanwhile.  Forwarded packets never look here (RFC 1812: a router does not act
- * on them).
+ * A table of lane 0 for each use, two ways by hash; an entry is one line with a sequence count, odd while it
+ * changes, so that other lanes may read it meanwhile.  Forwarded packets never look here (RFC 1812: a router
+ * does not act on them).
  */
 #ifndef SLUICE_SERVICES_ROUTER_PMTU_H
 #define SLUICE_SERVICES_ROUTER_PMTU_H
@@ -22,9 +22,10 @@ struct pmtu_entry {
 };
 
 struct pmtu_table {
-	struct pmtu_entry entry[PMTU_SETS][PMTU_WAYS];
+	struct pmtu_entry entry[PMTU_USES][PMTU_SETS][PMTU_WAYS];
 };
 
-static_assert(sizeof(struct pmtu_table) == PMTU_SETS * PMTU_WAYS * CACHE_LINE, "journaled layout");
+static_assert(
+        sizeof(struct pmtu_table) == PMTU_USES * PMTU_SETS * PMTU_WAYS * CACHE_LINE, "journaled layout");
 
 #endif

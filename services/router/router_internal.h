@@ -411,7 +411,31 @@ bool limit_peer(const struct router_call *c, const struct ip6_addr *peer);
 /* --- Path MTU of our own packets (pmtu.c) --- */
 
 uint64_t pmtu_bytes(const struct stage_params *params);
-uint32_t pmtu_lookup(const struct router_call *c, const struct ip6_addr *dst, uint32_t mtu);
-void pmtu_update(const struct router_call *c, const struct ip6_addr *dst, uint32_t mtu);
+
+/* For whom a path MTU holds.  Of what a socket sent the session knows, which vouches for the error that
+ * quotes it.  Of what we answer by ourselves (echo replies) nobody knows: anybody may say such a thing of it,
+ * which therefore holds for answers alone. */
+enum pmtu_use { PMTU_SOCKETS, PMTU_ANSWERS, PMTU_USES };
+
+static always_inline enum pmtu_use pmtu_use_of(uint8_t proto)
+{
+	return proto == IP_PROTO_ICMP || proto == IP_PROTO_ICMP6 ? PMTU_ANSWERS : PMTU_SOCKETS;
+}
+
+/* What a packet to dst may have, where the way itself takes mtu. */
+uint32_t pmtu_lookup(
+        const struct router_call *c, enum pmtu_use use, const struct ip6_addr *dst, uint32_t mtu);
+/* Lowers it, never below what Linux takes for the least; lane 0 alone. */
+void pmtu_update(const struct router_call *c, enum pmtu_use use, const struct ip6_addr *dst, uint32_t mtu);
+
+/* --- Errors that tell it (too_big.c); lane 0 alone --- */
+
+/* Learns from "fragmentation needed" and from "packet too big"; `rest` is the message's second word. */
+void too_big4(const struct router_call *c, struct pkt_ref r, const struct icmp_quote *quote, uint32_t rest);
+void too_big6(const struct router_call *c, struct pkt_ref r, const struct icmp6_quote *quote, uint32_t rest);
+
+/* Such an error about what a socket sent, as it comes back from the session (PKT_F_VOUCHED); gives the
+ * verdict. */
+void too_big_vouched(const struct router_call *c, struct pkt_ref r);
 
 #endif

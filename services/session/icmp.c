@@ -39,6 +39,18 @@ static bool quote_read6(const struct arrival *a, struct flow *flow, uint8_t *pro
 	return true;
 }
 
+/* What the router can use, now that a socket is known for it: how much the path takes.  What it made by
+ * itself tells it nothing new. */
+static bool tells_mtu(const struct session_call *c, const struct arrival *a)
+{
+	const uint8_t *message = a->chain->part[0].at;
+
+	if (c->b->pkt[a->i].flags & PKT_F_LOCAL)
+		return false;
+	return a->seg->ipv6 ? message[0] == ICMP6_TYPE_PACKET_TOO_BIG
+	                    : icmp_is_too_big(message[0], message[1]);
+}
+
 /* Linux __udp4_lib_err and tcp_v4_err: one that finds no socket is an error of ICMP's input. */
 void icmp_error_input(const struct session_call *c, const struct arrival *a)
 {
@@ -62,7 +74,12 @@ void icmp_error_input(const struct session_call *c, const struct arrival *a)
 	touch(c, sk);
 	sk->errors++;
 	trace(c->b->trace, c->b->pkt[a->i].trace, TRACE_SOCKET_ERROR, socket_ref(c->s, sk) - 1);
-	burst_deliver(c->b, a->i);
+	if (!tells_mtu(c, a)) {
+		burst_deliver(c->b, a->i);
+		return;
+	}
+	c->b->pkt[a->i].flags |= PKT_F_VOUCHED;
+	burst_pass(c->b, a->i, out_id(OUT_TX, c->b->lane));
 }
 
 /* --- Errors that we send --- */

@@ -7,7 +7,8 @@
  * the best socket by its binding, every socket that wants it where the destination is a group, memory by
  * truesize.  Where no socket wants it the sender is told (port unreachable).  No TCP socket exists: each
  * segment is answered with a RST as RFC 9293 3.10.7.1 has it.  ICMP errors are counted at the socket that
- * they concern.
+ * they concern; one that tells how much the path takes goes back to the router then (PKT_F_VOUCHED), which
+ * believes it only so: who does not know what is sent to whom lowers no path MTU.
  *
  * From the router: l3_off at the IP header, l4_off at the transport header and l4_proto set; a datagram
  * behind reassembly is several buffers, of which the later hold nothing but payload.  To the router: room for

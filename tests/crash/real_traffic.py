@@ -146,6 +146,16 @@ def kind_expiry():
     send("wan", fragment(udp("192.0.2.1", 9, 2000), 1000)[0])
 
 
+def kind_told():
+    """A path MTU: of a socket's datagram, by way of the session; of nobody's; of an answer."""
+    for port in (7, 77):
+        send("wan", IP(src="192.0.2.254", dst="192.0.2.1", id=ident()) / ICMP(type=3, code=4, nexthopmtu=600) /
+             IP(src="192.0.2.1", dst="192.0.2.2", flags="DF") / UDP(sport=port, dport=4000) / data())
+    send("wan", IP(src="192.0.2.254", dst="192.0.2.1", id=ident()) / ICMP(type=3, code=4, nexthopmtu=600) /
+         IP(src="192.0.2.1", dst="192.0.2.2") / ICMP(type=0, id=7) / data())
+    send("wan", udp("192.0.2.1", 7, 700))
+
+
 WHEN = {"start": (0, 9), "unanswered": (9, 16), "expiry": (11, 45)}
 
 

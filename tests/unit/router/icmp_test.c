@@ -329,40 +329,79 @@ static uint32_t quote_of(uint8_t *at, struct be32 src, struct be32 dst, uint8_t 
 	return 28;
 }
 
-Test(router_icmp, hands_errors_up_to_the_socket_and_learns_path_mtus)
+static struct router_call call_of(struct world *w)
 {
+	return (struct router_call){
+	        w->worker, &w->epoch, router_view_of(w->worker, &w->epoch), w->now, &w->f.burst};
+}
+
+/* The session knows a socket for the error at place 0: it comes back. */
+static struct verdict vouch(struct world *w, uint16_t ethertype)
+{
+	const struct pkt *p = &w->f.burst.pkt[0];
+	uint32_t l4 = (uint32_t)p->l4_off - p->l3_off, len = (uint32_t)p->len - p->l3_off;
+	uint8_t l3[256];
+
+	cr_assert_eq(w->f.burst.verdict[0].kind, VERDICT_PASS);
+	cr_assert_eq(w->f.burst.verdict[0].out.v, out_id(OUT_RX, 0).v);
+	cr_assert_leq(len, sizeof l3);
+	memcpy(l3, w->f.burst.frame[0] + p->l3_off, len);
+	world_end(w);
+	world_add_tx(w, l3, len, ethertype);
+	w->f.burst.pkt[0].l4_off = (uint16_t)l4;
+	w->f.burst.pkt[0].flags = PKT_F_VOUCHED;
+	world_run(w);
+	return w->f.burst.verdict[0];
+}
+
+Test(router_icmp, hands_errors_up_to_the_socket_and_learns_path_mtus_that_it_vouches_for)
+{
+	static const struct {
+		uint32_t told, mtu;
+		uint8_t proto, to;
+		const char *why;
+	} cases[] = {{1200, 1200, IP_PROTO_UDP, 9, "as told"},
+	        {100, 552, IP_PROTO_UDP, 9, "Linux's min_pmtu"}, {1300, 552, IP_PROTO_UDP, 9, "never raised"},
+	        {0, 1006, IP_PROTO_TCP, 10, "the plateau below 1420"}};
 	uint8_t quote[64], icmp[100];
 	struct router_call c;
-	struct ip6_addr dst = ip6_addr_mapped(IP4(192, 0, 2, 9));
 	struct frame4 f;
 	struct world w;
 
 	world_init(&w, 1);
-	c = (struct router_call){w.worker, &w.epoch, router_view_of(w.worker, &w.epoch), w.now, &w.f.burst};
-	f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 1200, quote,
-	        quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 9), IP_PROTO_UDP));
-	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
-	cr_assert_eq(w.f.burst.verdict[0].out.v, out_id(OUT_RX, 0).v);
-	cr_assert_eq(w.f.burst.pkt[0].l4_proto, IP_PROTO_ICMP);
-	cr_assert_eq(w.f.burst.pkt[0].l4_off, 34);
-	world_end(&w);
-	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1200);
-	f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 100, quote,
-	        quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 9), IP_PROTO_UDP));
-	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
-	world_end(&w);
-	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 552, "not below Linux's min_pmtu");
-	c.now += 601 * NANOS_PER_SEC;
-	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1500, "expired");
-	dst = ip6_addr_mapped(IP4(192, 0, 2, 10));
-	f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 0, quote,
-	        quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 10), IP_PROTO_TCP));
-	cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
-	world_end(&w);
-	c.now = w.now;
-	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1006, "the plateau below 1420");
-	/* Our own answers are no socket's, but they have to fit too; our requests are nobody's. */
-	dst = ip6_addr_mapped(IP4(192, 0, 2, 11));
+	for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct be32 to = IP4(192, 0, 2, cases[i].to);
+		struct ip6_addr dst = ip6_addr_mapped(to);
+		uint32_t before;
+
+		c = call_of(&w);
+		before = pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500);
+		f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, cases[i].told, quote,
+		        quote_of(quote, HOST(0, 1), to, cases[i].proto));
+		cr_assert_eq(world_send4(&w, &f).kind, VERDICT_PASS);
+		cr_assert_eq(w.f.burst.pkt[0].l4_proto, IP_PROTO_ICMP);
+		cr_assert_eq(w.f.burst.pkt[0].l4_off, 34);
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), before, "nobody vouches for it yet");
+		cr_assert_eq(vouch(&w, ETHER_TYPE_IPV4).kind, VERDICT_DELIVERED);
+		world_end(&w);
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), cases[i].mtu, "%s", cases[i].why);
+		cr_assert_eq(pmtu_lookup(&c, PMTU_ANSWERS, &dst, 1500), 1500);
+		c.now += 601 * NANOS_PER_SEC;
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1500, "expired");
+	}
+	world_free(&w);
+}
+
+Test(router_icmp, believes_what_is_said_of_an_answer_for_answers_alone)
+{
+	struct ip6_addr dst = ip6_addr_mapped(IP4(192, 0, 2, 11));
+	uint8_t quote[64], icmp[100];
+	struct router_call c;
+	struct frame4 f;
+	struct world w;
+
+	world_init(&w, 1);
+	c = call_of(&w);
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t len = quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 11), IP_PROTO_ICMP);
 
@@ -370,20 +409,64 @@ Test(router_icmp, hands_errors_up_to_the_socket_and_learns_path_mtus)
 		f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 1100, quote, len);
 		cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_IGNORED);
 		world_end(&w);
-		cr_assert_eq(pmtu_lookup(&c, &dst, 1500), i ? 1100 : 1500);
+		cr_assert_eq(
+		        pmtu_lookup(&c, PMTU_ANSWERS, &dst, 1500), i ? 1100 : 1500, "requests are nobody's");
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1500);
 	}
-	/* Not ours, not a socket's protocol, not a packet. */
+	world_free(&w);
+}
+
+Test(router_icmp, leaves_errors_alone_that_are_not_about_a_socket)
+{
+	uint8_t quote[64], icmp[100];
+	struct frame4 f;
+	struct world w;
+
+	world_init(&w, 1);
 	f = icmp_frame(icmp, ICMP_TYPE_TIME_EXCEEDED, 0, 0, quote,
 	        quote_of(quote, HOST(0, 2), IP4(192, 0, 2, 9), IP_PROTO_UDP));
-	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_IGNORED);
+	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_IGNORED, "not from us");
 	world_end(&w);
 	f = icmp_frame(icmp, ICMP_TYPE_PARAM_PROBLEM, 0, 0, quote,
 	        quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 9), 99));
-	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_IGNORED);
+	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_IGNORED, "not a socket's protocol");
 	world_end(&w);
 	f = icmp_frame(icmp, ICMP_TYPE_DEST_UNREACH, 0, 0, quote, 12);
-	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_MALFORMED);
+	cr_assert_eq(world_send4(&w, &f).reason, DROP_ICMP_MALFORMED, "not a packet");
 	world_end(&w);
+	world_free(&w);
+}
+
+/* Between the router and the session and back anybody may write. */
+Test(router_icmp, reads_what_is_vouched_for_as_if_nobody_had_looked)
+{
+	struct ip6_addr dst = ip6_addr_mapped(IP4(192, 0, 2, 9));
+	uint8_t quote[64], icmp[100], ip[128];
+	uint32_t len = world_icmp(icmp, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 1200, quote,
+	        quote_of(quote, HOST(0, 1), IP4(192, 0, 2, 9), IP_PROTO_UDP));
+	struct router_call c;
+	struct world w;
+
+	world_init(&w, 1);
+	c = call_of(&w);
+	for (uint32_t cut = 0; cut <= len + 1; cut++) {
+		bool whole = cut == len, other = cut > len;
+		uint32_t head = ipv4_write(ip, &(struct ipv4_fields){.src = HOST(0, 2),
+		                                       .dst = HOST(0, 1),
+		                                       .payload_len = (uint16_t)len,
+		                                       .ttl = 64,
+		                                       .proto = IP_PROTO_ICMP});
+
+		memcpy(ip + head, icmp, len);
+		ip[head + 1] = other ? ICMP_UNREACH_HOST : ICMP_UNREACH_FRAG_NEEDED;
+		world_add_tx(&w, ip, head + MIN(cut, len), ETHER_TYPE_IPV4);
+		w.f.burst.pkt[0].l4_off = (uint16_t)head;
+		w.f.burst.pkt[0].flags = PKT_F_VOUCHED;
+		world_run(&w);
+		cr_assert_eq(w.f.burst.verdict[0].reason, whole ? DROP_NONE : DROP_BAD_DESC, "%u bytes", cut);
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), cut < len ? 1500 : 1200);
+		world_end(&w);
+	}
 	world_free(&w);
 }
 
@@ -399,10 +482,10 @@ Test(router_icmp, keeps_the_path_mtus_of_many)
 		struct ip6_addr a = ip6_addr_mapped(IP4(10, 9, i >> 8, i));
 
 		c.now = w.now + i;
-		pmtu_update(&c, &a, 600 + i % 800);
-		cr_assert_eq(pmtu_lookup(&c, &a, 1500), 600 + i % 800);
-		pmtu_update(&c, &a, 1400);
-		cr_assert_eq(pmtu_lookup(&c, &a, 1500), 600 + i % 800, "never raised");
+		pmtu_update(&c, PMTU_SOCKETS, &a, 600 + i % 800);
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &a, 1500), 600 + i % 800);
+		pmtu_update(&c, PMTU_SOCKETS, &a, 1400);
+		cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &a, 1500), 600 + i % 800, "never raised");
 	}
 	world_run(&w);
 	world_end(&w);
@@ -529,36 +612,55 @@ Test(router_icmp6, counts_and_ignores_the_rest)
 	world_free(&w);
 }
 
-Test(router_icmp6, hands_errors_up_to_the_socket_and_learns_path_mtus)
+static void write_quote6(uint8_t *at, struct ip6_addr src, struct ip6_addr dst, uint8_t proto)
+{
+	ipv6_write(
+	        at, &(struct ipv6_fields){.src = src, .dst = dst, .payload_len = 1400, .next_header = proto});
+}
+
+Test(router_icmp6, hands_errors_up_to_the_socket)
 {
 	uint8_t quote[64] = {}, icmp[200];
-	struct router_call c;
-	struct ip6_addr dst = IP6(0x10, 9);
 	struct frame6 f;
 	struct world w;
 	const uint8_t types[] = {ICMP6_TYPE_DEST_UNREACH, ICMP6_TYPE_PACKET_TOO_BIG, ICMP6_TYPE_TIME_EXCEEDED,
 	        ICMP6_TYPE_PARAM_PROBLEM};
 
 	world_init(&w, 1);
-	c = (struct router_call){w.worker, &w.epoch, router_view_of(w.worker, &w.epoch), w.now, &w.f.burst};
 	for (uint32_t i = 0; i < 8; i++) {
-		ipv6_write(quote, &(struct ipv6_fields){.src = i < 4 ? IP6(0, 1) : IP6(9, 9),
-		                          .dst = dst,
-		                          .payload_len = 1400,
-		                          .next_header = IP_PROTO_UDP});
+		write_quote6(quote, i < 4 ? IP6(0, 1) : IP6(9, 9), IP6(0x10, 9), IP_PROTO_UDP);
 		f = icmp6_frame(icmp, IP6(0, 1), types[i % 4], 1300, quote, 48);
 		cr_assert_eq(world_send6(&w, &f).kind, i < 4 ? VERDICT_PASS : VERDICT_DROP);
 		world_end(&w);
 	}
-	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1300);
+	world_free(&w);
+}
+
+Test(router_icmp6, learns_path_mtus_that_the_session_vouches_for)
+{
+	uint8_t quote[64] = {}, icmp[200];
+	struct ip6_addr dst = IP6(0x10, 9);
+	struct router_call c;
+	struct frame6 f;
+	struct world w;
+
+	world_init(&w, 1);
+	c = call_of(&w);
+	write_quote6(quote, IP6(0, 1), dst, IP_PROTO_UDP);
+	f = icmp6_frame(icmp, IP6(0, 1), ICMP6_TYPE_PACKET_TOO_BIG, 1300, quote, 48);
+	cr_assert_eq(world_send6(&w, &f).kind, VERDICT_PASS);
+	cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1500);
+	cr_assert_eq(vouch(&w, ETHER_TYPE_IPV6).kind, VERDICT_DELIVERED);
+	world_end(&w);
+	cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1300);
+	cr_assert_eq(pmtu_lookup(&c, PMTU_ANSWERS, &dst, 1500), 1500);
 	dst = IP6(0x10, 10);
-	ipv6_write(quote,
-	        &(struct ipv6_fields){
-	                .src = IP6(0, 1), .dst = dst, .payload_len = 1400, .next_header = IP_PROTO_ICMP6});
+	write_quote6(quote, IP6(0, 1), dst, IP_PROTO_ICMP6);
 	f = icmp6_frame(icmp, IP6(0, 1), ICMP6_TYPE_PACKET_TOO_BIG, 1300, quote, 48);
 	cr_assert_eq(world_send6(&w, &f).reason, DROP_ICMP_IGNORED);
 	world_end(&w);
-	cr_assert_eq(pmtu_lookup(&c, &dst, 1500), 1300, "our own answers have to fit too");
+	cr_assert_eq(pmtu_lookup(&c, PMTU_ANSWERS, &dst, 1500), 1300, "our own answers have to fit too");
+	cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1500);
 	world_free(&w);
 }
 

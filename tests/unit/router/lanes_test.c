@@ -136,6 +136,40 @@ Test(router_lanes, write_into_options_once)
 	world_free(&w);
 }
 
+Test(router_lanes, hand_over_what_the_session_vouches_for)
+{
+	struct ip6_addr dst = ip6_addr_mapped(IP4(192, 0, 2, 9));
+	uint8_t ip[64], quote[28];
+	uint32_t head = ipv4_write(ip, &(struct ipv4_fields){.src = HOST(0, 2),
+	                                       .dst = HOST(0, 1),
+	                                       .payload_len = 36,
+	                                       .ttl = 64,
+	                                       .proto = IP_PROTO_ICMP});
+	struct router_call c;
+	struct world w;
+
+	world_init(&w, 2);
+	c = (struct router_call){w.worker, &w.epoch, router_view_of(w.worker, &w.epoch), w.now, &w.f.burst};
+	ipv4_write(quote, &(struct ipv4_fields){.src = HOST(0, 1),
+	                          .dst = IP4(192, 0, 2, 9),
+	                          .payload_len = 8,
+	                          .ttl = 64,
+	                          .proto = IP_PROTO_UDP});
+	udp_write(quote + 20, 53, 1000, 0);
+	world_icmp(ip + head, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_FRAG_NEEDED, 1200, quote, sizeof quote);
+	world_add_tx(&w, ip, head + 36, ETHER_TYPE_IPV4);
+	w.f.burst.pkt[0].l4_off = (uint16_t)head;
+	w.f.burst.pkt[0].flags = PKT_F_VOUCHED;
+	world_run1(&w);
+	cr_assert(punted(w.f.burst.verdict[0]));
+	cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1500);
+	hand_over(&w);
+	cr_assert_eq(w.f.burst.verdict[0].kind, VERDICT_DELIVERED);
+	cr_assert_eq(pmtu_lookup(&c, PMTU_SOCKETS, &dst, 1500), 1200);
+	world_end(&w);
+	world_free(&w);
+}
+
 Test(router_lanes, hand_over_icmp_and_arp_and_neighbor_discovery)
 {
 	uint8_t icmp[64], body[8] = {};

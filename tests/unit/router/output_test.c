@@ -311,6 +311,22 @@ Test(router_output, cuts_datagrams_of_any_length_and_in_any_buffers)
 	world_free(&w);
 }
 
+/* Linux ip_fragment's icmp_send over lo: up to whose it was, with what would have fit. */
+static void tells_the_socket(struct world *w, uint32_t mtu)
+{
+	const struct outbox_entry *e = &w->f.burst.out[0];
+	struct icmp_view icmp;
+
+	cr_assert_eq(w->f.burst.n_out, 1);
+	cr_assert_eq(e->verdict.kind, VERDICT_PASS);
+	cr_assert_eq(e->verdict.out.v, out_id(OUT_RX, 0).v);
+	cr_assert_eq(
+	        icmp_check(e->frame + e->pkt.l4_off, (uint32_t)e->pkt.len - e->pkt.l4_off, &icmp), ICMP_OK);
+	cr_assert(icmp_is_too_big(icmp.type, icmp.code));
+	cr_assert_eq(icmp.rest, mtu);
+	cr_assert(e->pkt.flags & PKT_F_LOCAL);
+}
+
 Test(router_output, keeps_to_the_path_mtu)
 {
 	struct ip6_addr dst4 = ip6_addr_mapped(IP4(192, 0, 2, 9)), dst6 = IP6(0x10, 9);
@@ -321,14 +337,15 @@ Test(router_output, keeps_to_the_path_mtu)
 	world_init(&w, 1);
 	world_begin(&w, INPUT_TX);
 	c = (struct router_call){w.worker, &w.epoch, router_view_of(w.worker, &w.epoch), w.now, &w.f.burst};
-	pmtu_update(&c, &dst4, 700);
-	pmtu_update(&c, &dst6, 1300);
+	pmtu_update(&c, PMTU_SOCKETS, &dst4, 700);
+	pmtu_update(&c, PMTU_SOCKETS, &dst6, 1300);
 	world_end(&w);
 	cr_assert_eq(send4(&w, HOST(1, 1), IP4(192, 0, 2, 9), 1400, 0).kind, VERDICT_CONSUMED);
 	cr_assert_eq(put_together(&w, false, 700, whole), 1408);
 	world_end(&w);
 	cr_assert_eq(
 	        send4(&w, HOST(1, 1), IP4(192, 0, 2, 9), 1400, IPV4_DONT_FRAGMENT).reason, DROP_PKT_TOO_BIG);
+	tells_the_socket(&w, 700);
 	world_end(&w);
 	cr_assert_eq(send6(&w, IP6(1, 1), IP6(0x10, 9), 1400).kind, VERDICT_CONSUMED);
 	cr_assert_eq(put_together(&w, true, 1300, whole), 1408);

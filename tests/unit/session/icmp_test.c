@@ -169,30 +169,52 @@ Test(session_icmp, without_a_buffer_nobody_is_told)
 	fixture_end(&bed.f);
 }
 
-/* An error about a UDP packet that 10.0.0.1 (2001:db8::1) sent from `port`. */
-static struct verdict receive_error(uint8_t family, uint16_t port, uint8_t proto, uint32_t cut)
-{
-	struct bed_packet p = family == 4 ? bed_packet4(0, "") : bed_packet6(0, "");
-	uint8_t l4[8 + 40 + 8] = {0};
-	uint32_t len = 8;
-	struct verdict v;
+struct error {
+	uint8_t family, type, code;
+	uint16_t port;
+	uint8_t proto;
+	uint32_t cut;
+	uint16_t flags; /* of the packet that bears it */
+};
 
-	if (family == 4) {
-		icmp_write(l4, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_PORT, 0);
+static const struct error unreachable4 = {
+        4, ICMP_TYPE_DEST_UNREACH, ICMP_UNREACH_PORT, 53, IP_PROTO_UDP, 100};
+static const struct error unreachable6 = {
+        6, ICMP6_TYPE_DEST_UNREACH, ICMP6_UNREACH_PORT, 53, IP_PROTO_UDP, 100};
+
+/* An error about a UDP packet that 10.0.0.1 (2001:db8::1) sent from `port`, into the burst. */
+static uint32_t add_error(const struct error *e)
+{
+	struct bed_packet p = e->family == 4 ? bed_packet4(0, "") : bed_packet6(0, "");
+	uint8_t l4[8 + 40 + 8] = {0};
+	uint32_t len = 8, i;
+
+	if (e->family == 4) {
+		icmp_write(l4, e->type, e->code, 1200);
 		len += ipv4_write(l4 + 8, &(struct ipv4_fields){.src = p.dst.w32[3],
 		                                  .dst = p.src.w32[3],
 		                                  .payload_len = 8,
 		                                  .ttl = 1,
-		                                  .proto = proto});
+		                                  .proto = e->proto});
 	} else {
-		icmp6_write(l4, ICMP6_TYPE_DEST_UNREACH, ICMP6_UNREACH_PORT, 0);
-		len += ipv6_write(
-		        l4 + 8, &(struct ipv6_fields){
-		                        .src = p.dst, .dst = p.src, .payload_len = 8, .next_header = proto});
+		icmp6_write(l4, e->type, e->code, 1300);
+		len += ipv6_write(l4 + 8,
+		        &(struct ipv6_fields){
+		                .src = p.dst, .dst = p.src, .payload_len = 8, .next_header = e->proto});
 	}
-	len += udp_write(l4 + len, port, 4444, 0);
+	len += udp_write(l4 + len, e->port, 4444, 0);
+	i = bed_packet_add(
+	        &bed, &p, e->family == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMP6, l4, MIN(len, e->cut), 0);
+	bed.f.burst.pkt[i].flags |= e->flags;
+	return i;
+}
+
+static struct verdict receive_error(const struct error *e)
+{
+	struct verdict v;
+
 	fixture_begin(&bed.f, INPUT_RX, 1);
-	bed_packet_add(&bed, &p, family == 4 ? IP_PROTO_ICMP : IP_PROTO_ICMP6, l4, MIN(len, cut), 0);
+	add_error(e);
 	bed_run(&bed);
 	v = bed.f.burst.verdict[0];
 	fixture_end(&bed.f);
@@ -203,17 +225,46 @@ Test(session_icmp, errors_find_the_socket_that_they_concern)
 {
 	for (uint8_t family = 4; family <= 6; family += 2) {
 		enum stat_id errors = family == 4 ? STAT_ICMP_IN_ERRORS : STAT_ICMP6_IN_ERRORS;
+		struct error e = family == 4 ? unreachable4 : unreachable6, other = e, tcp = e;
 
-		cr_expect_eq(receive_error(family, 53, IP_PROTO_UDP, 100).kind, VERDICT_DELIVERED);
+		other.port = 54;
+		tcp.proto = IP_PROTO_TCP;
+		cr_expect_eq(receive_error(&e).kind, VERDICT_DELIVERED);
 		cr_expect_eq(fixture_stat(&bed.f, errors), 0);
-		cr_expect_eq(receive_error(family, 54, IP_PROTO_UDP, 100).reason, DROP_NO_SOCKET);
-		cr_expect_eq(receive_error(family, 53, IP_PROTO_TCP, 100).reason, DROP_NO_SOCKET);
+		cr_expect_eq(receive_error(&other).reason, DROP_NO_SOCKET);
+		cr_expect_eq(receive_error(&tcp).reason, DROP_NO_SOCKET);
 		cr_expect_eq(fixture_stat(&bed.f, errors), 2);
-		for (uint32_t cut = 0; cut < 30; cut++)
-			cr_expect_eq(
-			        receive_error(family, 53, IP_PROTO_UDP, cut).reason, DROP_ICMP_MALFORMED);
+		for (e.cut = 0; e.cut < 30; e.cut++)
+			cr_expect_eq(receive_error(&e).reason, DROP_ICMP_MALFORMED);
 	}
 	cr_expect_eq(bed_count(&bed, 53).errors, 2);
+}
+
+/* The router believes no word about a path that the session has not vouched for. */
+Test(session_icmp, what_tells_a_path_mtu_goes_back_to_the_router)
+{
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		struct error e = family == 4 ? unreachable4 : unreachable6;
+		const struct burst *b = &bed.f.burst;
+
+		e.type = family == 4 ? ICMP_TYPE_DEST_UNREACH : ICMP6_TYPE_PACKET_TOO_BIG;
+		e.code = family == 4 ? ICMP_UNREACH_FRAG_NEEDED : 0;
+		fixture_begin(&bed.f, INPUT_RX, 1);
+		add_error(&e);
+		bed_run(&bed);
+		cr_expect_eq(b->verdict[0].kind, VERDICT_PASS);
+		cr_expect_eq(b->verdict[0].out.v, out_id(OUT_TX, 0).v);
+		cr_expect(b->pkt[0].flags & PKT_F_VOUCHED);
+		fixture_end(&bed.f);
+		e.flags = PKT_F_LOCAL;
+		cr_expect_eq(receive_error(&e).kind, VERDICT_DELIVERED, "the router has said it by itself");
+		e.flags = 0;
+		e.port = 54;
+		cr_expect_eq(receive_error(&e).reason, DROP_NO_SOCKET);
+	}
+	cr_expect_eq(bed_count(&bed, 53).errors, 4);
+	cr_expect_eq(fixture_stat(&bed.f, STAT_ICMP_IN_ERRORS), 1);
+	cr_expect_eq(fixture_stat(&bed.f, STAT_ICMP6_IN_ERRORS), 1);
 }
 
 Test(session_icmp, an_error_of_the_other_family_is_malformed)
