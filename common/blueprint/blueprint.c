@@ -119,7 +119,8 @@ bool blueprint_sound(const struct blueprint *b)
 	for (uint32_t r = 0; r < plan->n_rings; r++)
 		if (!ring_sound(b, &plan->ring[r]))
 			return false;
-	return memchr(b->run_dir, 0, sizeof b->run_dir) && memchr(b->config, 0, sizeof b->config);
+	return memchr(b->run_dir, 0, sizeof b->run_dir) && memchr(b->sockets_dir, 0, sizeof b->sockets_dir) &&
+	       memchr(b->state_dir, 0, sizeof b->state_dir) && memchr(b->config, 0, sizeof b->config);
 }
 
 int blueprint_read(int fd, struct blueprint *b)

@@ -13,8 +13,12 @@
 #include "common/stage/appliance.h"
 
 #define BLUEPRINT_MAGIC   0x50424c53u /* "SLBP" */
-#define BLUEPRINT_VERSION 1u
+#define BLUEPRINT_VERSION 2u
 #define BLUEPRINT_PATH    1024u
+
+/* Control's own folder in the run folder: there it listens (read.sock, admin.sock).  All else there is the
+ * keeper's: keeper.sock, the locks, an empty folder. */
+#define BLUEPRINT_SOCKETS "control"
 
 /* Shared layout is that of the binary that made it: processes of one appliance are of one build, which
  * `sizes` tells. */
@@ -23,10 +27,12 @@ struct blueprint {
 	uint32_t version;
 	uint64_t sizes; /* sizeof *this and of the plan's parts, mixed */
 	uint64_t bytes[REGION_COUNT];
-	char run_dir[BLUEPRINT_PATH]; /* terminated; absolute, exists */
-	char config[BLUEPRINT_PATH];  /* the configuration's file, absolute */
-	uint32_t n_cores;             /* 0: no setting */
-	uint32_t cores[LANES_MAX];    /* processor of each lane */
+	char run_dir[BLUEPRINT_PATH];     /* terminated; absolute, exists */
+	char sockets_dir[BLUEPRINT_PATH]; /* the same; control's own: BLUEPRINT_SOCKETS in the run folder */
+	char state_dir[BLUEPRINT_PATH];   /* the same; control's own: what is to outlive the appliance */
+	char config[BLUEPRINT_PATH];      /* the configuration's file, absolute */
+	uint32_t n_cores;                 /* 0: no setting */
+	uint32_t cores[LANES_MAX];        /* processor of each lane */
 	uint32_t reserved;
 	struct plan plan;
 };

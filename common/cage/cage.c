@@ -5,16 +5,22 @@
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* A dump of the pool would take seconds, in which nobody forwards, and would hold what others sent. */
-static int limit(void)
+static int limit(const struct cage *cage)
 {
-	const struct rlimit none = {0, 0}, files = {512, 512};
+	const struct rlimit none = {0, 0};
+	struct rlimit files;
 
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return -errno;
+	files.rlim_max = MIN(files.rlim_max, (rlim_t)(cage->n_files ? cage->n_files : CAGE_FILES));
+	files.rlim_cur = files.rlim_max;
 	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_NOFILE, &files) ||
 	        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return -errno;
@@ -33,7 +39,7 @@ static void leave_files(const struct cage *cage, uint32_t *missed)
 
 	if (!keep && !enter_root(cage->root))
 		*missed |= CAGE_MISSED_ROOT;
-	if (cage_landlock(keep, keep ? cage->writable : NULL))
+	if (cage_landlock(keep, cage->writable))
 		*missed |= CAGE_MISSED_LANDLOCK;
 }
 
@@ -61,11 +67,8 @@ static int become(uid_t uid)
 
 static int leave_user(const struct cage *cage)
 {
-	int err;
+	int err = become(cage->uid);
 
-	if (cage->flags & CAGE_KEEP_USER)
-		return 0;
-	err = become(cage->uid);
 	return err == -EINVAL ? become(CAGE_UID_ELSE) : err;
 }
 
@@ -82,7 +85,7 @@ static int leave_capabilities(void)
 
 int cage_leave(const struct cage *cage, uint32_t *missed)
 {
-	int err = limit();
+	int err = limit(cage);
 
 	*missed = 0;
 	if (cage->net >= 0 && setns(cage->net, CLONE_NEWNET))
@@ -103,6 +106,17 @@ int cage_leave(const struct cage *cage, uint32_t *missed)
 	                    (cage->pdeath_signal && prctl(PR_SET_PDEATHSIG, cage->pdeath_signal, 0, 0, 0))))
 		err = -errno;
 	return err;
+}
+
+void cage_tell_missed(const char *name, uint32_t missed)
+{
+	if (missed)
+		fprintf(stderr,
+		        "sluice-%s: this machine does not give it%s%s%s; its user and its system calls are "
+		        "limited all the same\n",
+		        name, missed & CAGE_MISSED_ROOT ? " an empty root," : "",
+		        missed & CAGE_MISSED_NET ? " an empty network," : "",
+		        missed & CAGE_MISSED_LANDLOCK ? " Landlock" : "");
 }
 
 static bool kept(int fd, const int *keep, uint32_t n)

@@ -20,21 +20,31 @@
 #define CAGE_UID_BASE 64640u
 #define CAGE_UID_ELSE 65534u /* where the first is not in the container's range */
 
+#define CAGE_FILES 512u
+
 enum cage_calls {
 	CAGE_STAGE,  /* memory, bells, sleeping, its socket to the attendant */
 	CAGE_INGEST, /* and a NIC's descriptors: mapping them shared, send, receive, statistics */
+
+	/* A server of local and TCP sockets with files of its own: making both, threads too; no process, no
+	 * program, no connection to others.  What libraries try and can do without is refused with an error.
+	 */
+	CAGE_CONTROL,
 };
 
-#define CAGE_KEEP_FILES 0x1u /* reading the file system, as far as the user's rights go */
-#define CAGE_KEEP_USER  0x2u /* the user, without capabilities */
+#define CAGE_KEEP_FILES   0x1u /* reading the file system, as far as the user's rights go */
+#define CAGE_WRITABLE_MAX 4u
 
 struct cage {
 	uid_t uid; /* and group */
 	uint32_t flags;
-	int root;             /* descriptor of an empty folder that becomes its root; -1: none is given */
-	int net;              /* descriptor of an empty network namespace; -1: none is given */
-	int pdeath_signal;    /* asked for after the change of user, which forgets it; 0: none */
-	const char *writable; /* with CAGE_KEEP_FILES: nothing may be written but beneath this folder */
+	uint32_t n_files;  /* descriptors that it may have open; 0: CAGE_FILES */
+	int root;          /* descriptor of an empty folder that becomes its root; -1: none is given */
+	int net;           /* descriptor of an empty network namespace; -1: none is given */
+	int pdeath_signal; /* asked for after the change of user, which forgets it; 0: none */
+
+	/* With CAGE_KEEP_FILES: the folders beneath which it may write; the first NULL ends them. */
+	const char *writable[CAGE_WRITABLE_MAX];
 };
 
 /* What could not be had (a container forbids it), for a line in the log: seccomp then stands alone. */
@@ -45,6 +55,16 @@ struct cage {
 /* 0 with *missed, or a negative errno: the process must not go on.  The user and all capabilities are always
  * given up, the bounding set too, and no_new_privs is set.  `root` and `net` stay the caller's to close. */
 [[nodiscard]] int cage_leave(const struct cage *cage, uint32_t *missed);
+
+/* Says on stderr what `name` could not be given, if anything. */
+void cage_tell_missed(const char *name, uint32_t missed);
+
+/* Makes the folder, or takes one that is empty or that user's already, and gives it to the user of a cage,
+ * with this mode: as root, where nobody else may write to the folder that it is in.  0; -ENOTEMPTY where it
+ * holds what is another's; -EACCES where that user cannot pass through a folder above it; other negative
+ * errno.
+ */
+[[nodiscard]] int cage_give_folder(const char *path, uid_t uid, uint32_t mode);
 
 /* Closes every descriptor above 2 but these (n, ascending or not). */
 void cage_close_all_but(const int *keep, uint32_t n);

@@ -29,7 +29,7 @@ static int allow_beneath(int rules, const char *folder, uint64_t rights)
 	return err;
 }
 
-int cage_landlock(bool readable, const char *writable)
+int cage_landlock(bool readable, const char *const *writable)
 {
 	const uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 	struct landlock_ruleset_attr attr = {0};
@@ -44,8 +44,8 @@ int cage_landlock(bool readable, const char *writable)
 		return -errno;
 	if (readable)
 		err = allow_beneath(rules, "/", reading);
-	if (!err && writable)
-		err = allow_beneath(rules, writable, attr.handled_access_fs & ~LANDLOCK_ACCESS_FS_EXECUTE);
+	for (uint32_t i = 0; i < CAGE_WRITABLE_MAX && writable[i] && !err; i++)
+		err = allow_beneath(rules, writable[i], attr.handled_access_fs & ~LANDLOCK_ACCESS_FS_EXECUTE);
 	if (!err && syscall(SYS_landlock_restrict_self, rules, 0))
 		err = -errno;
 	close(rules);

@@ -8,7 +8,7 @@
 
 void take_macs(struct config *c)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	for (uint32_t i = 0; fd >= 0 && i < c->n_ports; i++) {
 		struct config_port *p = &c->ports[i];

@@ -93,13 +93,8 @@ static int leave(struct host_process *p)
 	if (p->host->uncaged)
 		return 0;
 	err = cage_leave(&cage, &missed);
-	if (!err && missed)
-		fprintf(stderr,
-		        "sluice-%s: this machine does not give it%s%s%s; its system calls are limited all "
-		        "the same\n",
-		        p->host->ops->name, missed & CAGE_MISSED_ROOT ? " an empty root," : "",
-		        missed & CAGE_MISSED_NET ? " an empty network," : "",
-		        missed & CAGE_MISSED_LANDLOCK ? " Landlock" : "");
+	if (!err)
+		cage_tell_missed(p->host->ops->name, missed);
 	/* The attendant may have died before its death was to be told. */
 	return err ? err : getppid() == parent ? 0 : -EPIPE;
 }

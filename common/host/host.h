@@ -28,6 +28,8 @@
 struct host_taken {
 	struct appliance appliance; /* mapped; no stage's functions */
 	char run_dir[BLUEPRINT_PATH];
+	char sockets_dir[BLUEPRINT_PATH];
+	char state_dir[BLUEPRINT_PATH];
 	char config[BLUEPRINT_PATH];
 	uint32_t n_cores, cores[LANES_MAX]; /* of each lane */
 	int root, net;                      /* for cage_leave; -1: not given */

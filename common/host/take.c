@@ -12,6 +12,8 @@ int host_take_blueprint(struct host_taken *t, int fd)
 		t->blueprint = fd;
 		appliance_adopt(&t->appliance, &b->plan, b->bytes);
 		memcpy(t->run_dir, b->run_dir, sizeof t->run_dir);
+		memcpy(t->sockets_dir, b->sockets_dir, sizeof t->sockets_dir);
+		memcpy(t->state_dir, b->state_dir, sizeof t->state_dir);
 		memcpy(t->config, b->config, sizeof t->config);
 		t->n_cores = b->n_cores;
 		memcpy(t->cores, b->cores, sizeof t->cores);

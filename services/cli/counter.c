@@ -13,7 +13,7 @@ static void help(void)
 	       "All that is counted, since the start: what a kernel counts too by the names of nstat, and "
 	       "the\n"
 	       "appliance's own in groups of its own. Prometheus reads the same, and so does nstat:\n"
-	       "PROC_ROOT=/run/sluice/proc nstat.\n\n"
+	       "PROC_ROOT=/run/sluice/control/proc nstat.\n\n"
 	       "  GROUP     these alone: Ip, Icmp6, Dev, SluiceDrop, ...\n"
 	       "  --zeros   those too that are zero\n\n"
 	       "  sluice counter Icmp Icmp6\n"

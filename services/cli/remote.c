@@ -1,5 +1,6 @@
 #include "services/cli/remote.h"
 
+#include "common/blueprint/blueprint.h"
 #include "proto/control.pb-c.h"
 #include "services/cli/json.h"
 
@@ -125,7 +126,8 @@ static int fail_open(const struct remote *r, const char *socket, int err)
 
 int remote_open(struct remote *r, enum rpc_role role)
 {
-	const char *socket = role == RPC_ADMIN ? "admin.sock" : "read.sock";
+	const char *socket = role == RPC_ADMIN ? BLUEPRINT_SOCKETS "/admin.sock"
+	                                       : BLUEPRINT_SOCKETS "/read.sock";
 	char endpoint[4200];
 	int err;
 

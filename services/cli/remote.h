@@ -24,7 +24,8 @@ struct remote {
 [[nodiscard]] int remote_options(struct remote *r, int argc, char **argv, const char *const *own);
 bool remote_flag(const struct remote *r, uint32_t own);
 
-/* Connects to read.sock or admin.sock.  0, or an exit code with its sentence told. */
+/* Connects to read.sock or admin.sock, in the run folder's BLUEPRINT_SOCKETS.  0, or an exit code with its
+ * sentence told. */
 [[nodiscard]] int remote_open(struct remote *r, enum rpc_role role);
 
 /* Calls.  0 with *reply (rpc_free); or an exit code with its sentence told. */

@@ -1,6 +1,8 @@
 #include "services/cli/cli.h"
 
 #include "common/blueprint/blueprint.h"
+#include "common/board/board.h"
+#include "common/cage/cage.h"
 #include "common/config/config.h"
 #include "common/publish/publish.h"
 #include "services/replay/replay.h"
@@ -16,21 +18,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN_DIR "/run/sluice"
+#define RUN_DIR   "/run/sluice"
+#define STATE_DIR "/var/lib/sluice"
 
 struct up {
-	const char *config, *run_dir, *cores;
+	const char *config, *run_dir, *state_dir, *cores;
 };
 
 static void help(FILE *to)
 {
 	fprintf(to,
-	        "usage: sluice up --config FILE [--run-dir DIR] [--cores LIST|any]\n\n"
+	        "usage: sluice up --config FILE [--run-dir DIR] [--state-dir DIR] [--cores LIST|any]\n\n"
 	        "Runs the appliance that FILE describes, in the foreground, until SIGINT or SIGTERM.\n"
 	        "It needs the rights to own interfaces: root, or the capabilities in "
 	        "deploy/sluice.service.\n\n"
 	        "  --config FILE    the configuration (sluice check tells whether it is right)\n"
 	        "  --run-dir DIR    where its sockets are; one appliance a folder (" RUN_DIR ")\n"
+	        "  --state-dir DIR  what outlives it, for control alone (" STATE_DIR ";\n"
+	        "                   with another run folder: state in it)\n"
 	        "  --cores LIST     processor of each lane: 2,3; any: they are moved about by the system\n\n"
 	        "  sluice up --config /etc/sluice.yaml\n");
 }
@@ -60,7 +65,8 @@ static int lock_run_dir(const char *dir)
 	char path[BLUEPRINT_PATH + 16], pid[16] = "";
 	int fd;
 
-	if (mkdir(dir, 0755) && errno != EEXIST) {
+	/* Whatever the umask: control and those who ask it pass through. */
+	if (mkdir(dir, 0755) ? errno != EEXIST : chmod(dir, 0755)) {
 		fprintf(stderr, "sluice up: %s cannot be made: %s; give another with --run-dir\n", dir,
 		        strerror(errno));
 		return -1;
@@ -88,6 +94,40 @@ static int lock_run_dir(const char *dir)
 		return -1;
 	}
 	return fd;
+}
+
+/* Gives control one of its two folders; absolute in out.  The reason is told where it fails. */
+static bool give_control(const char *path, uint32_t mode, const char *option, char out[BLUEPRINT_PATH])
+{
+	const uid_t uid = CAGE_UID_BASE + ROLE_CONTROL;
+	int err = cage_give_folder(path, uid, mode);
+
+	if (!err && absolute(path, out))
+		return true;
+	fprintf(stderr, "sluice up: %s cannot be given to control, whose user is %u: ", path, uid);
+	if (err == -EACCES)
+		fprintf(stderr, "it may not pass through all folders above; ");
+	else if (err == -ENOTEMPTY)
+		fprintf(stderr, "it holds what is not control's; ");
+	else
+		fprintf(stderr, "%s; ", strerror(err ? -err : errno));
+	fprintf(stderr, "give another folder with %s\n", option);
+	return false;
+}
+
+static bool give_folders(const struct up *up, struct blueprint *b)
+{
+	char sockets[BLUEPRINT_PATH + 16], state[BLUEPRINT_PATH + 16];
+
+	snprintf(sockets, sizeof sockets, "%s/" BLUEPRINT_SOCKETS, b->run_dir);
+	if (up->state_dir)
+		snprintf(state, sizeof state, "%s", up->state_dir);
+	else if (!strcmp(up->run_dir, RUN_DIR))
+		snprintf(state, sizeof state, STATE_DIR);
+	else
+		snprintf(state, sizeof state, "%s/state", b->run_dir);
+	return give_control(sockets, 0755, "--run-dir", b->sockets_dir) &&
+	       give_control(state, 0700, "--state-dir", b->state_dir);
 }
 
 /* The blueprint. */
@@ -153,6 +193,8 @@ static int make_blueprint(const struct up *up, const struct config *config)
 	blueprint_init(&b, &a);
 	if (!absolute(up->run_dir, b.run_dir) || !absolute(up->config, b.config))
 		return -refuse(CLI_SYSTEM, "the paths of run folder and configuration", errno);
+	if (!give_folders(up, &b))
+		return -CLI_SYSTEM;
 	if (!up->cores)
 		spread(&b);
 	else if (strcmp(up->cores, "any") != 0 && !read_cores(up->cores, &b))
@@ -237,6 +279,7 @@ int cli_up(int argc, char **argv)
 	static const struct option options[] = {
 	        {"config", required_argument, NULL, 'c'},
 	        {"run-dir", required_argument, NULL, 'r'},
+	        {"state-dir", required_argument, NULL, 's'},
 	        {"cores", required_argument, NULL, 'k'},
 	        {"help", no_argument, NULL, 'h'},
 	        {0},
@@ -248,6 +291,7 @@ int cli_up(int argc, char **argv)
 		switch (c) {
 		case 'c': up.config = optarg; break;
 		case 'r': up.run_dir = optarg; break;
+		case 's': up.state_dir = optarg; break;
 		case 'k': up.cores = optarg; break;
 		case 'h': help(stdout); return CLI_FINE;
 		default: return cli_usage("up", "that option is not known");

@@ -60,18 +60,18 @@ __attribute__((format(printf, 3, 4))) static int fail(char *why, int err, const 
 	return err;
 }
 
-static int listen_at(struct control *c, const char *run_dir, const char *name, uint32_t mode,
-        enum rpc_role role, char *why)
+static int listen_at(
+        struct control *c, const char *dir, const char *name, uint32_t mode, enum rpc_role role, char *why)
 {
 	char endpoint[1100];
 	int err;
 
-	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", run_dir, name);
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", dir, name);
 	err = rpc_server_listen(c->rpc, &(struct rpc_listen){endpoint, mode, role});
-	return err ? fail(why, err, "cannot listen at %s/%s: %s", run_dir, name, strerror(-err)) : 0;
+	return err ? fail(why, err, "cannot listen at %s: %s", endpoint, strerror(-err)) : 0;
 }
 
-static int serve(struct control *c, const char *run_dir, char *why)
+static int serve(struct control *c, const char *dir, char *why)
 {
 	int err = rpc_server_open(&c->rpc, c->loop);
 
@@ -83,34 +83,43 @@ static int serve(struct control *c, const char *run_dir, char *why)
 	                               ARRAY_LEN(admin_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
 	                               ARRAY_LEN(tap_methods), c});
-	err = listen_at(c, run_dir, "read.sock", 0666, RPC_READER, why);
-	return err ? err : listen_at(c, run_dir, "admin.sock", 0600, RPC_ADMIN, why);
+	err = listen_at(c, dir, "read.sock", 0666, RPC_READER, why);
+	/* For root, and for who is in control's group. */
+	return err ? err : listen_at(c, dir, "admin.sock", 0660, RPC_ADMIN, why);
 }
 
 /* The first error of a configuration, in a sentence. */
-static void explain(struct control *c, const struct config_errors *errors)
+static void explain(const char *path, const struct config_errors *errors, char *why)
 {
 	const struct config_error *e = errors->list;
 
 	if (errors->n)
-		snprintf(c->problem, sizeof c->problem, "%s:%u:%u: %s%s%s", e->file, e->line, e->column,
-		        e->found, e->expected ? "; expected: " : "", e->expected ? e->expected : "");
+		snprintf(why, CONTROL_WHY_BYTES, "%s:%u:%u: %s%s%s", e->file, e->line, e->column, e->found,
+		        e->expected ? "; expected: " : "", e->expected ? e->expected : "");
 	else
-		snprintf(c->problem, sizeof c->problem, "%.900s cannot be loaded", c->config_path);
+		snprintf(why, CONTROL_WHY_BYTES, "%.900s cannot be loaded", path);
 }
 
-/* The file of the start; where a predecessor has published already, only to know what is in force. */
-static void load_first(struct control *c)
+int control_load(const char *path, struct config **first, char *why)
 {
 	struct config_errors errors = {0};
-	struct config *config;
-	int err = config_load(c->config_path, &config, &errors);
+	int err = config_load(path, first, &errors);
 
 	if (err)
-		explain(c, &errors);
-	else
-		apply_begin(c, config, NULL, APPLY_DEADLINE_MS);
+		explain(path, &errors, why);
 	config_errors_free(&errors);
+	return err;
+}
+
+/* Where a predecessor has published already, what is in force stays. */
+static void publish_first(struct control *c, const struct control_setup *setup)
+{
+	if (c->publisher.number)
+		config_free(setup->first);
+	else if (setup->first)
+		apply_begin(c, setup->first, NULL, APPLY_DEADLINE_MS);
+	else
+		snprintf(c->problem, sizeof c->problem, "%s", setup->problem);
 }
 
 int control_open(struct control **out, uv_loop_t *loop, const struct control_setup *setup, char *why)
@@ -137,16 +146,15 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	uv_timer_init(loop, &c->proc_timer);
 	c->apply_timer.data = c->hold_timer.data = c->proc_timer.data = c;
 	c->open_handles = 3;
-	if (!c->publisher.number)
-		load_first(c);
+	publish_first(c, setup);
 	*out = c;
 	err = captures_open(c);
 	if (err)
 		fail(why, err, "out of memory");
 	else
-		err = serve(c, setup->run_dir, why);
+		err = serve(c, setup->sockets_dir, why);
 	if (!err)
-		proc_begin(c, setup->run_dir);
+		proc_begin(c, setup->sockets_dir);
 	if (err) {
 		control_close(c);
 		*out = NULL;

@@ -89,8 +89,9 @@ void port_view(struct port_view *view, const struct control *c, const struct epo
 /* measure.c: the registry's values as they are now.  NULL: no memory.  free() it. */
 struct metrics *measure(struct control *c);
 
-/* proc.c: RUN/proc/net, written anew each second.  A folder that cannot be made is told of on stderr. */
-void proc_begin(struct control *c, const char *run_dir);
+/* proc.c: proc/net in the folder of the sockets, written anew each second.  A folder that cannot be made is
+ * told of on stderr. */
+void proc_begin(struct control *c, const char *dir);
 void proc_end(struct control *c);
 
 /* hold.c */

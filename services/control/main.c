@@ -1,13 +1,10 @@
 /* The process of control: handles from its attendant, the cage, the loop. */
 #include "services/control/control.h"
 
-#include "common/host/host.h"
+#include "common/config/config.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static struct control *control;
@@ -35,50 +32,27 @@ static void on_attendant(uv_poll_t *poll, int status, int events)
 	control_close(control);
 }
 
-/* It keeps the file system, read-only but for the folder of its sockets, and no capability. */
-static int leave(const struct host_taken *taken)
-{
-	const struct cage cage = {
-	        .uid = getuid(),
-	        .flags = CAGE_KEEP_FILES | CAGE_KEEP_USER,
-	        .root = -1,
-	        .net = taken->net,
-	        .pdeath_signal = SIGKILL,
-	        .writable = taken->run_dir,
-	};
-	uint32_t missed;
-
-	return cage_leave(&cage, &missed);
-}
-
-/* Each client is a descriptor. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 int main(void)
 {
 	static struct host_taken taken;
-	char why[CONTROL_WHY_BYTES];
+	char why[CONTROL_WHY_BYTES] = "", problem[CONTROL_WHY_BYTES] = "";
+	struct config *first = NULL;
 	uv_loop_t loop;
 	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, &taken);
 
 	if (err)
 		return fail("cannot take up what the attendant hands it", err);
 	appliance_close_fds(&taken.appliance);
-	raise_limits();
-	err = leave(&taken);
+	/* A problem is told to who asks. */
+	if (!appliance_control(&taken.appliance)->epoch)
+		(void)!control_load(taken.config, &first, problem);
+	err = control_confine(&taken);
 	if (err)
 		return fail("cannot give up its privileges", err);
 	uv_loop_init(&loop);
-	err = control_open(
-	        &control, &loop, &(struct control_setup){&taken.appliance, taken.config, taken.run_dir}, why);
+	err = control_open(&control, &loop,
+	        &(struct control_setup){&taken.appliance, taken.config, first, problem, taken.sockets_dir},
+	        why);
 	if (err) {
 		fprintf(stderr, "sluice-control: %s\n", why);
 		return 1;

@@ -1,5 +1,7 @@
-/* proc: the registry in files, for who reads a kernel's: `PROC_ROOT=RUN/proc nstat`, or node_exporter with
- * --path.procfs=RUN/proc.  A file is whole whenever it is opened: it is written beside its name and moved. */
+/* proc: the registry in files, for who reads a kernel's: `PROC_ROOT=RUN/control/proc nstat`, or node_exporter
+ * with
+ * --path.procfs=RUN/control/proc.  A file is whole whenever it is opened: it is written beside its name and
+ * moved. */
 #include "services/control/internal.h"
 
 #include <stdio.h>
@@ -42,11 +44,11 @@ static bool make_folder(const char *path)
 	return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
-void proc_begin(struct control *c, const char *run_dir)
+void proc_begin(struct control *c, const char *dir)
 {
 	char net[1100];
 
-	snprintf(c->proc_dir, sizeof c->proc_dir, "%s/proc", run_dir);
+	snprintf(c->proc_dir, sizeof c->proc_dir, "%s/proc", dir);
 	snprintf(net, sizeof net, "%s/net", c->proc_dir);
 	if (!make_folder(c->proc_dir) || !make_folder(net)) {
 		fprintf(stderr,

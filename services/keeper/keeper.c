@@ -161,6 +161,7 @@ static void tidy_up(const struct keeper *k)
 	(void)unlink(path);
 	snprintf(path, sizeof path, "%s/empty", run_dir);
 	(void)rmdir(path);
+	(void)rmdir(k->stock.taken.sockets_dir);
 }
 
 /* The loop. */

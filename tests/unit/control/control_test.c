@@ -76,7 +76,8 @@ static void start(void)
 	uv_async_init(&loop, &stop, on_stop);
 	uv_timer_init(&loop, &clock_tick);
 	uv_timer_start(&clock_tick, on_clock, 1, 1);
-	cr_assert_eq(control_open(&control, &loop, &(struct control_setup){&whole.a, "/none.yaml", dir}, why),
+	cr_assert_eq(control_open(&control, &loop,
+	                     &(struct control_setup){&whole.a, "/none.yaml", NULL, "no file", dir}, why),
 	        0, "%s", why);
 	cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/admin.sock", dir);

@@ -1,0 +1,32 @@
+/* confine: what control gives up, before it listens to anyone. */
+#include "services/control/control.h"
+
+#include "common/board/board.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#define FILES 4096u /* each client is a descriptor */
+
+int control_confine(const struct host_taken *taken)
+{
+	const struct cage cage = {
+	        .uid = CAGE_UID_BASE + ROLE_CONTROL,
+	        .flags = CAGE_KEEP_FILES,
+	        .n_files = FILES,
+	        .root = -1,
+	        .net = -1,
+	        .pdeath_signal = SIGKILL,
+	        .writable = {taken->sockets_dir, taken->state_dir},
+	};
+	pid_t parent = getppid();
+	uint32_t missed;
+	int err;
+
+	err = cage_leave(&cage, &missed);
+	if (err)
+		return err;
+	cage_tell_missed("control", missed);
+	/* The attendant may have died before its death was to be told. */
+	return getppid() == parent ? cage_seal(CAGE_CONTROL) : -EPIPE;
+}
