@@ -20,7 +20,7 @@ static bool xdp_ok(const struct grant *g)
 
 	return g->mode >= GRANT_XDP_GENERIC && g->mode <= GRANT_XDP_ZEROCOPY && xdp_ring_ok(&x->rx) &&
 	       xdp_ring_ok(&x->tx) && xdp_ring_ok(&x->fill) && xdp_ring_ok(&x->completion) &&
-	       x->headroom < 65536 && x->need_wakeup <= 1;
+	       x->headroom < 65536 && x->need_wakeup <= 1 && x->chunks <= 1;
 }
 
 static bool packet_ring_ok(const struct grant_packet_ring *r)

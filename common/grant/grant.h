@@ -53,6 +53,8 @@ struct grant_xdp {
 	uint32_t headroom; /* as the UMEM was registered: a frame starts this and XDP_PACKET_HEADROOM behind
 	                      its chunk */
 	uint32_t need_wakeup; /* 1: bound with XDP_USE_NEED_WAKEUP */
+	uint32_t chunks;      /* 1: bound with XDP_USE_SG: a frame may come in several buffers */
+	uint32_t reserved;
 };
 
 /* Descriptor 0 is the socket, bound, with both rings set up (PACKET_RX_RING, then PACKET_TX_RING: one

@@ -97,14 +97,23 @@ static always_inline void ledger_give(
 	ledger_move(l, index, ledger_byte(port, side));
 }
 
-/* The kernel has given the buffer back.  false: it never had it, which is counted: leave it alone. */
+/* The kernel has given the buffer back, and may have it again at once without a move.  false: it never had
+ * it, which is counted: leave it alone. */
+[[nodiscard]] static always_inline bool ledger_has(
+        struct ledger *l, struct pkt_index index, struct port_id port, enum ledger_side side)
+{
+	if (likely(index.v < l->buffers && l->state->of[index.v] == ledger_byte(port, side)))
+		return true;
+	l->odd++;
+	return false;
+}
+
+/* The kernel has given the buffer back.  false: as ledger_has. */
 [[nodiscard]] static always_inline bool ledger_take(
         struct ledger *l, struct pkt_index index, struct port_id port, enum ledger_side side)
 {
-	if (unlikely(index.v >= l->buffers || l->state->of[index.v] != ledger_byte(port, side))) {
-		l->odd++;
+	if (unlikely(!ledger_has(l, index, port, side)))
 		return false;
-	}
 	ledger_move(l, index, LEDGER_NONE);
 	return true;
 }

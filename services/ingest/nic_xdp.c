@@ -9,10 +9,15 @@
  * always has as many as it was given at first: the fill ring has a slot for each and is never full.  As many
  * frames are under way as the completion ring has slots.
  *
+ * Generic XDP hands over what a veth's peer left to its offload: a TCP segment of up to 64 KiB in several
+ * buffers, its chunks.  It is taken as the packets that gso.h makes of it: each is copied into a free buffer,
+ * and with the last one the chunks go back into the fill ring.
+ *
  * Our two indices in the kernel's memory (consumer of rx and completion, producer of fill and tx) are stored
  * in apply alone.  Source: Linux net/xdp/xsk_queue.h, Documentation/networking/af_xdp.rst. */
 #include "services/ingest/nic.h"
 
+#include "services/ingest/gso.h"
 #include "services/ingest/partial.h"
 
 #include <linux/if_xdp.h>
@@ -21,7 +26,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#define KICKS_MAX 64u /* a round: the kernel sends some dozens of frames a call, older ones 32 */
+#define KICKS_MAX  64u /* a round: the kernel sends some dozens of frames a call, older ones 32 */
+#define CHUNKS_MAX 64u /* of a frame; 64 KiB are fewer */
+
+/* Younger than the headers that this must build with (Linux 6.6). */
+#define PACKET_CONTINUES 1u /* XDP_PKT_CONTD */
 
 /* Journaled. */
 struct xdp_state {
@@ -29,6 +38,7 @@ struct xdp_state {
 	uint32_t fill;       /* next to write */
 	uint32_t tx;         /* next to write */
 	uint32_t completion; /* next to take */
+	uint32_t cut;        /* payload of the large segment at `rx` that packets have taken already */
 };
 
 static_assert(sizeof(struct xdp_state) <= CACHE_LINE, "one line a burst");
@@ -52,6 +62,15 @@ struct xdp {
 	uint64_t inverse; /* of the stride in cache lines, which is odd: to divide by it */
 	int fd;
 	bool need_wakeup;
+	bool chunks; /* a frame may come in several buffers */
+};
+
+/* A frame and where it lies. */
+struct chunks {
+	const uint8_t *at[CHUNKS_MAX];
+	uint32_t len[CHUNKS_MAX];
+	uint32_t n;
+	uint32_t bytes; /* of all */
 };
 
 /* Where a buffer lies in the pool and where its frame starts: an address in unaligned mode. */
@@ -142,6 +161,7 @@ static int xdp_open(struct nic *nic, const struct nic_settings *settings, char *
 	nic->driver = x;
 	x->fd = nic->fd[0];
 	x->need_wakeup = nic->grant.xdp.need_wakeup;
+	x->chunks = nic->grant.xdp.chunks;
 	x->inverse = inverse_of(nic->pool->stride / CACHE_LINE);
 	err = map_rings(x, &nic->grant.xdp, x->fd);
 	if (err) {
@@ -160,13 +180,86 @@ static int xdp_probe(const struct nic_settings *settings, char *error)
 
 /* Reception. */
 
+/* The longest packet that is taken as it came. */
+static uint32_t packet_max(const struct nic *nic)
+{
+	return MIN(nic->grant.mtu, pool_frame_max(nic->pool) - ETHER_HDR_LEN - VLAN_TAGS_MAX * VLAN_HDR_LEN);
+}
+
+static bool is_large(const struct nic *nic, const struct xdp_desc *d)
+{
+	return d->options & PACKET_CONTINUES || d->len > packet_max(nic) + ETHER_HDR_LEN;
+}
+
+/* Whether a descriptor's bytes lie in a buffer of the pool, behind its metadata. */
+static always_inline bool is_inside(const struct nic *nic, uint32_t off, uint32_t len)
+{
+	return off >= PKT_META_BYTES && off <= nic->pool->stride && len <= nic->pool->stride - off;
+}
+
+/* The chunks of the frame whose first descriptor is `first`, before `end`.  false: it is not all there.  Of a
+ * chunk that lies nowhere no byte is taken. */
+static bool gather(const struct nic *nic, uint32_t first, uint32_t end, struct chunks *c)
+{
+	const struct xdp *x = nic->driver;
+	bool more = true;
+
+	*c = (struct chunks){0};
+	while (more && c->n < CHUNKS_MAX && first + c->n != end) {
+		const struct xdp_desc d = x->rx.desc[(first + c->n) & x->rx.mask];
+		uint32_t off = (uint32_t)(d.addr >> XSK_UNALIGNED_BUF_OFFSET_SHIFT);
+		struct pkt_index index = buffer_of(nic, d.addr);
+
+		if (pool_has(nic->pool, index) && is_inside(nic, off, d.len)) {
+			c->at[c->n] = pool_buffer(nic->pool, index) + off;
+			c->len[c->n] = d.len;
+			c->bytes += d.len;
+		}
+		c->n++;
+		more = d.options & PACKET_CONTINUES;
+	}
+	return !more || c->n == CHUNKS_MAX;
+}
+
+static bool to_be_cut(const struct nic *nic, const struct chunks *c, struct gso *g)
+{
+	return c->at[0] && gso_read(g, c->at[0], c->len[0], c->bytes, packet_max(nic));
+}
+
+/* As xdp_rx_ready, where a descriptor may be a part of a frame, or more than a packet. */
+static uint32_t packets_ready(const struct nic *nic, uint32_t end, uint32_t max)
+{
+	const struct xdp *x = nic->driver;
+	const struct xdp_state *s = nic->state;
+	uint32_t at = s->rx, cut = s->cut, n = 0;
+	struct chunks c;
+	struct gso g;
+
+	while (n < max && at != end) {
+		if (likely(!is_large(nic, &x->rx.desc[at & x->rx.mask]))) {
+			at++;
+			n++;
+		} else if (gather(nic, at, end, &c)) {
+			at += c.n;
+			n += to_be_cut(nic, &c, &g) ? MAX(gso_packets(&g, cut), 1u) : 1;
+		} else {
+			break;
+		}
+		cut = 0;
+	}
+	return MIN(n, max);
+}
+
 static uint32_t xdp_rx_ready(struct nic *nic, nanos_t now, uint32_t max)
 {
 	const struct xdp *x = nic->driver;
 	const struct xdp_state *s = nic->state;
+	uint32_t end = __atomic_load_n(x->rx.producer, __ATOMIC_ACQUIRE);
 
 	(void)now;
-	return MIN(__atomic_load_n(x->rx.producer, __ATOMIC_ACQUIRE) - s->rx, max);
+	if (unlikely(x->chunks))
+		return packets_ready(nic, end, max);
+	return MIN(end - s->rx, max);
 }
 
 static nanos_t xdp_rx_next(struct nic *nic)
@@ -174,12 +267,17 @@ static nanos_t xdp_rx_next(struct nic *nic)
 	return xdp_rx_ready(nic, 0, 1) ? 0 : NANOS_NEVER;
 }
 
-static always_inline void give(struct nic *nic, struct xdp_state *s, struct pkt_index index)
+static always_inline void fill_with(struct nic *nic, struct xdp_state *s, struct pkt_index index)
 {
 	struct xdp *x = nic->driver;
 
-	ledger_give(nic->ledger, index, nic->port, LEDGER_RX);
 	x->fill.address[s->fill++ & x->fill.mask] = (uint64_t)index.v * nic->pool->stride;
+}
+
+static always_inline void give(struct nic *nic, struct xdp_state *s, struct pkt_index index)
+{
+	ledger_give(nic->ledger, index, nic->port, LEDGER_RX);
+	fill_with(nic, s, index);
 }
 
 /* One frame: its buffer into the burst, the burst's into the fill ring. */
@@ -195,7 +293,7 @@ static always_inline void take(struct nic *nic, struct xdp_state *s, struct burs
 		return;
 	give(nic, s, b->index[i]);
 	b->index[i] = index;
-	if (unlikely(off < PKT_META_BYTES || off + d.len > nic->pool->stride)) {
+	if (unlikely(!is_inside(nic, off, d.len))) {
 		nic->stats.rx_errors++;
 		off = PKT_FRAME_OFF;
 	} else {
@@ -209,13 +307,72 @@ static always_inline void take(struct nic *nic, struct xdp_state *s, struct burs
 		b->pkt[i].trace = nic_trace(nic, s->rx);
 }
 
+/* The frame is done with: its n buffers, which the kernel had, it gets again. */
+static void return_chunks(struct nic *nic, struct xdp_state *s, uint32_t n)
+{
+	struct xdp *x = nic->driver;
+
+	for (; n; n--) {
+		struct pkt_index index = buffer_of(nic, x->rx.desc[s->rx++ & x->rx.mask].addr);
+
+		if (ledger_has(nic->ledger, index, nic->port, LEDGER_RX))
+			fill_with(nic, s, index);
+	}
+	s->cut = 0;
+}
+
+/* n bytes of the frame, from byte `from` on. */
+static void copy_out(const struct chunks *c, uint32_t from, uint8_t *to, uint32_t n)
+{
+	for (uint32_t k = 0; k < c->n && n; k++) {
+		uint32_t skip = MIN(from, c->len[k]), part = MIN(n, c->len[k] - skip);
+
+		if (part)
+			memcpy(to, c->at[k] + skip, part);
+		from -= skip;
+		to += part;
+		n -= part;
+	}
+}
+
+/* The next packet of the large frame at `rx`. */
+static void take_large(struct nic *nic, struct xdp_state *s, struct burst *b, uint32_t i)
+{
+	const struct xdp *x = nic->driver;
+	struct chunks c;
+	struct gso g;
+
+	b->pkt[i].len = 0;
+	if (!gather(nic, s->rx, __atomic_load_n(x->rx.producer, __ATOMIC_ACQUIRE), &c))
+		return;
+	if (to_be_cut(nic, &c, &g) && s->cut < g.payload) {
+		uint32_t n = gso_write(&g, s->cut, b->frame[i], &b->pkt[i]);
+
+		copy_out(&c, g.header_len + s->cut, b->frame[i] + g.header_len, n);
+		s->cut += n;
+		if (s->cut == g.payload)
+			return_chunks(nic, s, c.n);
+	} else if (c.n == 1) {
+		s->cut = 0;
+		take(nic, s, b, i);
+	} else {
+		b->pkt[i].total_len = MAX(c.bytes, pool_frame_max(nic->pool) + 1);
+		nic->stats.rx_errors++;
+		return_chunks(nic, s, c.n);
+	}
+}
+
 static void xdp_rx(struct nic *nic, nanos_t now, struct burst *b, uint32_t first, uint32_t n)
 {
 	struct xdp_state *s = journal_touch(nic->journal, nic->state);
+	const struct xdp *x = nic->driver;
 
 	(void)now;
 	for (uint32_t i = first; i < first + n; i++)
-		take(nic, s, b, i);
+		if (unlikely(x->chunks && is_large(nic, &x->rx.desc[s->rx & x->rx.mask])))
+			take_large(nic, s, b, i);
+		else
+			take(nic, s, b, i);
 }
 
 static uint32_t xdp_wants(struct nic *nic)

@@ -22,10 +22,11 @@ static int bpf_call(enum bpf_cmd command, union bpf_attr *attr, size_t bytes)
 	return r < 0 ? -errno : (int)r;
 }
 
-static int load(uint32_t type, const struct bpf_insn *insns, uint32_t n, const char *name)
+static int load(uint32_t type, const struct bpf_insn *insns, uint32_t n, const char *name, uint32_t flags)
 {
 	union bpf_attr attr = {
 	        .prog_type = type,
+	        .prog_flags = flags,
 	        .insns = (uintptr_t)insns,
 	        .insn_cnt = n,
 	        .license = (uintptr_t) "Dual MIT/GPL",
@@ -61,7 +62,7 @@ int bpf_xskmap_set(int map, uint32_t queue, int socket)
 	return bpf_call(BPF_MAP_UPDATE_ELEM, &attr, sizeof attr);
 }
 
-int bpf_load_redirect(int map)
+int bpf_load_redirect(int map, bool frags)
 {
 	const struct bpf_insn insns[] = {
 	        {.code = LOAD_WORD,
@@ -75,7 +76,8 @@ int bpf_load_redirect(int map)
 	        {.code = BPF_JMP | BPF_EXIT},
 	};
 
-	return load(BPF_PROG_TYPE_XDP, insns, ARRAY_LEN(insns), "sluice_take");
+	return load(
+	        BPF_PROG_TYPE_XDP, insns, ARRAY_LEN(insns), "sluice_take", frags ? BPF_F_XDP_HAS_FRAGS : 0);
 }
 
 static int load_constant(uint32_t type, int32_t value, const char *name)
@@ -85,7 +87,7 @@ static int load_constant(uint32_t type, int32_t value, const char *name)
 	        {.code = BPF_JMP | BPF_EXIT},
 	};
 
-	return load(type, insns, ARRAY_LEN(insns), name);
+	return load(type, insns, ARRAY_LEN(insns), name, 0);
 }
 
 int bpf_load_pass(void)

@@ -1,6 +1,6 @@
 /* bpf: the few programs, maps and links that a port needs, by bpf(2) itself.
  *
- *     map = bpf_xskmap(queues);  prog = bpf_load_redirect(map);
+ *     map = bpf_xskmap(queues);  prog = bpf_load_redirect(map, false);
  *     link = bpf_link_xdp(prog, ifindex, XDP_FLAGS_DRV_MODE);  bpf_xskmap_set(map, queue, socket);
  *
  * A link holds its program, a program its map.  A program stays attached while anybody holds the link's
@@ -18,9 +18,9 @@
 /* Frames of the queue go to the socket from now on.  0 or a negative errno. */
 [[nodiscard]] int bpf_xskmap_set(int map, uint32_t queue, int socket);
 
-/* XDP: every frame to its queue's socket, dropped where there is none.  The program's descriptor or a
- * negative errno. */
-[[nodiscard]] int bpf_load_redirect(int map);
+/* XDP: every frame to its queue's socket, dropped where there is none; `frags`: also frames that the kernel
+ * has in several pieces, without making them one first.  The program's descriptor or a negative errno. */
+[[nodiscard]] int bpf_load_redirect(int map, bool frags);
 
 /* XDP: every frame goes on as if there were no program. */
 [[nodiscard]] int bpf_load_pass(void);

@@ -27,7 +27,9 @@
 #define HEADROOM  (PKT_FRAME_OFF - XDP_PACKET_HEADROOM)
 #define SEND_ROOM (8 << 20) /* bytes of frames under way in the kernel; its default stops at some hundred */
 
-#define TX_BUDGET_OPTION 9 /* XDP_MAX_TX_SKB_BUDGET, Linux 6.17 */
+/* Younger than the headers that this must build with. */
+#define TX_BUDGET_OPTION 9         /* XDP_MAX_TX_SKB_BUDGET, Linux 6.17 */
+#define SEVERAL_CHUNKS   (1u << 4) /* XDP_USE_SG, Linux 6.6 */
 
 static_assert(PKT_FRAME_OFF > XDP_PACKET_HEADROOM, "the kernel's headroom is part of ours");
 
@@ -120,7 +122,7 @@ static int make_socket(struct opened *o, uint32_t q, const struct open_wish *w, 
 	return err ? err : fill_grant(&o->grant[q], fd, w, error);
 }
 
-static int bind_socket(int fd, const struct open_wish *w, uint32_t q, uint16_t flags)
+static int bind_as(int fd, const struct open_wish *w, uint32_t q, uint32_t flags)
 {
 	struct sockaddr_xdp to = {
 	        .sxdp_family = AF_XDP,
@@ -132,6 +134,18 @@ static int bind_socket(int fd, const struct open_wish *w, uint32_t q, uint16_t f
 	return bind(fd, (const struct sockaddr *)&to, sizeof to) ? -errno : 0;
 }
 
+/* In generic mode frames come as the kernel's stack has them: a segment of up to 64 KiB too, where the sender
+ * is on this machine.  An older kernel drops those. */
+static int bind_socket(struct opened *o, const struct open_wish *w, uint32_t q, uint32_t flags)
+{
+	int err = -EINVAL;
+
+	if (o->mode == GRANT_XDP_GENERIC)
+		err = bind_as(o->queue[q], w, q, flags | SEVERAL_CHUNKS);
+	o->grant[q].xdp.chunks = !err;
+	return err == -EINVAL ? bind_as(o->queue[q], w, q, flags) : err;
+}
+
 /* Opens and binds the sockets of all queues, without a copy or with one. */
 static int bind_all(struct opened *o, const struct open_wish *w, uint16_t flags, char *error)
 {
@@ -139,7 +153,7 @@ static int bind_all(struct opened *o, const struct open_wish *w, uint16_t flags,
 		int err = make_socket(o, q, w, error);
 
 		if (!err) {
-			err = bind_socket(o->queue[q], w, q, flags);
+			err = bind_socket(o, w, q, flags);
 			if (err)
 				snprintf(error, OPEN_ERROR_BYTES, "AF_XDP on queue %u of %s: %s%s", q,
 				        w->interface, strerror(-err),
@@ -163,17 +177,20 @@ static void unbind_all(struct opened *o)
 	}
 }
 
-static int load_program(struct opened *o, const struct open_wish *w, int *program, char *error)
+/* The program on the interface, in one mode; *loaded: that is not where it failed. */
+static int attach_as(struct opened *o, const struct open_wish *w, uint32_t mode, bool *loaded)
 {
-	int map = bpf_xskmap(MAX(w->queues, 1u));
+	bool generic = mode == GRANT_XDP_GENERIC;
+	int map = o->part[OPEN_XDP_MAP], program = map < 0 ? map : bpf_load_redirect(map, generic);
+	int *link = &o->part[OPEN_XDP_LINK];
 
-	o->part[OPEN_XDP_MAP] = map;
-	*program = map < 0 ? map : bpf_load_redirect(map);
-	if (*program >= 0)
-		return 0;
-	snprintf(error, OPEN_ERROR_BYTES, "the XDP program: %s (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN)",
-	        strerror(-*program));
-	return *program;
+	*loaded = program >= 0;
+	if (program < 0)
+		return program;
+	o->mode = mode;
+	*link = bpf_link_xdp(program, w->ifindex, generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	close(program);
+	return MIN(*link, 0);
 }
 
 static void why_generic(struct opened *o, const struct open_wish *w, int err)
@@ -186,27 +203,29 @@ static void why_generic(struct opened *o, const struct open_wish *w, int err)
 }
 
 /* Native where it may be and can be, else generic; o->mode says which. */
-static int attach(struct opened *o, const struct open_wish *w, int program, char *error)
+static int attach(struct opened *o, const struct open_wish *w, char *error)
 {
-	int err = -EINVAL, *link = &o->part[OPEN_XDP_LINK];
+	bool loaded = true;
+	int err = -EINVAL;
 
+	o->part[OPEN_XDP_MAP] = bpf_xskmap(MAX(w->queues, 1u));
 	if (w->mode != MODE_GENERIC) {
-		o->mode = GRANT_XDP_NATIVE;
-		*link = bpf_link_xdp(program, w->ifindex, XDP_FLAGS_DRV_MODE);
-		if (*link >= 0)
+		err = attach_as(o, w, GRANT_XDP_NATIVE, &loaded);
+		if (!err)
 			return 0;
-		err = *link;
 		why_generic(o, w, err);
 	}
-	if (w->mode == MODE_GENERIC || (w->mode == MODE_AUTO && err != -EBUSY)) {
-		o->mode = GRANT_XDP_GENERIC;
-		*link = bpf_link_xdp(program, w->ifindex, XDP_FLAGS_SKB_MODE);
-		if (*link >= 0)
+	if (w->mode == MODE_GENERIC || (w->mode == MODE_AUTO && loaded && err != -EBUSY)) {
+		err = attach_as(o, w, GRANT_XDP_GENERIC, &loaded);
+		if (!err)
 			return 0;
-		err = *link;
 	}
-	snprintf(error, OPEN_ERROR_BYTES, "XDP on %s: %s%s", w->interface, strerror(-err),
-	        err == -EBUSY ? " (another program is attached: `ip link set dev ... xdp off`)" : "");
+	if (loaded)
+		snprintf(error, OPEN_ERROR_BYTES, "XDP on %s: %s%s", w->interface, strerror(-err),
+		        err == -EBUSY ? " (another program is attached: `ip link set dev ... xdp off`)" : "");
+	else
+		snprintf(error, OPEN_ERROR_BYTES,
+		        "the XDP program: %s (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN)", strerror(-err));
 	return err;
 }
 
@@ -242,9 +261,19 @@ bool open_xdp_fits(const struct pool *pool, uint32_t mtu)
 	return mtu + LINK_ROOM <= frame_max(pool);
 }
 
+/* What the port says of segments that a veth's peer leaves to it to cut. */
+static void why_segments(struct opened *o)
+{
+	bool cut = o->grant[0].xdp.chunks;
+
+	snprintf(o->why_not, sizeof o->why_not,
+	        "generic XDP: a veth's peer sends segments larger than its MTU: %s",
+	        cut ? "TCP's are cut, UDP's lost" : "lost (Linux 6.6 is needed)");
+}
+
 int open_xdp(struct opened *o, const struct open_wish *w, char *error)
 {
-	int program, err;
+	int err;
 
 	if (!open_xdp_fits(w->pool, w->mtu)) {
 		snprintf(error, OPEN_ERROR_BYTES,
@@ -254,18 +283,13 @@ int open_xdp(struct opened *o, const struct open_wish *w, char *error)
 		        w->mtu, frame_max(w->pool));
 		return -EMSGSIZE;
 	}
-	err = load_program(o, w, &program, error);
-	if (err)
-		return err;
-	err = attach(o, w, program, error);
-	close(program);
+	err = attach(o, w, error);
 	if (!err)
 		err = bind_best(o, w, error);
 	if (err)
 		return err;
 	open_quiet(o, w->ifindex, false);
 	if (w->veth && o->mode == GRANT_XDP_GENERIC && !o->why_not[0])
-		snprintf(o->why_not, sizeof o->why_not,
-		        "generic XDP lets a veth's peer send segments larger than its MTU: they are lost");
+		why_segments(o);
 	return 0;
 }

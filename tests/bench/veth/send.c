@@ -86,7 +86,7 @@ static void send_all(const char *name, const char *mac, uint32_t flows)
 /* A program that sends frames to sockets drops them where there are none. */
 static void sink(const char *name)
 {
-	int map = bpf_xskmap(1), program = map < 0 ? map : bpf_load_redirect(map);
+	int map = bpf_xskmap(1), program = map < 0 ? map : bpf_load_redirect(map, false);
 	int link = program < 0 ? program : bpf_link_xdp(program, if_nametoindex(name), XDP_FLAGS_DRV_MODE);
 
 	if (link < 0) {

@@ -4,11 +4,16 @@
 #ifndef SLUICE_TESTS_UNIT_DRIVERS_FAKE_H
 #define SLUICE_TESTS_UNIT_DRIVERS_FAKE_H
 
+#include "common/wire/ether.h"
+#include "common/wire/tcp.h"
 #include "services/ingest/nic.h"
 
 #define FAKE_SLOTS 32u
 #define FAKE_START 0xffffff90u /* of all indices: a few turns before the wrap, and at slot 16 of a ring */
 #define FAKE_FRAME 64u
+
+/* Of each packet of a large segment. */
+#define FAKE_PAYLOAD (FAKE_FRAME - ETHER_HDR_LEN - 20u - TCP_HDR_LEN)
 
 struct fake {
 	int fd;
@@ -16,8 +21,9 @@ struct fake {
 	uint8_t state[NIC_STATE_BYTES]; /* in which the driver begins */
 	const struct pool *pool;
 
-	/* A frame comes in; false: no room. */
-	bool (*receive)(struct fake *f, uint32_t number);
+	/* A frame comes in, or a large segment, whose packets have numbers from this one on; how many.  0: no
+	 * room. */
+	uint32_t (*receive)(struct fake *f, uint32_t number);
 	/* The kernel sends the next frame handed over; false: there is none. */
 	bool (*send)(struct fake *f, uint32_t *number);
 	/* ops->apply, but the process dies somewhere in it. */
@@ -37,7 +43,8 @@ struct fake {
 	};
 };
 
-void fake_xdp(struct fake *f, const struct pool *pool);
+/* With `chunks`, frames also come as large segments over several buffers. */
+void fake_xdp(struct fake *f, const struct pool *pool, bool chunks);
 void fake_packet(struct fake *f, const struct pool *pool, bool v3);
 void fake_free(struct fake *f);
 

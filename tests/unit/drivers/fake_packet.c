@@ -30,30 +30,30 @@ static void write_frame(uint8_t *mac, uint32_t number)
 	memcpy(mac, &number, sizeof number);
 }
 
-static bool receive_v2(struct fake *f, uint32_t number)
+static uint32_t receive_v2(struct fake *f, uint32_t number)
 {
 	struct tpacket2_hdr *h = (void *)(f->map + (size_t)(f->packet.rx % FAKE_SLOTS) * SLOT_BYTES);
 
 	if (h->tp_status != TP_STATUS_KERNEL)
-		return false;
+		return 0;
 	write_frame((uint8_t *)h + MAC_OFF, number);
 	h->tp_len = h->tp_snaplen = FAKE_FRAME;
 	h->tp_mac = MAC_OFF;
 	memset(h->tp_padding, 0, sizeof h->tp_padding);
 	h->tp_status = TP_STATUS_USER;
 	f->packet.rx++;
-	return true;
+	return 1;
 }
 
 /* A block is retired when it is full, or by a number that stands for the timer. */
-static bool receive_v3(struct fake *f, uint32_t number)
+static uint32_t receive_v3(struct fake *f, uint32_t number)
 {
 	uint8_t *block = f->map + (size_t)(f->packet.rx % BLOCKS) * BLOCK_BYTES;
 	struct tpacket_hdr_v1 *b = &((struct tpacket_block_desc *)(void *)block)->hdr.bh1;
 	struct tpacket3_hdr *h = (void *)(block + BLOCK_HEAD + f->packet.frames * FRAME_STEP);
 
 	if (b->block_status != TP_STATUS_KERNEL)
-		return false;
+		return 0;
 	memset(h, 0, sizeof *h);
 	write_frame((uint8_t *)h + MAC_OFF, number);
 	h->tp_len = h->tp_snaplen = FAKE_FRAME;
@@ -67,7 +67,7 @@ static bool receive_v3(struct fake *f, uint32_t number)
 		f->packet.frames = 0;
 		f->packet.rx++;
 	}
-	return true;
+	return 1;
 }
 
 static bool send_next(struct fake *f, uint32_t *number)

@@ -1,3 +1,4 @@
+#include "common/wire/ipv4.h"
 #include "tests/unit/drivers/fake.h"
 
 #include <criterion/criterion.h>
@@ -29,23 +30,90 @@ static void *slots(const struct fake *f, uint32_t ring)
 	return f->map + ring * RING_BYTES + DESC_OFF;
 }
 
-static bool receive(struct fake *f, uint32_t number)
+/* Buffers that frames may be written to now. */
+static uint32_t room(const struct fake *f)
+{
+	uint32_t buffers = *producer(f, RING_FILL) - f->xdp.fill;
+
+	cr_assert_leq(buffers, FAKE_SLOTS);
+	return MIN(buffers, FAKE_SLOTS - (f->xdp.rx - *consumer(f, RING_RX)));
+}
+
+static void put_chunk(struct fake *f, const void *bytes, uint32_t len, uint32_t options)
 {
 	const uint64_t *fill = slots(f, RING_FILL);
+	uint64_t address = fill[f->xdp.fill++ % FAKE_SLOTS];
 	struct xdp_desc *rx = slots(f, RING_RX);
-	uint64_t address;
 
-	if (f->xdp.fill == *producer(f, RING_FILL) || f->xdp.rx - *consumer(f, RING_RX) == FAKE_SLOTS)
-		return false;
-	cr_assert_leq(*producer(f, RING_FILL) - f->xdp.fill, FAKE_SLOTS);
-	address = fill[f->xdp.fill++ % FAKE_SLOTS];
 	cr_assert_eq(address % f->pool->stride, 0);
-	memcpy(f->pool->base + address + PKT_FRAME_OFF, &number, sizeof number);
+	memcpy(f->pool->base + address + PKT_FRAME_OFF, bytes, len);
 	rx[f->xdp.rx++ % FAKE_SLOTS] = (struct xdp_desc){
-	        .addr = address | (uint64_t)PKT_FRAME_OFF << 48, .len = FAKE_FRAME};
+	        .addr = address | (uint64_t)PKT_FRAME_OFF << 48, .len = len, .options = options};
+}
+
+static void publish(struct fake *f)
+{
 	*producer(f, RING_RX) = f->xdp.rx;
 	*consumer(f, RING_FILL) = f->xdp.fill;
-	return true;
+}
+
+static uint32_t receive(struct fake *f, uint32_t number)
+{
+	uint8_t frame[FAKE_FRAME] = {0};
+
+	if (!room(f))
+		return 0;
+	memcpy(frame, &number, sizeof number);
+	put_chunk(f, frame, sizeof frame, 0);
+	publish(f);
+	return 1;
+}
+
+/* A large segment of n packets; its sequence number says the first's, and each one's payload its own. */
+static uint32_t make_large(uint8_t *frame, uint32_t number, uint32_t n)
+{
+	uint32_t l4_len = TCP_HDR_LEN + n * FAKE_PAYLOAD;
+	struct be32 address = be32_from_host(0xc0000201);
+	struct ipv4_hdr ip = {
+	        .version_ihl = 0x45,
+	        .total_len = be16_from_host((uint16_t)(IPV4_HDR_LEN + l4_len)),
+	        .ttl = 64,
+	        .proto = IP_PROTO_TCP,
+	        .src = address,
+	        .dst = address,
+	};
+	struct tcp_hdr tcp = {
+	        .seq = be32_from_host(number * FAKE_PAYLOAD),
+	        .data_offset = TCP_HDR_LEN / 4 << 4,
+	        .flags = TCP_ACK,
+	        .checksum = csum_fold(csum_pseudo_ipv4(address, address, IP_PROTO_TCP, l4_len)),
+	};
+
+	ip.checksum = csum_finish(csum_bytes(CSUM_ZERO, &ip, sizeof ip));
+	for (uint32_t k = 0; k < n; k++)
+		memset(frame + FAKE_FRAME + k * FAKE_PAYLOAD - FAKE_PAYLOAD, (uint8_t)(number + k),
+		        FAKE_PAYLOAD);
+	wire_store_u16(frame + ETHER_HDR_LEN - 2, ETHER_TYPE_IPV4);
+	memcpy(frame + ETHER_HDR_LEN, &ip, sizeof ip);
+	memcpy(frame + ETHER_HDR_LEN + sizeof ip, &tcp, sizeof tcp);
+	return ETHER_HDR_LEN + IPV4_HDR_LEN + l4_len;
+}
+
+/* Every third number begins a segment of several, in chunks of different length. */
+static uint32_t receive_large(struct fake *f, uint32_t number)
+{
+	uint8_t frame[512] = {0};
+	uint32_t n = 2 + number % 9, len, chunk = FAKE_FRAME + number % 17;
+
+	if (number % 3)
+		return receive(f, number);
+	len = make_large(frame, number, n);
+	if (room(f) < (len + chunk - 1) / chunk)
+		return 0;
+	for (uint32_t at = 0; at < len; at += chunk)
+		put_chunk(f, frame + at, MIN(chunk, len - at), at + chunk < len);
+	publish(f);
+	return n;
 }
 
 static bool send_next(struct fake *f, uint32_t *number)
@@ -87,7 +155,7 @@ static struct grant_xdp_ring ring(void)
 	        .producer = 0, .consumer = 64, .flags = 128, .desc = DESC_OFF, .slots = FAKE_SLOTS};
 }
 
-void fake_xdp(struct fake *f, const struct pool *pool)
+void fake_xdp(struct fake *f, const struct pool *pool, bool chunks)
 {
 	uint32_t start[4] = {FAKE_START, FAKE_START, FAKE_START, FAKE_START};
 
@@ -107,9 +175,12 @@ void fake_xdp(struct fake *f, const struct pool *pool)
 	f->xdp.rx = f->xdp.fill = f->xdp.tx = f->xdp.completion = FAKE_START;
 	f->pool = pool;
 	f->grant = (struct grant){
-	        .driver = EPOCH_DRIVER_AF_XDP, .xdp = {ring(), ring(), ring(), ring(), 128, 1}};
+	        .driver = EPOCH_DRIVER_AF_XDP,
+	        .mtu = FAKE_FRAME - ETHER_HDR_LEN,
+	        .xdp = {ring(), ring(), ring(), ring(), .headroom = 128, .need_wakeup = 1, .chunks = chunks},
+	};
 	memcpy(f->state, start, sizeof start);
-	f->receive = receive;
+	f->receive = chunks ? receive_large : receive;
 	f->send = send_next;
 	f->cut_apply = cut_apply;
 }
