@@ -4,6 +4,7 @@
  * moved. */
 #include "services/control/internal.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -23,8 +24,8 @@ static void write_file(const struct control *c, enum metric_file file, const str
 	metrics_proc(to, file, m);
 	whole = !ferror(to);
 	whole &= fclose(to) == 0;
-	if (!whole || rename(fresh, path))
-		(void)unlink(fresh);
+	if (!whole || renameat(AT_FDCWD, fresh, AT_FDCWD, path))
+		(void)unlinkat(AT_FDCWD, fresh, 0);
 }
 
 static void write_all(uv_timer_t *timer)
@@ -41,7 +42,7 @@ static void write_all(uv_timer_t *timer)
 
 static bool make_folder(const char *path)
 {
-	return mkdir(path, 0755) == 0 || errno == EEXIST;
+	return mkdirat(AT_FDCWD, path, 0755) == 0 || errno == EEXIST;
 }
 
 void proc_begin(struct control *c, const char *dir)
@@ -69,9 +70,9 @@ void proc_end(struct control *c)
 		return;
 	for (uint32_t f = 0; f < METRIC_FILES; f++) {
 		snprintf(path, sizeof path, "%s/net/%s", c->proc_dir, metrics_proc_name((enum metric_file)f));
-		(void)unlink(path);
+		(void)unlinkat(AT_FDCWD, path, 0);
 	}
 	snprintf(path, sizeof path, "%s/net", c->proc_dir);
-	(void)rmdir(path);
-	(void)rmdir(c->proc_dir);
+	(void)unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+	(void)unlinkat(AT_FDCWD, c->proc_dir, AT_REMOVEDIR);
 }
