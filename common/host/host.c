@@ -16,22 +16,6 @@ static int fail(const struct host *host, int err, const char *what)
 	return err;
 }
 
-/* Nothing is kept but the bells and the socket. */
-static void close_others(struct host_process *p)
-{
-	int keep[WORKERS_MAX + 1];
-	uint32_t n = 0;
-
-	keep[n++] = p->sock;
-	for (uint32_t w = 0; w < WORKERS_MAX; w++)
-		if (p->taken.appliance.bell[w].fd >= 0)
-			keep[n++] = p->taken.appliance.bell[w].fd;
-	cage_close_all_but(keep, n);
-	p->taken.root = p->taken.net = -1;
-	for (uint32_t r = 0; r < REGION_COUNT; r++)
-		p->taken.appliance.fd[r] = -1;
-}
-
 /* Threads. */
 
 static void *lane_thread(void *arg)
@@ -114,7 +98,7 @@ int host_enter(const struct host *host, int sock, struct host_process *p)
 	err = leave(p);
 	if (err)
 		return fail(host, err, "cannot give up its privileges");
-	close_others(p);
+	host_keep_bells(&p->taken, sock);
 	for (uint32_t l = 0; l < p->taken.appliance.plan.params.lanes && !err; l++)
 		err = start_worker(p, l);
 	if (!err)

@@ -44,6 +44,10 @@ struct host_taken {
 /* The first step of it: reads a blueprint, whose descriptor is then *taken's.  Nothing is mapped. */
 [[nodiscard]] int host_take_blueprint(struct host_taken *taken, int fd);
 
+/* Closes every descriptor above 2 but the bells and that socket: once all is mapped and cage_leave is done.
+ */
+void host_keep_bells(struct host_taken *taken, int sock);
+
 struct host {
 	const struct stage_ops *ops;
 	enum stage_id stage;

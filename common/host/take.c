@@ -88,3 +88,18 @@ int host_take_up(int sock, uint32_t mask, struct host_taken *t)
 	err = receive(sock, t);
 	return err ? err : appliance_map(&t->appliance, mask);
 }
+
+void host_keep_bells(struct host_taken *t, int sock)
+{
+	int keep[WORKERS_MAX + 1];
+	uint32_t n = 0;
+
+	keep[n++] = sock;
+	for (uint32_t w = 0; w < WORKERS_MAX; w++)
+		if (t->appliance.bell[w].fd >= 0)
+			keep[n++] = t->appliance.bell[w].fd;
+	cage_close_all_but(keep, n);
+	t->root = t->net = t->blueprint = -1;
+	for (uint32_t r = 0; r < REGION_COUNT; r++)
+		t->appliance.fd[r] = -1;
+}

@@ -8,7 +8,7 @@
 
 #define FILES 4096u /* each client is a descriptor */
 
-int control_confine(const struct host_taken *taken)
+int control_confine(struct host_taken *taken, int sock)
 {
 	const struct cage cage = {
 	        .uid = CAGE_UID_BASE + ROLE_CONTROL,
@@ -27,6 +27,7 @@ int control_confine(const struct host_taken *taken)
 	if (err)
 		return err;
 	cage_tell_missed("control", missed);
+	host_keep_bells(taken, sock);
 	/* The attendant may have died before its death was to be told. */
 	return getppid() == parent ? cage_seal(CAGE_CONTROL) : -EPIPE;
 }

@@ -1,7 +1,7 @@
 /* control: the process that people talk to: it publishes configurations and tells how the appliance is.
  *
  *     control_load(path, &config, why)         the file of the first epoch, with all rights that it began
- * with control_confine(&taken)                  user, files, system calls: for good, before anyone is
+ * with control_confine(&taken, sock)              user, files, system calls: for good, before anyone is
  * listened to control_open(&c, loop, &setup, why)      takes up what a predecessor left, publishes the file,
  * listens uv_run(loop, ...) control_close(c)                         and run the loop until it is empty
  *
@@ -35,8 +35,9 @@ struct control_setup {
 
 /* Gives up whatever control does not need: the process then has a user of its own without capabilities,
  * writes to its two folders (beside its sockets the state folder) alone, and keeps the calls of CAGE_CONTROL.
- * 0 or a negative errno: it must not go on. */
-[[nodiscard]] int control_confine(const struct host_taken *taken);
+ * Of the descriptors the bells stay, and `sock`, to the attendant. 0 or a negative errno: it must not go on.
+ */
+[[nodiscard]] int control_confine(struct host_taken *taken, int sock);
 
 /* 0; or a negative errno with a sentence in `why` (CONTROL_WHY_BYTES).  A configuration that cannot be
  * published is no reason not to open: Status tells of it, and Apply mends it. */

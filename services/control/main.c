@@ -42,11 +42,10 @@ int main(void)
 
 	if (err)
 		return fail("cannot take up what the attendant hands it", err);
-	appliance_close_fds(&taken.appliance);
 	/* A problem is told to who asks. */
 	if (!appliance_control(&taken.appliance)->epoch)
 		(void)!control_load(taken.config, &first, problem);
-	err = control_confine(&taken);
+	err = control_confine(&taken, HANDLE_STAGE_FD);
 	if (err)
 		return fail("cannot give up its privileges", err);
 	uv_loop_init(&loop);

@@ -4,8 +4,10 @@
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -14,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define ACT(name) static long name(const struct place *p)
@@ -199,17 +202,17 @@ ACT(open_ring)
 
 static void *pool(const struct place *p)
 {
-	return p->process->taken.appliance.map[REGION_POOL];
+	return p->taken->appliance.map[REGION_POOL];
 }
 
 static uint32_t other_public(const struct place *p)
 {
-	return REGION_PUBLIC + (p->stage + 1) % STAGE_COUNT;
+	return REGION_PUBLIC + ((uint32_t)p->role + 1) % STAGE_COUNT;
 }
 
 static long make_writable(const struct place *p, uint32_t region)
 {
-	const struct appliance *a = &p->process->taken.appliance;
+	const struct appliance *a = &p->taken->appliance;
 
 	assert(a->map[region]);
 	return mprotect(a->map[region], a->bytes[region], PROT_READ | PROT_WRITE);
@@ -237,24 +240,24 @@ ACT(unprotect_other)
 
 ACT(write_control)
 {
-	__atomic_store_n(&((struct control_block *)p->process->taken.appliance.map[REGION_CONTROL])->stop, 1,
+	__atomic_store_n(&((struct control_block *)p->taken->appliance.map[REGION_CONTROL])->stop, 1,
 	        __ATOMIC_RELAXED);
 	return 0;
 }
 
 ACT(write_other_public)
 {
-	__atomic_store_n((uint32_t *)p->process->taken.appliance.map[other_public(p)], 1, __ATOMIC_RELAXED);
+	__atomic_store_n((uint32_t *)p->taken->appliance.map[other_public(p)], 1, __ATOMIC_RELAXED);
 	return 0;
 }
 
 /* The state of another stage is not even there; a descriptor of anything that can be mapped neither. */
 ACT(see_other_state)
 {
-	const struct appliance *a = &p->process->taken.appliance;
+	const struct appliance *a = &p->taken->appliance;
 
 	for (uint32_t s = 0; s < STAGE_COUNT; s++)
-		if (s != p->stage && a->map[REGION_STATE + s])
+		if (s != (uint32_t)p->role && a->map[REGION_STATE + s])
 			return 0;
 	errno = ENOENT;
 	return -1;
@@ -312,47 +315,157 @@ ACT(punch_descriptors)
 	return -1;
 }
 
+/* Of the run folder, all but control's own is root's. */
+
+static const char *in_run_folder(const struct place *p, const char *name)
+{
+	static char path[BLUEPRINT_PATH + 32];
+
+	snprintf(path, sizeof path, "%s/%s", p->taken->run_dir, name);
+	return path;
+}
+
+static long reach_keeper(const struct place *p, int sock)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%.*s", (int)sizeof address.sun_path - 1,
+	        in_run_folder(p, "keeper.sock"));
+	return connect(sock, (const struct sockaddr *)&address, sizeof address);
+}
+
+ACT(call_keeper)
+{
+	int sock = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	return sock < 0 ? sock : reach_keeper(p, sock);
+}
+
+ACT(unlink_keeper)
+{
+	return unlink(in_run_folder(p, "keeper.sock"));
+}
+
+ACT(be_keeper)
+{
+	char own[BLUEPRINT_PATH + 32];
+
+	snprintf(own, sizeof own, "%s/file", p->taken->sockets_dir);
+	close(open(own, O_RDWR | O_CREAT, 0600));
+	return rename(own, in_run_folder(p, "keeper.sock"));
+}
+
+ACT(take_lock)
+{
+	return open(in_run_folder(p, "filter.lock"), O_RDWR | O_CREAT, 0600);
+}
+
+ACT(write_open_folder)
+{
+	return open(in_run_folder(p, "open/file"), O_RDWR | O_CREAT, 0600);
+}
+
+ACT(make_link)
+{
+	return symlink("/etc/passwd", in_run_folder(p, "open/link"));
+}
+
+ACT(give_away)
+{
+	return chown(p->taken->sockets_dir, 0, 0);
+}
+
+ACT(clone_process)
+{
+	UNUSED;
+	return syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+ACT(open_udp)
+{
+	UNUSED;
+	return socket(AF_INET, SOCK_DGRAM, 0);
+}
+
+ACT(open_netlink)
+{
+	UNUSED;
+	return socket(AF_NETLINK, SOCK_RAW, 0);
+}
+
+ACT(connect_by_sending)
+{
+	const struct sockaddr_in to = {
+	        .sin_family = AF_INET, .sin_port = 9, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int sock = socket(AF_INET, SOCK_STREAM, 0);
+
+	UNUSED;
+	return sendto(sock, "x", 1, MSG_FASTOPEN, (const struct sockaddr *)&to, sizeof to);
+}
+
+ACT(write_pool)
+{
+	if (p->role != ROLE_CONTROL) {
+		errno = EPERM; /* the stages' own */
+		return -1;
+	}
+	*(volatile uint8_t *)pool(p) = 1;
+	return 0;
+}
+
 const struct act acts[] = {
-        {"open a file", open_file, BY_SECCOMP, BY_KERNEL},
-        {"open its own memory", open_root, BY_SECCOMP, BY_KERNEL},
-        {"make a file", make_file, BY_SECCOMP, BY_KERNEL},
-        {"leave its root", leave_root, BY_SECCOMP, BY_KERNEL},
-        {"run a program", run_program, BY_SECCOMP, BY_KERNEL},
-        {"run memory", run_memory, BY_SECCOMP, BY_SECCOMP},
-        {"make a process", make_process, BY_SECCOMP, BY_SECCOMP},
-        {"mount", mount_something, BY_SECCOMP, BY_KERNEL},
-        {"open an internet socket", open_inet, BY_SECCOMP, BY_SECCOMP},
-        {"open a raw socket", open_raw, BY_SECCOMP, BY_KERNEL},
-        {"open a local socket", open_unix, BY_SECCOMP, BY_SECCOMP},
-        {"kill another process", kill_other, BY_SECCOMP, BY_KERNEL},
-        {"see another process", ask_other, BY_SECCOMP, BY_KERNEL},
-        {"signal another's thread", kill_thread, BY_SECCOMP, BY_KERNEL},
-        {"trace another process", trace_other, BY_SECCOMP, BY_KERNEL},
-        {"seize another process", seize_other, BY_SECCOMP, BY_KERNEL},
-        {"read another's memory", read_other, BY_SECCOMP, BY_KERNEL},
-        {"write another's memory", write_other, BY_SECCOMP, BY_KERNEL},
-        {"steal a descriptor", steal_descriptor, BY_SECCOMP, BY_KERNEL},
-        {"become root", become_root, BY_SECCOMP, BY_KERNEL},
-        {"make a user namespace", new_user_namespace, BY_SECCOMP, BY_SECCOMP},
-        {"make a network namespace", new_network, BY_SECCOMP, BY_KERNEL},
-        {"let itself be traced", be_traced, BY_SECCOMP, BY_SECCOMP},
-        {"raise a limit", raise_limit, BY_SECCOMP, BY_KERNEL},
-        {"load a BPF map", load_program, BY_SECCOMP, BY_SECCOMP},
-        {"open an io_uring", open_ring, BY_SECCOMP, BY_SECCOMP},
-        {"make the control block writable", unprotect_control, BY_KERNEL, BY_KERNEL},
-        {"make an epoch writable", unprotect_epoch, BY_KERNEL, BY_KERNEL},
-        {"make the board writable", unprotect_board, BY_KERNEL, BY_KERNEL},
-        {"make another's indices writable", unprotect_other, BY_KERNEL, BY_KERNEL},
-        {"write the control block", write_control, BY_FAULT, BY_FAULT},
-        {"write another's indices", write_other_public, BY_FAULT, BY_FAULT},
-        {"see another's state", see_other_state, BY_KERNEL, BY_KERNEL},
-        {"map what it has descriptors of", map_descriptors, BY_SECCOMP, BY_KERNEL},
-        {"execute the pool", execute_pool, BY_SECCOMP, BY_SECCOMP},
-        {"map executable memory", map_executable, BY_SECCOMP, BY_SECCOMP},
-        {"punch a hole by madvise", punch_by_madvise, BY_SECCOMP, BY_SECCOMP},
-        {"move the pool", move_pool, BY_KERNEL, BY_SECCOMP},
-        {"cut what it has descriptors of", cut_descriptors, BY_SECCOMP, BY_KERNEL},
-        {"punch a hole by descriptor", punch_descriptors, BY_SECCOMP, BY_KERNEL},
+        {"open a file", open_file, BY_SECCOMP, BY_KERNEL, BY_NOBODY},
+        {"open its own memory", open_root, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"make a file", make_file, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"leave its root", leave_root, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"run a program", run_program, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"run memory", run_memory, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"make a process", make_process, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"mount", mount_something, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"open an internet socket", open_inet, BY_SECCOMP, BY_SECCOMP, BY_NOBODY},
+        {"open a raw socket", open_raw, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"open a local socket", open_unix, BY_SECCOMP, BY_SECCOMP, BY_NOBODY},
+        {"kill another process", kill_other, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"see another process", ask_other, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"signal another's thread", kill_thread, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"trace another process", trace_other, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"seize another process", seize_other, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"read another's memory", read_other, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"write another's memory", write_other, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"steal a descriptor", steal_descriptor, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"become root", become_root, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"make a user namespace", new_user_namespace, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"make a network namespace", new_network, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"let itself be traced", be_traced, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
+        {"raise a limit", raise_limit, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"load a BPF map", load_program, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"open an io_uring", open_ring, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
+        {"make the control block writable", unprotect_control, BY_KERNEL, BY_KERNEL, BY_NOBODY},
+        {"make an epoch writable", unprotect_epoch, BY_KERNEL, BY_KERNEL, BY_NOBODY},
+        {"make the board writable", unprotect_board, BY_KERNEL, BY_KERNEL, BY_KERNEL},
+        {"make another's indices writable", unprotect_other, BY_KERNEL, BY_KERNEL, BY_KERNEL},
+        {"write the control block", write_control, BY_FAULT, BY_FAULT, BY_NOBODY},
+        {"write another's indices", write_other_public, BY_FAULT, BY_FAULT, BY_FAULT},
+        {"see another's state", see_other_state, BY_KERNEL, BY_KERNEL, BY_NOBODY},
+        {"map what it has descriptors of", map_descriptors, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"execute the pool", execute_pool, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"map executable memory", map_executable, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
+        {"punch a hole by madvise", punch_by_madvise, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
+        {"move the pool", move_pool, BY_KERNEL, BY_SECCOMP, BY_KERNEL},
+        {"cut what it has descriptors of", cut_descriptors, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"punch a hole by descriptor", punch_descriptors, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"call the keeper", call_keeper, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"unlink the keeper's socket", unlink_keeper, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"take the place of the keeper's socket", be_keeper, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"take another's lock", take_lock, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"write where everybody may", write_open_folder, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
+        {"make a link", make_link, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"give a folder away", give_away, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
+        {"make a process by clone", clone_process, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"open a UDP socket", open_udp, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
+        {"open a netlink socket", open_netlink, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
+        {"connect by sending", connect_by_sending, BY_SECCOMP, BY_SECCOMP, BY_SECCOMP},
+        {"write the pool", write_pool, BY_KERNEL, BY_KERNEL, BY_FAULT},
 };
 
 const uint32_t n_acts = ARRAY_LEN(acts);
