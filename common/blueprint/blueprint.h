@@ -12,6 +12,8 @@
 
 #include "common/stage/appliance.h"
 
+#include <sys/types.h>
+
 #define BLUEPRINT_MAGIC   0x50424c53u /* "SLBP" */
 #define BLUEPRINT_VERSION 2u
 #define BLUEPRINT_PATH    1024u
@@ -52,5 +54,26 @@ void blueprint_init(struct blueprint *b, const struct appliance *a);
 /* Whether the plan holds together, so that a process that maps regions of these sizes finds everything inside
  * them. */
 bool blueprint_sound(const struct blueprint *b);
+
+/* Locks: RUN/NAME.lock, held as long as its process lives, which the keeper tells by it; its pid stands in
+ * it.
+ */
+
+/* A descriptor of the file, made where that is asked for; -EPERM where it is not a plain file of this user's,
+ * or another negative errno. */
+[[nodiscard]] int lock_open(const char *run_dir, const char *name, bool make);
+
+/* Takes it, until the process ends, and writes its pid.  0; -EWOULDBLOCK: it is held; other negative errno.
+ */
+[[nodiscard]] int lock_take(int fd);
+
+/* Whether another holds it; if none does this descriptor does from now on. */
+[[nodiscard]] bool lock_is_held(int fd);
+
+/* The pid that stands in it; 0: none. */
+pid_t lock_holder(int fd);
+
+/* Whether the run folder is this user's and nobody else's to write.  0, -EPERM, or what asking gave. */
+[[nodiscard]] int run_folder_check(const char *path);
 
 #endif

@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -59,41 +58,38 @@ static bool absolute(const char *path, char out[BLUEPRINT_PATH])
 	return fits;
 }
 
-/* The folder, and the lock that the keeper holds as long as it lives. */
-static int lock_run_dir(const char *dir)
+/* Whatever the umask: control and those who ask it pass through. */
+static bool make_run_dir(const char *dir)
 {
-	char path[BLUEPRINT_PATH + 16], pid[16] = "";
-	int fd;
+	int err = (mkdir(dir, 0755) ? errno != EEXIST : chmod(dir, 0755)) ? -errno : run_folder_check(dir);
 
-	/* Whatever the umask: control and those who ask it pass through. */
-	if (mkdir(dir, 0755) ? errno != EEXIST : chmod(dir, 0755)) {
-		fprintf(stderr, "sluice up: %s cannot be made: %s; give another with --run-dir\n", dir,
-		        strerror(errno));
-		return -1;
-	}
-	snprintf(path, sizeof path, "%s/keeper.lock", dir);
-	fd = open(path, O_RDWR | O_CREAT, 0644); /* handed on through exec */
-	if (fd < 0) {
-		refuse(CLI_SYSTEM, path, errno);
-		return -1;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		(void)!pread(fd, pid, sizeof pid - 1, 0);
-		pid[strcspn(pid, "\n")] = 0;
+	if (err == -EPERM)
 		fprintf(stderr,
-		        "sluice up: an appliance runs in %s already (keeper %s); end it, or give another "
-		        "folder with "
-		        "--run-dir\n",
-		        dir, pid);
+		        "sluice up: %s may be written by others than root; give another with --run-dir\n",
+		        dir);
+	else if (err)
+		fprintf(stderr, "sluice up: %s cannot be made: %s; give another with --run-dir\n", dir,
+		        strerror(-err));
+	return !err;
+}
+
+/* The lock that the keeper holds as long as it lives: handed on through exec.  -1: the reason is told. */
+static int take_keeper_lock(const char *dir)
+{
+	int fd = lock_open(dir, "keeper", true), err = fd < 0 ? fd : lock_take(fd);
+
+	if (!err && fcntl(fd, F_SETFD, 0) == 0)
+		return fd;
+	if (err == -EWOULDBLOCK)
+		fprintf(stderr,
+		        "sluice up: an appliance runs in %s already (keeper %d); end it, or give another "
+		        "folder with --run-dir\n",
+		        dir, lock_holder(fd));
+	else
+		fprintf(stderr, "sluice up: %s/keeper.lock: %s\n", dir, strerror(err ? -err : errno));
+	if (fd >= 0)
 		close(fd);
-		return -1;
-	}
-	if (ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0) {
-		refuse(CLI_SYSTEM, path, errno);
-		close(fd);
-		return -1;
-	}
-	return fd;
+	return -1;
 }
 
 /* Gives control one of its two folders; absolute in out.  The reason is told where it fails. */
@@ -249,7 +245,7 @@ static int up_with(const struct up *up, const struct config *config)
 		        "run it as root (deploy/sluice.service shows the capabilities that it needs)\n");
 		return CLI_SYSTEM;
 	}
-	lock = lock_run_dir(up->run_dir);
+	lock = make_run_dir(up->run_dir) ? take_keeper_lock(up->run_dir) : -1;
 	if (lock < 0)
 		return CLI_SYSTEM;
 	blueprint = make_blueprint(up, config);

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -138,17 +137,16 @@ static void turn(struct attendant *a)
 
 /* The beginning. */
 
-/* Held as long as this process lives: a new keeper sees by it that there is one to wait for. */
-static int take_lock(const struct attendant *a)
+/* A new keeper sees by it that there is an attendant to wait for. */
+static int hold_lock(struct attendant *a)
 {
-	char path[BLUEPRINT_PATH + 32];
-	int fd;
+	int fd = lock_open(a->stock->taken.run_dir, board_role_name(a->role), true);
+	int err = fd < 0 ? fd : lock_take(fd);
 
-	snprintf(path, sizeof path, "%s/%s.lock", a->stock->taken.run_dir, board_role_name(a->role));
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || ftruncate(fd, 0) || dprintf(fd, "%d\n", getpid()) < 0)
-		return -errno;
-	return fd;
+	if (err && fd >= 0)
+		close(fd);
+	a->lock = err ? -1 : fd;
+	return err;
 }
 
 /* What the keeper held for a predecessor, up to `begin`. */
@@ -177,12 +175,12 @@ static int receive_kept(struct attendant *a)
 
 static int begin(struct attendant *a)
 {
-	int err = 0;
+	int err;
 
 	setsid(); /* Ctrl-C is for the keeper */
-	a->lock = take_lock(a);
-	if (a->lock < 0)
-		return a->lock;
+	err = hold_lock(a);
+	if (err)
+		return err;
 	if (a->duty && a->duty->wants_pool) {
 		appliance_unmap(&a->stock->taken.appliance);
 		err = appliance_map(&a->stock->taken.appliance, APPLIANCE_KEEPER | APPLIANCE_OPENER);

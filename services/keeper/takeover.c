@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -117,16 +116,11 @@ void takeover_accept(struct keeper *k)
 /* Whether an attendant of that role lives: it holds its lock. */
 static bool lives(const char *run_dir, enum role role)
 {
-	char path[BLUEPRINT_PATH + 32];
-	bool held;
-	int fd;
+	int fd = lock_open(run_dir, board_role_name(role), false);
+	bool held = fd >= 0 && lock_is_held(fd);
 
-	snprintf(path, sizeof path, "%s/%s.lock", run_dir, board_role_name(role));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	held = flock(fd, LOCK_EX | LOCK_NB) != 0;
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return held;
 }
 

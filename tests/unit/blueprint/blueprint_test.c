@@ -2,7 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static uint64_t state_bytes(const struct stage_params *params)
@@ -104,4 +107,89 @@ Test(blueprint, that_is_sound_keeps_everything_inside)
 			refused++;
 	}
 	cr_assert_gt(refused, 1000);
+}
+
+/* Locks. */
+
+static char dir[32], path[64], other[64];
+
+static void make_dir(void)
+{
+	snprintf(dir, sizeof dir, "/tmp/sluice-lock-XXXXXX");
+	cr_assert(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/some.lock", dir);
+	snprintf(other, sizeof other, "%s/other", dir);
+}
+
+static void remove_dir(void)
+{
+	(void)unlink(path);
+	(void)unlink(other);
+	cr_expect_eq(rmdir(dir), 0);
+}
+
+TestSuite(lock, .init = make_dir, .fini = remove_dir);
+
+Test(lock, is_held_by_one_and_tells_its_pid)
+{
+	int fd = lock_open(dir, "some", true), again = lock_open(dir, "some", false);
+
+	cr_assert(fd >= 0 && again >= 0);
+	cr_expect_not(lock_is_held(again));
+	close(again);
+	cr_expect_eq(lock_take(fd), 0);
+	again = lock_open(dir, "some", false);
+	cr_expect(lock_is_held(again));
+	cr_expect_eq(lock_take(again), -EWOULDBLOCK);
+	cr_expect_eq(lock_holder(again), getpid());
+	close(fd);
+	cr_expect_eq(lock_take(again), 0);
+	close(again);
+}
+
+Test(lock, is_not_made_unless_asked_for)
+{
+	cr_expect_eq(lock_open(dir, "some", false), -ENOENT);
+}
+
+static void make_other(mode_t mode)
+{
+	int fd = open(other, O_RDWR | O_CREAT, mode);
+
+	cr_assert_eq(write(fd, "precious", 8), 8);
+	close(fd);
+}
+
+Test(lock, is_no_link_and_no_folder)
+{
+	struct stat st;
+
+	make_other(0600);
+	cr_assert_eq(symlink(other, path), 0);
+	cr_expect_eq(lock_open(dir, "some", true), -ELOOP);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(link(other, path), 0);
+	cr_expect_eq(lock_open(dir, "some", true), -EPERM);
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_expect_eq(lock_open(dir, "some", true), -EPERM);
+	cr_expect(stat(other, &st) == 0 && st.st_size == 8);
+}
+
+Test(lock, is_of_this_user)
+{
+	if (geteuid() != 0)
+		cr_skip_test("needs root, to make a file of another user's");
+	close(open(path, O_RDWR | O_CREAT, 0666));
+	cr_assert_eq(chown(path, 12345, 12345), 0);
+	cr_expect_eq(lock_open(dir, "some", true), -EPERM);
+}
+
+Test(lock, lies_in_a_folder_that_nobody_else_may_write)
+{
+	cr_expect_eq(run_folder_check(dir), 0);
+	chmod(dir, 0775);
+	cr_expect_eq(run_folder_check(dir), -EPERM);
+	chmod(dir, 0700);
+	cr_expect_eq(run_folder_check("/nonexistent"), -ENOENT);
 }
