@@ -89,7 +89,7 @@ int host_enter(const struct host *host, int sock, struct host_process *p)
 
 	*p = (struct host_process){.host = host, .sock = sock};
 	mallopt(M_ARENA_MAX, 1); /* more of them ask the system how many processors it has */
-	err = host_take_up(sock, 1u << host->stage, &p->taken);
+	err = host_take_up(sock, 1u << host->stage, -1, &p->taken);
 	if (!err && host->prepare)
 		err = host->prepare(host->context, &p->taken.appliance);
 	if (err)

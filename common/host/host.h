@@ -37,9 +37,9 @@ struct host_taken {
 };
 
 /* Receives until `go` and maps with the rights of `mask` (appliance_map).  Descriptors stay open, for the
- * caller to close.  0 or a negative errno: -EPROTO where what came is not what this process should have.  Of
- * use to control too, which is no stage. */
-[[nodiscard]] int host_take_up(int sock, uint32_t mask, struct host_taken *taken);
+ * caller to close.  0 or a negative errno: -EPROTO where what came is not what this process should have,
+ * -ETIMEDOUT where nothing came for timeout_ms (-1: it waits).  Of use to control too, which is no stage. */
+[[nodiscard]] int host_take_up(int sock, uint32_t mask, int timeout_ms, struct host_taken *taken);
 
 /* The first step of it: reads a blueprint, whose descriptor is then *taken's.  Nothing is mapped. */
 [[nodiscard]] int host_take_blueprint(struct host_taken *taken, int fd);

@@ -64,12 +64,12 @@ static int take_handle(struct host_taken *t, struct handle *h)
 	return 0;
 }
 
-static int receive(int sock, struct host_taken *t)
+static int receive(int sock, struct host_taken *t, int timeout_ms)
 {
 	struct handle h;
 	int got, err;
 
-	while ((got = handle_receive(sock, &h, -1)) > 0) {
+	while ((got = handle_receive(sock, &h, timeout_ms)) > 0) {
 		bool go = !strcmp(h.name, "go");
 
 		err = go ? 0 : take_handle(t, &h);
@@ -77,15 +77,15 @@ static int receive(int sock, struct host_taken *t)
 		if (err || go)
 			return err ? err : t->appliance.plan.n_workers ? 0 : -EPROTO;
 	}
-	return got;
+	return got ? got : -ETIMEDOUT;
 }
 
-int host_take_up(int sock, uint32_t mask, struct host_taken *t)
+int host_take_up(int sock, uint32_t mask, int timeout_ms, struct host_taken *t)
 {
 	int err;
 
 	*t = (struct host_taken){.root = -1, .net = -1, .blueprint = -1};
-	err = receive(sock, t);
+	err = receive(sock, t, timeout_ms);
 	return err ? err : appliance_map(&t->appliance, mask);
 }
 

@@ -38,7 +38,7 @@ int main(void)
 	char why[CONTROL_WHY_BYTES] = "", problem[CONTROL_WHY_BYTES] = "";
 	struct config *first = NULL;
 	uv_loop_t loop;
-	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, &taken);
+	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, -1, &taken);
 
 	if (err)
 		return fail("cannot take up what the attendant hands it", err);

@@ -46,6 +46,22 @@ int attendant_send(
 	return err;
 }
 
+/* All of them or none. */
+static int duplicate(int *copy, const int *fd, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		copy[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 3);
+		if (copy[i] < 0) {
+			int err = -errno;
+
+			while (i--)
+				close(copy[i]);
+			return err;
+		}
+	}
+	return 0;
+}
+
 int attendant_keep(
         struct attendant *a, uint64_t key, const void *body, size_t bytes, const int *fd, uint32_t n_fds)
 {
@@ -55,10 +71,10 @@ int attendant_keep(
 
 	if (n_fds > HANDLE_FDS_MAX || bytes > KEPT_BODY)
 		return -EINVAL;
-	for (uint32_t i = 0; i < n_fds; i++) {
-		e.fd[i] = fd[i];
-		copy[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 3);
-	}
+	err = duplicate(copy, fd, n_fds);
+	if (err)
+		return err;
+	memcpy(e.fd, fd, n_fds * sizeof *fd);
 	err = kept_put(&a->kept, key, body, bytes, copy, n_fds);
 	if (!err && a->keeper >= 0)
 		err = kept_send(&e, a->keeper, "keep");
@@ -156,10 +172,11 @@ static int receive_kept(struct attendant *a)
 	int got;
 
 	while ((got = handle_receive(a->keeper, &h, -1)) > 0) {
-		uint64_t key = load_u64(h.body);
 		bool begin = !strcmp(h.name, "begin");
 
-		if (!begin && !strcmp(h.name, "kept") && h.bytes >= sizeof key) {
+		if (!strcmp(h.name, "kept") && h.bytes >= sizeof(uint64_t)) {
+			uint64_t key = load_u64(h.body);
+
 			h.bytes -= (uint32_t)sizeof key;
 			memmove(h.body, h.body + sizeof key, h.bytes);
 			(void)attendant_keep(a, key, h.body, h.bytes, h.fd, h.n_fds);

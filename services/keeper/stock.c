@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TAKE_MS 1000 /* what an attendant may take for each descriptor */
+
 static int reopen_read_only(int fd)
 {
 	char path[32];
@@ -77,7 +79,7 @@ int stock_make(struct stock *s, int blueprint)
 
 int stock_take(struct stock *s, int sock)
 {
-	int err = host_take_up(sock, APPLIANCE_KEEPER, &s->taken);
+	int err = host_take_up(sock, APPLIANCE_KEEPER, TAKE_MS, &s->taken);
 
 	return err ? err : open_read_only(s);
 }

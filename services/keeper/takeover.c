@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PATIENCE (3 * NANOS_PER_SEC)
+#define GREETING (3 * NANOS_PER_SEC)
 
 int takeover_listen(struct keeper *k, const char *run_dir)
 {
@@ -40,15 +41,25 @@ static pid_t caller(int sock)
 	return peer.pid;
 }
 
+/* The next message of a greeting, which is to be over by then: who says nothing, or does not end, holds
+ * nobody up.  As handle_receive, but never 0. */
+static int hear_next(int sock, nanos_t until, struct handle *h)
+{
+	nanos_t now = keeper_now();
+	int got = handle_receive(sock, h, now < until ? (int)((until - now) / NANOS_PER_MS) : 0);
+
+	return got ? got : -ETIMEDOUT;
+}
+
 /* Its role, from the first thing it says; negative: it is no attendant, or that role has one. */
-static int hear_hello(struct keeper *k, int sock)
+static int hear_hello(struct keeper *k, int sock, nanos_t until)
 {
 	struct hello hello = {.role = ROLE_COUNT};
 	struct handle h;
-	int got = handle_receive(sock, &h, 1000);
+	int got = hear_next(sock, until, &h);
 
-	if (got <= 0)
-		return -EPROTO;
+	if (got < 0)
+		return got;
 	if (!strcmp(h.name, "hello") && h.bytes == sizeof hello)
 		memcpy(&hello, h.body, sizeof hello);
 	handle_close(&h);
@@ -56,13 +67,13 @@ static int hear_hello(struct keeper *k, int sock)
 }
 
 /* The rest of what an attendant tells at once. */
-static int hear(struct keeper *k, enum role role)
+static int hear(struct keeper *k, enum role role, nanos_t until)
 {
 	struct slot *s = &k->slot[role];
 	struct handle h;
 	int got;
 
-	while ((got = handle_receive(s->sock, &h, 1000)) > 0) {
+	while ((got = hear_next(s->sock, until, &h)) > 0) {
 		bool told = !strcmp(h.name, "told");
 
 		slot_told(s, &h);
@@ -70,21 +81,39 @@ static int hear(struct keeper *k, enum role role)
 		if (told)
 			return 0;
 	}
-	return got ? got : -ETIMEDOUT;
+	return got;
 }
 
-static int take_slot(struct keeper *k, enum role role, int sock, pid_t pid)
+/* That process, if it is the one that has called: as long as it is connected nobody else has its number. */
+static int open_caller(int sock, pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd end = {.fd = sock};
+
+	if (fd < 0)
+		return -errno;
+	if (poll(&end, 1, 0) >= 0 && !(end.revents & (POLLHUP | POLLERR)))
+		return fd;
+	close(fd);
+	return -ESRCH;
+}
+
+static int take_slot(struct keeper *k, enum role role, int sock, pid_t pid, nanos_t until)
 {
 	struct slot *s = &k->slot[role];
 	int err;
 
-	s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (s->pidfd < 0)
-		return -errno;
+	s->pidfd = open_caller(sock, pid);
+	if (s->pidfd < 0) {
+		err = s->pidfd;
+		s->pidfd = -1;
+		close(sock);
+		return err;
+	}
 	s->sock = sock;
 	s->pid = pid;
 	s->start_at = NANOS_NEVER;
-	err = hear(k, role);
+	err = hear(k, role, until);
 	if (err || k->stock.taken.appliance.plan.n_workers)
 		return err;
 	err = handle_send(sock, "want", NULL, 0, NULL, 0);
@@ -95,17 +124,18 @@ void takeover_accept(struct keeper *k)
 {
 	int sock = accept4(k->listener, NULL, NULL, SOCK_CLOEXEC), role;
 	pid_t pid = sock < 0 ? 0 : caller(sock);
+	nanos_t until = keeper_now() + GREETING;
 
 	if (sock < 0)
 		return;
 	handle_widen(sock);
-	role = pid ? hear_hello(k, sock) : -EPERM;
+	role = pid ? hear_hello(k, sock, until) : -EPERM;
 	if (role < 0) {
 		close(sock);
 		return;
 	}
 	/* What cannot be taken over is ended, and begun anew when it is dead. */
-	if (take_slot(k, (enum role)role, sock, pid)) {
+	if (take_slot(k, (enum role)role, sock, pid, until)) {
 		fprintf(stderr, "sluice-keeper: cannot take over from the attendant of %s\n",
 		        board_role_name((enum role)role));
 		if (k->slot[role].pidfd >= 0)

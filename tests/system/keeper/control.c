@@ -90,7 +90,7 @@ int main(void)
 {
 	static struct host_taken taken;
 	struct handle h;
-	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, &taken);
+	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, -1, &taken);
 
 	if (!err && !appliance_control(&taken.appliance)->epoch)
 		err = publish(&taken);

@@ -113,7 +113,7 @@ static void enter_control(struct place *place)
 {
 	static struct host_taken taken;
 
-	if (host_take_up(place->sock, APPLIANCE_CONTROL, &taken) || control_confine(&taken, place->sock))
+	if (host_take_up(place->sock, APPLIANCE_CONTROL, -1, &taken) || control_confine(&taken, place->sock))
 		_exit(BROKEN);
 	place->taken = &taken;
 }
