@@ -47,6 +47,11 @@ void check_appliance(struct loader *l)
 		        "an odd number of cache lines of 64 bytes, so that headers do not meet in the same "
 		        "cache sets",
 		        phrase("Write %u.", (a->buffer_bytes / 128) * 128 + 64).text);
+	if (a->cores.n > a->lanes)
+		item_error(l, &a->item, "cores",
+		        phrase("%u processors for %u lane%s", a->cores.n, a->lanes, a->lanes == 1 ? "" : "s")
+		                .text,
+		        "one for each lane at the most", "Raise `lanes`, or leave some out.");
 	if (a->ring_slots & (a->ring_slots - 1))
 		item_error(l, &a->item, "ring_slots", phrase("%u slots", a->ring_slots).text,
 		        "a power of two", phrase("Write %u.", pow2_at_least(a->ring_slots)).text);

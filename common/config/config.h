@@ -229,6 +229,21 @@ struct config_socket {
 	uint32_t n_join;
 };
 
+/* On which processors the lanes' workers run. */
+enum config_placing {
+	CONFIG_CORES_SPREAD, /* over those that the process may use */
+	CONFIG_CORES_ANY,    /* moved about by the system */
+	CONFIG_CORES_LISTED, /* lane l on the (l % n)th of the list */
+};
+
+struct config_cores {
+	uint32_t n; /* listed */
+	uint32_t core[CONFIG_LANES_MAX];
+	uint8_t placing; /* enum config_placing */
+};
+
+#define CONFIG_CORE_MAX 1023u
+
 struct config_appliance {
 	struct config_item item;
 	uint32_t lanes;
@@ -236,6 +251,7 @@ struct config_appliance {
 	uint32_t buffer_bytes;
 	uint32_t ring_slots;
 	uint64_t hash_key; /* 0: random when live, fixed in replay */
+	struct config_cores cores;
 };
 
 /* The model of a configuration: what the file says, with defaults filled in. */
@@ -274,6 +290,10 @@ const struct config_port *config_port(const struct config *c, const char *name);
 
 /* What is fixed while the appliance runs. */
 void config_params(const struct config *c, struct stage_params *params);
+
+/* Where workers run as a text has it: spread, any, or processors as in 2,3 (CONFIG_LANES_MAX at most). false:
+ * it is none of these, and *cores is undefined. */
+bool config_cores_parse(const char *text, struct config_cores *cores);
 
 /* Compiles into `region` (cap bytes at a multiple of 64): the epoch `number`.  A port keeps the id that
  * `previous` gave to its name (NULL: none), so that what is in flight and in state keeps its meaning;

@@ -134,7 +134,7 @@ static const char *other_name(const char *name)
 	        {"promisc", "promiscuous"},
 	        {"firewall", "rules"},
 	        {"threads", "lanes"},
-	        {"cores", "lanes"},
+	        {"cpus", "cores"},
 	};
 
 	for (uint32_t i = 0; i < ARRAY_LEN(pairs); i++)

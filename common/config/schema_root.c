@@ -76,6 +76,10 @@ const struct schema_section section_limits = {
 static const struct schema_key appliance_keys[] = {
         {"lanes", &type_number, APPLIANCE(lanes), .size = 4, .min = 1, .max = CONFIG_LANES_MAX,
                 .by_default = "1", .doc = "Chains of workers, a core each."},
+        {"cores", &type_cores, APPLIANCE(cores), .size = 4, .min = 0, .max = CONFIG_CORE_MAX,
+                .by_default = "spread",
+                .doc = "The processor of each lane, as it is at the start; --cores of sluice up goes "
+                       "before."},
         {"buffers", &type_number, APPLIANCE(buffers), .size = 4, .min = 1024, .max = 1 << 24,
                 .by_default = "16384", .doc = "Packet buffers over all lanes; for each lane a power of two."},
         {"buffer_bytes", &type_bytes, APPLIANCE(buffer_bytes), .min = 448, .max = 65472, .by_default = "2240",

@@ -23,6 +23,7 @@ extern const struct value_type type_group;             /* struct config_prefix, 
 extern const struct value_type type_endpoint;          /* struct config_endpoint */
 
 /* Of one key each: they write into the section's structure. */
+extern const struct value_type type_cores;         /* struct config_cores */
 extern const struct value_type type_forwarding;    /* struct config_forwarding */
 extern const struct value_type type_pace;          /* struct config_port, all of it */
 extern const struct value_type type_mss;           /* uint16_t */

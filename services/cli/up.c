@@ -5,12 +5,12 @@
 #include "common/cage/cage.h"
 #include "common/config/config.h"
 #include "common/publish/publish.h"
+#include "services/cli/cores.h"
 #include "services/replay/replay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -27,7 +27,8 @@ struct up {
 static void help(FILE *to)
 {
 	fprintf(to,
-	        "usage: sluice up --config FILE [--run-dir DIR] [--state-dir DIR] [--cores LIST|any]\n\n"
+	        "usage: sluice up --config FILE [--run-dir DIR] [--state-dir DIR] "
+	        "[--cores LIST|any|spread]\n\n"
 	        "Runs the appliance that FILE describes, in the foreground, until SIGINT or SIGTERM.\n"
 	        "It needs the rights to own interfaces: root, or the capabilities in "
 	        "deploy/sluice.service.\n\n"
@@ -35,7 +36,9 @@ static void help(FILE *to)
 	        "  --run-dir DIR    where its sockets are; one appliance a folder (" RUN_DIR ")\n"
 	        "  --state-dir DIR  what outlives it, for control alone (" STATE_DIR ";\n"
 	        "                   with another run folder: state in it)\n"
-	        "  --cores LIST     processor of each lane: 2,3; any: they are moved about by the system\n\n"
+	        "  --cores LIST     processor of each lane: 2,3; any: they are moved about by the system; in "
+	        "place of\n"
+	        "                   what the configuration says (appliance.cores)\n\n"
 	        "  sluice up --config /etc/sluice.yaml\n");
 }
 
@@ -128,39 +131,6 @@ static bool give_folders(const struct up *up, struct blueprint *b)
 
 /* The blueprint. */
 
-/* The lanes spread over the processors that this process may use, from the last: interrupts mostly come to
- * the first. */
-static void spread(struct blueprint *b)
-{
-	uint32_t lanes = b->plan.params.lanes, n = 0, may[CPU_SETSIZE];
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof set, &set))
-		return;
-	for (uint32_t c = 0; c < CPU_SETSIZE; c++)
-		if (CPU_ISSET(c, &set))
-			may[n++] = c;
-	for (uint32_t l = 0; n && l < lanes; l++)
-		b->cores[l] = may[n >= lanes ? (l + 1) * n / lanes - 1 : l % n];
-	b->n_cores = n ? lanes : 0;
-}
-
-static bool read_cores(const char *list, struct blueprint *b)
-{
-	const char *at = list;
-
-	while (*at && b->n_cores < LANES_MAX) {
-		char *end;
-		unsigned long core = strtoul(at, &end, 10);
-
-		if (end == at || core >= CPU_SETSIZE || (*end && *end != ','))
-			return false;
-		b->cores[b->n_cores++] = (uint32_t)core;
-		at = *end ? end + 1 : end;
-	}
-	return b->n_cores && !*at;
-}
-
 static int lay_out(const struct config *config, struct appliance *a)
 {
 	struct stage_params params;
@@ -179,7 +149,7 @@ static int make_blueprint(const struct up *up, const struct config *config)
 {
 	static struct appliance a;
 	static struct blueprint b;
-	int fd, err = lay_out(config, &a);
+	int fd, status, err = lay_out(config, &a);
 
 	if (err) {
 		fprintf(stderr, "sluice up: %s cannot be laid out in memory: %s\n", up->config,
@@ -189,13 +159,11 @@ static int make_blueprint(const struct up *up, const struct config *config)
 	blueprint_init(&b, &a);
 	if (!absolute(up->run_dir, b.run_dir) || !absolute(up->config, b.config))
 		return -refuse(CLI_SYSTEM, "the paths of run folder and configuration", errno);
+	status = cores_place(up->cores, config, &b);
+	if (status)
+		return -status;
 	if (!give_folders(up, &b))
 		return -CLI_SYSTEM;
-	if (!up->cores)
-		spread(&b);
-	else if (strcmp(up->cores, "any") != 0 && !read_cores(up->cores, &b))
-		return -cli_usage("up", "--cores takes processors as in 2,3 (a lane each), or any; not '%s'",
-		        up->cores);
 	fd = blueprint_seal(&b);
 	if (fd >= 0 && fcntl(fd, F_SETFD, 0) == 0)
 		return fd;
