@@ -203,6 +203,18 @@ static int run_keeper(int blueprint, int lock)
 	return refuse(CLI_SYSTEM, path, errno);
 }
 
+/* A process in its cage opens no files. */
+static void warn_of_captures(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		if (config->ports[i].driver == EPOCH_DRIVER_PCAP)
+			fprintf(stderr,
+			        "sluice up: the port '%s' plays a capture (driver: pcap), whose file a "
+			        "running "
+			        "appliance cannot open: it stays down; sluice replay plays captures\n",
+			        config->ports[i].name.text);
+}
+
 static int up_with(const struct up *up, const struct config *config)
 {
 	int lock, blueprint;
@@ -216,6 +228,7 @@ static int up_with(const struct up *up, const struct config *config)
 	lock = make_run_dir(up->run_dir) ? take_keeper_lock(up->run_dir) : -1;
 	if (lock < 0)
 		return CLI_SYSTEM;
+	warn_of_captures(config);
 	blueprint = make_blueprint(up, config);
 	if (blueprint >= 0)
 		return run_keeper(blueprint, lock);
