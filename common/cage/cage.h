@@ -23,8 +23,9 @@
 #define CAGE_FILES 512u
 
 enum cage_calls {
-	CAGE_STAGE,  /* memory, bells, sleeping, its socket to the attendant */
-	CAGE_INGEST, /* and a NIC's descriptors: mapping them shared, send, receive, statistics */
+	CAGE_STAGE,   /* memory, bells, sleeping, its socket to the attendant */
+	CAGE_SESSION, /* and mapping shared memory: that of an application */
+	CAGE_INGEST,  /* and a NIC's descriptors: mapping them shared, send, receive, statistics */
 
 	/* A server of local and TCP sockets with files of its own: making both, threads too; no process, no
 	 * program, no connection to others.  What libraries try and can do without is refused with an error.

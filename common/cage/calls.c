@@ -94,6 +94,7 @@ static const struct cage_list *list_of(enum cage_calls calls)
 {
 	switch (calls) {
 	case CAGE_STAGE: return &cage_of_stage;
+	case CAGE_SESSION: return &cage_of_session;
 	case CAGE_INGEST: return &cage_of_ingest;
 	case CAGE_CONTROL: return &cage_of_control;
 	}

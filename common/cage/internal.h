@@ -38,6 +38,6 @@ struct cage_list {
 	}
 
 /* list_stage.c, list_control.c: what each kind of process keeps besides what all do. */
-extern const struct cage_list cage_of_all, cage_of_stage, cage_of_ingest, cage_of_control;
+extern const struct cage_list cage_of_all, cage_of_stage, cage_of_session, cage_of_ingest, cage_of_control;
 
 #endif

@@ -51,6 +51,11 @@ static const struct cage_rule of_stage[] = {
         {SYS_mmap, 2, {{2, PROT_EXEC, 0}, {3, MAPS, MAP_PRIVATE | MAP_ANONYMOUS}}},
 };
 
+/* Memory that it is handed. */
+static const struct cage_rule of_session[] = {
+        {SYS_mmap, 1, {{2, PROT_EXEC, 0}}},
+};
+
 /* The kernel's rings are mapped from a socket; frames are read from and written to a TAP. */
 static const struct cage_rule of_ingest[] = {
         {SYS_mmap, 1, {{2, PROT_EXEC, 0}}},
@@ -62,4 +67,5 @@ static const struct cage_rule of_ingest[] = {
 
 const struct cage_list cage_of_all = {of_all, ARRAY_LEN(of_all), refused_to_all, ARRAY_LEN(refused_to_all)};
 const struct cage_list cage_of_stage = {of_stage, ARRAY_LEN(of_stage), NULL, 0};
+const struct cage_list cage_of_session = {of_session, ARRAY_LEN(of_session), NULL, 0};
 const struct cage_list cage_of_ingest = {of_ingest, ARRAY_LEN(of_ingest), NULL, 0};

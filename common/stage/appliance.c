@@ -1,5 +1,6 @@
 #include "common/stage/appliance.h"
 
+#include "common/app/table.h"
 #include "common/board/board.h"
 
 #include <fcntl.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 static const char *const names[] = {"pool", "control", "epoch0", "epoch1", "fib0", "fib1", "board", "tap",
-        "ingest", "filter", "router", "session", "ingest-state", "filter-state", "router-state",
+        "sockets", "ingest", "filter", "router", "session", "ingest-state", "filter-state", "router-state",
         "session-state"};
 
 static_assert(ARRAY_LEN(names) == REGION_COUNT, "a name a region");
@@ -42,6 +43,7 @@ static void region_sizes(struct appliance *a, uint64_t epoch_bytes, uint64_t fib
 	a->bytes[REGION_FIB0] = a->bytes[REGION_FIB1] = ALIGN_UP(fib_bytes, UINT64_C(4096));
 	a->bytes[REGION_BOARD] = ALIGN_UP(sizeof(struct board), UINT64_C(4096));
 	a->bytes[REGION_TAP] = ALIGN_UP(sizeof(struct tap_control), UINT64_C(4096));
+	a->bytes[REGION_SOCKETS] = ALIGN_UP(sizeof(struct app_table), UINT64_C(4096));
 	for (uint32_t s = 0; s < STAGE_COUNT; s++) {
 		a->bytes[REGION_PUBLIC + s] = a->plan.public_bytes[s];
 		a->bytes[REGION_STATE + s] = a->plan.state_bytes[s];
@@ -118,6 +120,9 @@ int appliance_rights(uint32_t region, uint32_t mask)
 		write = control || keeper;
 	} else if (region == REGION_BOARD) {
 		write = keeper;
+	} else if (region == REGION_SOCKETS) {
+		write = keeper;
+		read = control || mask & 1u << STAGE_SESSION;
 	} else if (region < REGION_PUBLIC) {
 		write = control;
 		read = mask != APPLIANCE_KEEPER;

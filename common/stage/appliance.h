@@ -28,19 +28,22 @@ enum region {
 	REGION_EPOCH1,
 	REGION_FIB0,
 	REGION_FIB1,
-	REGION_BOARD,  /* struct board (common/board): of the keeper and the attendants */
-	REGION_TAP,    /* what is captured: of control */
-	REGION_PUBLIC, /* one a stage */
+	REGION_BOARD,   /* struct board (common/board): of the keeper and the attendants */
+	REGION_TAP,     /* what is captured: of control */
+	REGION_SOCKETS, /* struct app_table (common/app): of the broker, session's attendant */
+	REGION_PUBLIC,  /* one a stage */
 	REGION_STATE = REGION_PUBLIC + STAGE_COUNT,
 	REGION_COUNT = REGION_STATE + STAGE_COUNT
 };
 
 /* Rights of a process, in appliance_map's mask beside 1 << stage.  CONTROL writes control, epochs, FIBs and
- * taps, and reads all; KEEPER writes the board and the control block (to stop all) and reads what is public;
- * OPENER has the pool too, which it hands to the kernel. */
+ * taps, and reads all; KEEPER writes the board, the table of sockets and the control block (to stop all) and
+ * reads what is public; OPENER has the pool too, which it hands to the kernel, and reads the epochs, as
+ * BROKER does. */
 #define APPLIANCE_CONTROL (1u << 31)
 #define APPLIANCE_KEEPER  (1u << 30)
 #define APPLIANCE_OPENER  (1u << 29)
+#define APPLIANCE_BROKER  (1u << 28)
 
 struct appliance {
 	struct plan plan;

@@ -23,6 +23,8 @@
 #include "common/stage/poll_stats.h"
 #include "common/stat/stat.h"
 
+struct app_table;
+
 enum stage_id { STAGE_INGEST, STAGE_FILTER, STAGE_ROUTER, STAGE_SESSION, STAGE_COUNT };
 
 /* Fixed while the appliance runs. */
@@ -46,8 +48,9 @@ struct stage_env {
 	const struct pool *pool;
 	struct journal *journal;
 	struct pace_settings
-	        *pace;            /* of the frame's rounds: ingest sets what its ports ask for; may be NULL */
-	struct poll_stats *polls; /* of an ingest worker, where others read it; may be NULL */
+	        *pace; /* of the frame's rounds: ingest sets what its ports ask for; may be NULL */
+	const struct app_table *sockets; /* of applications (session); may be NULL */
+	struct poll_stats *polls;        /* of an ingest worker, where others read it; may be NULL */
 };
 
 #define PORT_SEND_FAILED 0x80000000u /* in a buffer's number */
@@ -105,7 +108,8 @@ struct stage_ops {
 	 * none is known.  0: now. */
 	nanos_t (*port_next)(const void *worker);
 
-	/* The rest is of an ingest with rings of a kernel or NIC; NULL elsewhere.
+	/* The rest is of a stage with rings beside those of the plan: ingest's of a kernel or NIC, session's
+	 * of applications; NULL elsewhere.  A port is what is at their other end.
 	 *
 	 * port_wants: free buffers that some port's ring has room for, at most max, and which port.
 	 * port_fill: in a burst with n = 0, gives it exactly n (they count as held buffers). */

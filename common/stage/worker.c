@@ -99,6 +99,7 @@ static int attach_memory(struct worker *w)
 	        .pool = &a->pool,
 	        .journal = &w->journal,
 	        .pace = &w->pace,
+	        .sockets = a->map[REGION_SOCKETS],
 	};
 	if (w->plan->stage == STAGE_INGEST) {
 		w->env.polls = appliance_polls(a, w->id);
@@ -372,6 +373,8 @@ static uint32_t arm_ports(struct worker *w, bool on, int *fd)
 {
 	uint32_t n = w->ops->port_arm && w->newest ? w->ops->port_arm(w->stage, on, fd) : 0;
 
+	if (!w->stack)
+		return on ? n : 0;
 	return on && n && home_can_take(w) && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) ? n : 0;
 }
 

@@ -21,6 +21,7 @@ int cli_capture(int argc, char **argv);
 int cli_drop(int argc, char **argv);
 int cli_apply(int argc, char **argv);
 int cli_up(int argc, char **argv);
+int cli_udp_echo(int argc, char **argv);
 
 /* A whole decimal number from min to max.  false, with a sentence on stderr that names `what`. */
 bool cli_number(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *out);

@@ -20,6 +20,7 @@ static const struct {
         {"capture", cli_capture, "packets as they come in, leave and are dropped, for tcpdump and Wireshark"},
         {"apply", cli_apply, "put another configuration in force while packets flow"},
         {"replay", cli_replay, "play captures through the whole appliance and account for every packet"},
+        {"udp-echo", cli_udp_echo, "send UDP datagrams back: an application on libsluice, as an example"},
         {"check", cli_check, "read a configuration and say what is wrong with it"},
 };
 

@@ -198,9 +198,9 @@ static int begin(struct attendant *a)
 	err = hold_lock(a);
 	if (err)
 		return err;
-	if (a->duty && a->duty->wants_pool) {
+	if (a->duty && a->duty->rights) {
 		appliance_unmap(&a->stock->taken.appliance);
-		err = appliance_map(&a->stock->taken.appliance, APPLIANCE_KEEPER | APPLIANCE_OPENER);
+		err = appliance_map(&a->stock->taken.appliance, APPLIANCE_KEEPER | a->duty->rights);
 	}
 	if (!err && a->duty && a->duty->begin)
 		err = a->duty->begin(a, &a->context);

@@ -18,7 +18,7 @@ struct attendant;
 /* What a duty may ask of its attendant. */
 
 /* The appliance as this attendant has it mapped: control, epochs, FIBs and public regions read-only, the
- * board writable, the pool too where the duty says so.  fd[] and bell[] are open. */
+ * board writable, and what the duty's rights say.  fd[] and bell[] are open. */
 struct appliance *attendant_appliance(struct attendant *a);
 const struct host_taken *attendant_taken(const struct attendant *a); /* run folder, configuration */
 struct board *attendant_board(struct attendant *a);
@@ -35,7 +35,7 @@ int attendant_keep(
 
 /* A role's duty: functions in the attendant's loop.  `context` is what begin() made. */
 struct duty {
-	bool wants_pool;
+	uint32_t rights; /* APPLIANCE_: what it maps beside what every attendant does */
 
 	/* Once in an attendant's life, before its first process.  0 or a negative errno. */
 	int (*begin)(struct attendant *a, void **context);
@@ -69,7 +69,8 @@ struct duty {
 	void (*end)(void *context);
 };
 
-/* opener.c: ingest's. */
+/* opener.c: ingest's; broker.c: session's. */
 extern const struct duty opener_duty;
+extern const struct duty broker_duty;
 
 #endif

@@ -338,7 +338,7 @@ static void opener_end(void *context)
 }
 
 const struct duty opener_duty = {
-        .wants_pool = true,
+        .rights = APPLIANCE_OPENER,
         .begin = opener_begin,
         .kept = opener_kept,
         .fd = opener_fd,

@@ -8,6 +8,7 @@
 
 static const struct duty *const duties[ROLE_COUNT] = {
         [ROLE_INGEST] = &opener_duty,
+        [ROLE_SESSION] = &broker_duty,
 };
 
 static void close_fd(int *fd)

@@ -11,7 +11,7 @@ static uint32_t free_slot(struct session *s)
 	return SESSION_SOCKETS_MAX;
 }
 
-static struct session_socket *socket_make(const struct session_call *c, const struct epoch_socket *conf)
+struct session_socket *socket_make(const struct session_call *c, const struct epoch_socket *conf)
 {
 	struct session *s = c->s;
 	uint32_t slot = free_slot(s), *bucket = &s->state->bucket[socket_bucket(s, conf)];
@@ -52,9 +52,7 @@ static void socket_unhash(const struct session_call *c, struct session_socket *s
 	*at = sk->hash_next;
 }
 
-/* A socket that the configuration has no longer: out of the hash at once, its queue as far as the burst's
- * outbox goes. false: to be called again. */
-static bool socket_remove(const struct session_call *c, struct session_socket *sk)
+bool socket_remove(const struct session_call *c, struct session_socket *sk)
 {
 	if (sk->state == SOCKET_BOUND) {
 		socket_unhash(c, sk);
@@ -104,7 +102,7 @@ static bool adopt_vanished(const struct session_call *c, uint32_t *changes)
 	for (; s->remove_at < s->state->slots; s->remove_at++) {
 		struct session_socket *sk = &s->state->socket[s->remove_at];
 
-		if (sk->state == SOCKET_FREE ||
+		if (sk->state == SOCKET_FREE || sk->app ||
 		        (sk->state == SOCKET_BOUND && s->seen[s->remove_at] >= seen_there(c)))
 			continue;
 		if (!*changes || !socket_remove(c, sk))

@@ -38,6 +38,8 @@ static const char *check_socket(struct checking *k, uint32_t slot)
 
 	if (k->hashed[slot] != (sk->state == SOCKET_BOUND))
 		return "a socket is in the hash too often or not at all";
+	if (sk->state == SOCKET_FREE ? sk->app : sk->app && k->st->app[sk->app - 1] != slot + 1)
+		return "an application's socket is not where the table says";
 	if (sk->ready != reads || k->listed[slot] != reads)
 		return "the ready list is not that of the sockets that are to be read";
 	k->sockets += sk->state != SOCKET_FREE;

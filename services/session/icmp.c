@@ -4,6 +4,76 @@
 
 /* --- Errors that concern our sockets --- */
 
+/* Linux icmp_err_convert: what a code of "destination unreachable" is to an application. */
+static const struct {
+	int32_t error;
+	bool hard;
+} unreachable4[] = {
+        [ICMP_UNREACH_NET] = {ENETUNREACH, false},
+        [ICMP_UNREACH_HOST] = {EHOSTUNREACH, false},
+        [ICMP_UNREACH_PROTOCOL] = {ENOPROTOOPT, true},
+        [ICMP_UNREACH_PORT] = {ECONNREFUSED, true},
+        [ICMP_UNREACH_FRAG_NEEDED] = {EMSGSIZE, true},
+        [ICMP_UNREACH_SOURCE_ROUTE] = {EOPNOTSUPP, false},
+        [ICMP_UNREACH_NET_UNKNOWN] = {ENETUNREACH, true},
+        [ICMP_UNREACH_HOST_UNKNOWN] = {EHOSTDOWN, true},
+        [ICMP_UNREACH_HOST_ISOLATED] = {ENONET, true},
+        [ICMP_UNREACH_NET_PROHIBITED] = {ENETUNREACH, true},
+        [ICMP_UNREACH_HOST_PROHIBITED] = {EHOSTUNREACH, true},
+        [ICMP_UNREACH_NET_TOS] = {ENETUNREACH, false},
+        [ICMP_UNREACH_HOST_TOS] = {EHOSTUNREACH, false},
+        [ICMP_UNREACH_FILTERED] = {EHOSTUNREACH, true},
+        [ICMP_UNREACH_PRECEDENCE] = {EHOSTUNREACH, true},
+        [ICMP_UNREACH_PRECEDENCE_CUTOFF] = {EHOSTUNREACH, true},
+};
+
+/* Linux __udp4_lib_err. */
+static void news_read4(const uint8_t *message, struct icmp_news *news)
+{
+	news->type = message[0];
+	news->code = message[1];
+	news->error = EHOSTUNREACH;
+	if (news->type == ICMP_TYPE_PARAM_PROBLEM) {
+		news->error = EPROTO;
+		news->hard = true;
+	} else if (news->type == ICMP_TYPE_DEST_UNREACH && news->code < ARRAY_LEN(unreachable4)) {
+		news->error = unreachable4[news->code].error;
+		news->hard = unreachable4[news->code].hard;
+		if (news->code == ICMP_UNREACH_FRAG_NEEDED)
+			news->mtu = wire_load_u32(message + 4) & 0xffff;
+	}
+}
+
+/* Linux icmpv6_err_convert and __udp6_lib_err. */
+static void news_read6(const uint8_t *message, struct icmp_news *news)
+{
+	static const int32_t unreachable[] = {
+	        [ICMP6_UNREACH_NO_ROUTE] = ENETUNREACH,
+	        [ICMP6_UNREACH_PROHIBITED] = EACCES,
+	        [ICMP6_UNREACH_SCOPE] = EHOSTUNREACH,
+	        [ICMP6_UNREACH_ADDRESS] = EHOSTUNREACH,
+	        [ICMP6_UNREACH_PORT] = ECONNREFUSED,
+	        [ICMP6_UNREACH_POLICY] = EACCES,
+	        [ICMP6_UNREACH_REJECT] = EACCES,
+	};
+
+	news->type = message[0];
+	news->code = message[1];
+	news->error = EPROTO;
+	if (news->type == ICMP6_TYPE_DEST_UNREACH && news->code < ARRAY_LEN(unreachable)) {
+		news->error = unreachable[news->code];
+		news->hard = news->error == EACCES || news->error == ECONNREFUSED;
+	} else if (news->type == ICMP6_TYPE_PACKET_TOO_BIG) {
+		news->error = EMSGSIZE;
+		news->hard = true;
+		news->mtu = wire_load_u32(message + 4);
+	} else if (news->type == ICMP6_TYPE_PARAM_PROBLEM) {
+		news->hard = true;
+	} else if (news->type == ICMP6_TYPE_TIME_EXCEEDED) {
+		news->error = EHOSTUNREACH;
+	}
+}
+
 /* Of what we sent: source is ours. */
 static bool quote_read4(const struct arrival *a, struct flow *flow, uint8_t *proto)
 {
@@ -51,6 +121,21 @@ static bool tells_mtu(const struct session_call *c, const struct arrival *a)
 	                    : icmp_is_too_big(message[0], message[1]);
 }
 
+static void socket_tell(const struct session_call *c, const struct arrival *a, struct session_socket *sk,
+        const struct flow *flow)
+{
+	struct icmp_news news = {0};
+
+	touch(c, sk);
+	sk->errors++;
+	trace(c->b->trace, c->b->pkt[a->i].trace, TRACE_SOCKET_ERROR, socket_ref(c->s, sk) - 1);
+	if (!sk->app)
+		return;
+	/* The quote was read: the message has its header. */
+	(a->seg->ipv6 ? news_read6 : news_read4)(a->chain->part[0].at, &news);
+	client_tell(c, sk, flow, &news);
+}
+
 /* Linux __udp4_lib_err and tcp_v4_err: one that finds no socket is an error of ICMP's input. */
 void icmp_error_input(const struct session_call *c, const struct arrival *a)
 {
@@ -71,9 +156,7 @@ void icmp_error_input(const struct session_call *c, const struct arrival *a)
 		burst_drop(c->b, a->i, DROP_NO_SOCKET);
 		return;
 	}
-	touch(c, sk);
-	sk->errors++;
-	trace(c->b->trace, c->b->pkt[a->i].trace, TRACE_SOCKET_ERROR, socket_ref(c->s, sk) - 1);
+	socket_tell(c, a, sk, &flow);
 	if (!tells_mtu(c, a)) {
 		burst_deliver(c->b, a->i);
 		return;

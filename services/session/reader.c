@@ -59,25 +59,13 @@ static bool echo_send(const struct session_call *c, const struct reading *r)
 	        .dst = r->seg.src,
 	        .port = r->seg.port,
 	        .ipv6 = r->seg.ipv6,
-	        .proto = IP_PROTO_UDP,
-	        .l4_header = UDP_HDR_LEN,
-	        .l4_len = UDP_HDR_LEN + r->len,
 	};
-	struct udp_hdr *udp;
-	uint8_t *l4;
 
 	if (address_is_any(&reply.dst) || !r->udp.src_port)
 		return false;
 	if (many)
 		reply.src = reply.ipv6 ? IP6_UNSPECIFIED : ip6_addr_mapped((struct be32){0});
-	if (!reply_make(c, 0, &r->pkt, &reply, c->s->payload, &l4))
-		return false;
-	udp_write(l4, r->udp.dst_port, r->udp.src_port, (uint16_t)r->len);
-	udp = (struct udp_hdr *)l4;
-	udp->checksum = csum_finish_nonzero(
-	        csum_bytes(csum_bytes(reply_pseudo(&reply), l4, UDP_HDR_LEN), c->s->payload, r->len));
-	udp_count(c, reply.ipv6, STAT_UDP_OUT_DATAGRAMS);
-	return true;
+	return datagram_send(c, &r->pkt, &reply, r->udp.dst_port, r->udp.src_port, c->s->payload, r->len);
 }
 
 /* Buffers and entries that reading the next datagram of the socket may take. */

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#include "services/session/state.h"
+#include "services/session/client.h"
+#include "services/session/words.h"
 
 static uint64_t session_state_bytes(const struct stage_params *params)
 {
@@ -25,6 +26,7 @@ static void session_detach(void *worker)
 {
 	struct session *s = worker;
 
+	clients_detach(s);
 	free(s->seen);
 	free(s->queued);
 	free(s);
@@ -42,6 +44,7 @@ static int session_attach(const struct stage_env *env, void **worker)
 {
 	struct session_state *st = env->state;
 	struct session *s;
+	int err;
 
 	if (st->magic != SESSION_MAGIC || st->version != SESSION_VERSION ||
 	        st->pool_buffers != env->params->buffers || env->pool->count > st->pool_buffers)
@@ -57,6 +60,11 @@ static int session_attach(const struct stage_env *env, void **worker)
 	}
 	s->env = *env;
 	s->state = st;
+	err = clients_attach(s);
+	if (err) {
+		session_detach(s);
+		return err;
+	}
 	find_queued(s);
 	*worker = s;
 	return 0;
@@ -74,12 +82,41 @@ static void session_burst(void *worker, const struct epoch *epoch, nanos_t now, 
 
 static void session_timer(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
-	reader_burst(&(struct session_call){worker, epoch, now, burst});
+	const struct session_call c = {worker, epoch, now, burst};
+
+	clients_take(&c);
+	if (table_take_up(&c))
+		return;
+	reader_burst(&c);
+	clients_send(&c);
 }
 
 static nanos_t session_next_timer(const void *worker)
 {
-	return ((const struct session *)worker)->state->ready_head ? 0 : NANOS_NEVER;
+	const struct session *s = worker;
+
+	return s->state->ready_head ? 0 : clients_next(s);
+}
+
+static nanos_t session_awaits(void *worker, nanos_t now)
+{
+	return clients_await(worker, now);
+}
+
+static void session_apply(void *worker)
+{
+	clients_apply(worker);
+}
+
+static void session_kick(void *worker, nanos_t now)
+{
+	(void)now;
+	clients_kick(worker);
+}
+
+static uint32_t session_arm(void *worker, bool on, int *fd)
+{
+	return clients_arm(worker, on, fd);
 }
 
 static uint32_t session_held(const void *worker, struct pkt_index *index, uint32_t *packets)
@@ -136,6 +173,10 @@ const struct stage_ops session_stage = {
         .next_timer = session_next_timer,
         .held = session_held,
         .check = session_check,
+        .port_apply = session_apply,
+        .port_kick = session_kick,
+        .port_arm = session_arm,
+        .port_awaits = session_awaits,
         .lines_a_packet = SESSION_LINES_PACKET,
         .lines_a_burst = SESSION_LINES_BURST,
 };

@@ -21,10 +21,13 @@
  * a part of each socket, with a queue and a receive buffer of its own; the memory of all sockets (udp_mem) is
  * shared out evenly among the lanes, and never more than half of a lane's buffers wait for readers.
  *
- * The reader of a socket is this process: what the epoch calls its application.  It reads in bursts of the
- * timer, a bounded number of datagrams each, as long as there is any; each is copied once into the
- * application's memory. An application in another process would sleep on its bell: `wakeups` counts how often
- * that would have been rung, which is when a datagram enters an empty queue.
+ * The reader of a configured socket is this process: what the epoch calls its application.  It reads in
+ * bursts of the timer, a bounded number of datagrams each, as long as there is any; each is copied once into
+ * the application's memory; `wakeups` counts the datagrams that enter an empty queue.
+ *
+ * Sockets of applications in other processes (libsluice) are those of the table that the broker writes
+ * (common/app).  Their datagrams go straight into the application's memory, and what it sends is taken from
+ * there in bursts of the timer.  An application that leaves no room loses its datagrams; nobody waits for it.
  *
  * The stage is run by common/stage; session_socket_read may be called by whoever maps the worker's state.
  */
@@ -34,6 +37,10 @@
 #include "common/stage/stage.h"
 
 extern const struct stage_ops session_stage;
+
+/* The broker's word about an application (struct app_word) and its descriptors, which are session's from then
+ * on, after a failure too.  Any thread; the workers are to be woken.  0, or -EPROTO: it makes no sense. */
+[[nodiscard]] int session_word(const void *message, size_t bytes, const int *fd, uint32_t n);
 
 #define SESSION_SOCKETS_MAX 65536u
 

@@ -32,7 +32,7 @@ struct session_socket *socket_find(struct session *s, const struct epoch_socket 
 {
 	struct session_socket *sk = socket_at(s, s->state->bucket[socket_bucket(s, conf)]);
 
-	while (sk && !socket_same_binding(&sk->conf, conf))
+	while (sk && (sk->app || !socket_same_binding(&sk->conf, conf)))
 		sk = socket_at(s, sk->hash_next);
 	return sk;
 }
@@ -60,6 +60,14 @@ static int binding_score(const struct epoch_socket *k, const struct flow *flow)
 	return score + (port_id_equal(k->port, PORT_NONE) ? 0 : 4);
 }
 
+/* Of two that fit as well: the configuration's before an application's, then the older. */
+static bool goes_before(const struct session_socket *a, const struct session_socket *b)
+{
+	if (!a->app != !b->app)
+		return !a->app;
+	return a < b;
+}
+
 static struct session_socket *best_of(
         struct session *s, const struct flow *flow, const struct ip6_addr *local, bool any)
 {
@@ -75,7 +83,7 @@ static struct session_socket *best_of(
 		if (!binding_fits(&sk->conf, flow))
 			continue;
 		score = binding_score(&sk->conf, flow);
-		if (score > best_score || (score == best_score && sk < best)) {
+		if (score > best_score || (score == best_score && goes_before(sk, best))) {
 			best = sk;
 			best_score = score;
 		}

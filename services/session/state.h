@@ -1,19 +1,20 @@
 /* state: what the parts of the session share; private to it.
  *
- * A worker's state, journaled: the header, the sockets, the hash over their bindings, and for each buffer of
- * the pool what comes behind it in a receive queue.  References to sockets and buffers are numbers + 1, 0 is
- * none.
+ * A worker's state, journaled: the header, the applications, the sockets, the hash over their bindings, and
+ * for each buffer of the pool what comes behind it in a receive queue.  References to sockets and buffers are
+ * numbers + 1, 0 is none.
  */
 #ifndef SLUICE_SERVICES_SESSION_STATE_H
 #define SLUICE_SERVICES_SESSION_STATE_H
 
+#include "common/app/table.h"
 #include "common/trace/trace.h"
 #include "common/wire/checksum.h"
 #include "common/wire/ip.h"
 #include "services/session/session.h"
 
 #define SESSION_MAGIC   0x53534553u /* "SESS" */
-#define SESSION_VERSION 1u
+#define SESSION_VERSION 2u
 #define SESSION_BUCKETS 65536u
 #define PAYLOAD_MAX     65536u
 
@@ -24,8 +25,11 @@
 #define SESSION_LINES_READ   8u  /* a datagram read */
 #define SESSION_LINES_KEPT   96u /* counters, header, and what the frame itself touches */
 #define SESSION_READS        32u /* datagrams read in one burst */
-#define SESSION_LINES_BURST  (SESSION_READS * SESSION_LINES_READ + SESSION_LINES_KEPT)
-#define SESSION_ADOPTS       (SESSION_LINES_BURST / SESSION_LINES_SOCKET - 2) /* sockets changed in one burst */
+#define SESSION_LINES_SEND   2u  /* a datagram of an application */
+#define SESSION_SENDS        64u /* of them in one burst */
+#define SESSION_LINES_BURST                                                                                  \
+	(SESSION_READS * SESSION_LINES_READ + SESSION_SENDS * SESSION_LINES_SEND + SESSION_LINES_KEPT)
+#define SESSION_ADOPTS (SESSION_LINES_BURST / SESSION_LINES_SOCKET - 2) /* sockets changed in one burst */
 
 /* In the links of queues: the next buffer belongs to the same datagram. */
 #define LINK_MORE 0x80000000u
@@ -55,11 +59,28 @@ struct session_socket {
 	uint64_t digest;
 	uint64_t sent;
 	uint64_t send_failed;
-	uint64_t unused2[3];
+	uint32_t app;         /* of an application: its number + 1 in the table of sockets */
+	uint32_t client;      /* then: number + 1 of the application */
+	uint64_t incarnation; /* and which one that was */
+	uint64_t unused2;
 };
 
 static_assert(sizeof(struct session_socket) == 3 * CACHE_LINE, "journaled layout");
 static_assert(offsetof(struct session_socket, conf) == CACHE_LINE, "journaled layout");
+
+/* An application.  Its rings' true indices: what the region says are copies. */
+struct session_client {
+	uint64_t incarnation; /* 0: none */
+	uint32_t rx_prod, fill_cons, tx_cons;
+	uint32_t unused;
+	uint64_t delivered; /* datagrams into its memory */
+	uint64_t dropped;   /* for which it had left no room */
+	uint64_t sent;
+	uint64_t refused; /* words in its rings that made no sense, or were for no socket of its own */
+	uint64_t unused2;
+};
+
+static_assert(sizeof(struct session_client) == CACHE_LINE, "journaled layout");
 
 struct session_state {
 	uint32_t magic;
@@ -70,16 +91,19 @@ struct session_state {
 	uint32_t buffers;      /* in all queues */
 	uint32_t ready_head;
 	uint32_t ready_tail;
-	uint32_t ident;  /* of the next IPv4 packet */
-	uint32_t stride; /* of the pool */
-	uint32_t slots;  /* so many have ever been used: those behind them are free */
-	uint32_t unused[5];
+	uint32_t ident;    /* of the next IPv4 packet */
+	uint32_t stride;   /* of the pool */
+	uint32_t slots;    /* so many have ever been used: those behind them are free */
+	uint32_t taken_up; /* changes of the table of applications' sockets, up to which */
+	uint32_t unused[4];
+	struct session_client client[APP_CLIENTS_MAX];
 	struct session_socket socket[SESSION_SOCKETS_MAX];
 	uint32_t bucket[SESSION_BUCKETS];
-	uint32_t link[]; /* pool_buffers of them */
+	uint32_t app[APP_SOCKETS_MAX]; /* by number in the table: its socket + 1 */
+	uint32_t link[];               /* pool_buffers of them */
 };
 
-static_assert(offsetof(struct session_state, socket) == CACHE_LINE, "journaled layout");
+static_assert(offsetof(struct session_state, client) == CACHE_LINE, "journaled layout");
 
 /* The bytes of a packet from some offset on, over all its buffers. */
 struct chain {
@@ -106,6 +130,7 @@ struct segment {
 struct session {
 	struct stage_env env;
 	struct session_state *state;
+	struct clients *clients; /* client.h */
 	/* How far adopt has come: only hints, anything is in order. */
 	uint32_t adopting;  /* epoch number */
 	uint32_t adopt_at;  /* in its sockets */
@@ -268,6 +293,23 @@ static inline void udp_count(const struct session_call *c, bool ipv6, enum stat_
 	        c->b, (enum stat_id)(stat + (ipv6 ? STAT_UDP6_IN_DATAGRAMS - STAT_UDP_IN_DATAGRAMS : 0)), 1);
 }
 
+/* --- client_rx.c: into the memory of the application whose socket it is (client.h) --- */
+
+/* A datagram of `len` bytes, UDP's header among them: DROP_NONE, or why it is dropped (counted). */
+enum drop_reason client_deliver(const struct session_call *c, const struct arrival *a,
+        struct session_socket *sk, const struct flow *flow, uint32_t len);
+
+/* What ICMP says about what it sent. */
+struct icmp_news {
+	uint8_t type, code;
+	bool hard;
+	int32_t error; /* errno */
+	uint32_t mtu;
+};
+
+void client_tell(const struct session_call *c, struct session_socket *sk, const struct flow *flow,
+        const struct icmp_news *news);
+
 /* --- reply.c: packets of ours --- */
 
 struct reply {
@@ -288,6 +330,14 @@ struct reply {
 struct outbox_entry *reply_make(const struct session_call *c, uint32_t at, const struct pkt *cause,
         const struct reply *reply, const uint8_t *payload, uint8_t **l4);
 
+/* A datagram from and to these ports (host order), `len` bytes of payload in memory that nobody else may
+ * write unless it fits one buffer.  false: buffers do not suffice (counted). */
+bool datagram_send(const struct session_call *c, const struct pkt *cause, const struct reply *reply,
+        uint16_t src_port, uint16_t dst_port, const uint8_t *payload, uint32_t len);
+
+/* Buffers that a packet with l3_len bytes from its IP header on takes. */
+uint32_t reply_buffers(const struct session_call *c, uint32_t l3_len);
+
 /* The pseudo-header's sum of a reply. */
 struct csum reply_pseudo(const struct reply *reply);
 
@@ -301,6 +351,12 @@ void unreachable_send(const struct session_call *c, const struct arrival *a, uin
 
 void reader_burst(const struct session_call *c);
 bool adopt_sockets(const struct session_call *c);
+/* A socket into the hash; NULL: there are too many. */
+struct session_socket *socket_make(const struct session_call *c, const struct epoch_socket *conf);
+/* Takes it out of the hash, then frees its queue as far as the burst's outbox goes.  false: to be called
+ * again.
+ */
+bool socket_remove(const struct session_call *c, struct session_socket *sk);
 const char *state_check(const struct session *s);
 
 #endif

@@ -50,7 +50,7 @@ static void trace_socket(
 }
 
 /* What a packet's buffers hold goes on to a reader, perhaps in another process: the metadata is saved too. */
-static void udp_queue(const struct session_call *c, const struct arrival *a, struct session_socket *sk)
+static void udp_wait(const struct session_call *c, const struct arrival *a, struct session_socket *sk)
 {
 	enum drop_reason reason = queue_admit(c, sk, a->n, a->seg->ipv6);
 
@@ -68,6 +68,24 @@ static void udp_queue(const struct session_call *c, const struct arrival *a, str
 	for (uint32_t k = 0; k < a->n; k++)
 		burst_save(c->b, a->i + k);
 	burst_queue(c->b, a->i);
+	trace_socket(c, a, sk);
+}
+
+/* To the socket: into its queue, or into the memory of its application. */
+static void udp_queue(const struct session_call *c, const struct datagram *d, struct session_socket *sk)
+{
+	const struct arrival *a = d->a;
+	enum drop_reason reason;
+
+	if (!sk->app) {
+		udp_wait(c, a, sk);
+		return;
+	}
+	reason = client_deliver(c, a, sk, &d->flow, d->udp.len);
+	if (unlikely(reason))
+		burst_drop(c->b, a->i, reason);
+	else
+		burst_deliver(c->b, a->i);
 	trace_socket(c, a, sk);
 }
 
@@ -96,10 +114,15 @@ static void clone_buffer(struct burst *b, const struct arrival *a, uint32_t k, s
 }
 
 /* A copy of the datagram for one more socket (Linux __udp4_lib_mcast_deliver). */
-static void udp_clone(const struct session_call *c, const struct arrival *a, struct session_socket *sk)
+static void udp_clone(const struct session_call *c, const struct datagram *d, struct session_socket *sk)
 {
+	const struct arrival *a = d->a;
 	struct pkt_index index[BURST_MAX];
 
+	if (sk->app) {
+		(void)client_deliver(c, a, sk, &d->flow, d->udp.len); /* counted there; takes no buffer */
+		return;
+	}
 	if (queue_admit(c, sk, a->n, a->seg->ipv6))
 		return;
 	if (!clone_fits(c, a)) {
@@ -136,8 +159,8 @@ static void udp_deliver_many(const struct session_call *c, const struct datagram
 		return;
 	}
 	for (struct session_socket *sk = first; (sk = socket_next_member(c->s, &d->flow, sk));)
-		udp_clone(c, d->a, sk);
-	udp_queue(c, d->a, first);
+		udp_clone(c, d, sk);
+	udp_queue(c, d, first);
 }
 
 static void udp_no_socket(const struct session_call *c, const struct datagram *d)
@@ -171,7 +194,7 @@ void udp_input(const struct session_call *c, const struct arrival *a)
 	}
 	sk = socket_lookup(c->s, &d.flow);
 	if (likely(sk))
-		udp_queue(c, a, sk);
+		udp_queue(c, &d, sk);
 	else
 		udp_no_socket(c, &d);
 }

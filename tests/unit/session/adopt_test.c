@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "common/app/app.h"
 #include "tests/unit/session/bed.h"
 
 static struct bed bed;
@@ -218,7 +219,7 @@ static void expect_wrong(uint8_t *byte, uint8_t flip)
 Test(session_adopt, the_check_sees_what_is_wrong)
 {
 	struct epoch_socket s[] = {bed_socket(4, 50, EPOCH_APP_SINK), bed_socket(4, 51, EPOCH_APP_SINK)};
-	uint8_t *state = bed.f.state, *socket = state + CACHE_LINE;
+	uint8_t *state = bed.f.state, *socket = state + CACHE_LINE * (1 + APP_CLIENTS_MAX);
 
 	bed_adopt(&bed, 1, s, 2);
 	receive(50, 3);
