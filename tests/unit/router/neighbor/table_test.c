@@ -45,13 +45,15 @@ Test(neighbor_table, a_scan_of_empty_addresses_does_not_push_out_who_answers)
 	for (uint32_t i = 0; i < 100000; i++) {
 		struct ip6_addr random = host6(0x10000000 + i * 7919);
 
-		now += 10000; /* 100,000 a second */
+		now += 10000;         /* 100,000 a second */
+		s.unchecked = i % 64; /* what is inconsistent once stays so */
 		if (neighbor_next_timer(&s.n) <= now)
 			setup_until(&s, now);
 		setup_send(&s, now, P0, &random, i);
 		setup_forget(&s);
 		cr_assert_leq(count(LIST_INCOMPLETE) + count(LIST_FAILED), 256u);
 	}
+	s.unchecked = false;
 	cr_assert_gt(fixture_stat(&s.f, STAT_NEIGH_TABLE_FULLS), 90000u, "resolutions are limited");
 	for (uint32_t i = 0; i < 500; i++) {
 		struct ip6_addr addr = host6(i);
