@@ -52,10 +52,6 @@ void check_sockets(struct loader *l);
 const struct config_port *port_named(struct loader *l, const struct config_item *item, const char *key,
         uint32_t i, const struct config_name *name);
 
-/* Ports that are interfaces of the machine, and have no `mac`, get their interface's where there is one now;
- * else it is made from the port's number, or stays what the previous epoch had. */
-void take_macs(struct config *c);
-
 /* Whether a port of ours has the address. */
 bool address_is_ours(const struct config *c, const struct config_prefix *address);
 

@@ -278,6 +278,10 @@ struct config {
 [[nodiscard]] int config_parse(
         const char *name, const char *text, size_t len, struct config **out, struct config_errors *errors);
 
+/* Ports that are interfaces of the machine, and have no `mac`, get their interface's where there is one now;
+ * else it is made from the port's number, or stays what the previous epoch had.  config_load does it. */
+void config_take_macs(struct config *c);
+
 void config_free(struct config *c);
 
 /* A port by its name, sub-ports included; NULL where there is none. */

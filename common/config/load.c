@@ -118,7 +118,7 @@ int config_load(const char *path, struct config **out, struct config_errors *err
 	fault = config_parse(path, text, len, out, errors);
 	free(text);
 	if (!fault)
-		take_macs(*out);
+		config_take_macs(*out);
 	return fault;
 }
 

@@ -271,6 +271,18 @@ void rpc_on_cancel(struct rpc_call *call, void (*cancel)(void *context, struct r
 	call->cancel_context = context;
 }
 
+struct rpc_who rpc_caller(const struct rpc_call *call)
+{
+	return call->peer.who;
+}
+
+const char *rpc_socket_name(const struct rpc_call *call)
+{
+	const char *slash = strrchr(call->from->path, '/');
+
+	return slash ? slash + 1 : call->from->path;
+}
+
 uint32_t rpc_left_ms(const struct rpc_call *call)
 {
 	uint64_t now = uv_now(call->from->server->loop);

@@ -13,6 +13,7 @@
 #define HEARTBEAT_MS  1000u
 
 struct rpc_peer {
+	struct rpc_who who;
 	uint8_t len;
 	uint8_t id[PEER_MAX];
 };

@@ -147,6 +147,15 @@ void rpc_end(struct rpc_call *call);
 void rpc_on_cancel(
         struct rpc_call *call, void (*cancel)(void *context, struct rpc_call *call), void *context);
 
+/* Who calls, as the kernel told when the connection was made (SO_PEERCRED); uid -1: it did not. */
+struct rpc_who {
+	int64_t uid;
+	uint32_t pid;
+};
+struct rpc_who rpc_caller(const struct rpc_call *call);
+/* The name of the socket's file by which the call came. */
+const char *rpc_socket_name(const struct rpc_call *call);
+
 /* Milliseconds until its deadline; UINT32_MAX: it has none. */
 uint32_t rpc_left_ms(const struct rpc_call *call);
 

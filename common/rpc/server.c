@@ -75,6 +75,24 @@ static void skip_parts(void *socket, zmq_msg_t *last)
 	}
 }
 
+/* libzmq writes the credentials behind the address of a peer on a local socket: "HOST:UID:GID:PID". */
+static struct rpc_who who_sent(zmq_msg_t *msg)
+{
+	const char *address = zmq_msg_gets(msg, "Peer-Address");
+	const char *at = address ? strchr(address, ':') : NULL;
+	char *end;
+	struct rpc_who who = {.uid = -1};
+	long long uid;
+
+	if (!at)
+		return who;
+	uid = strtoll(at + 1, &end, 10);
+	at = *end == ':' ? strchr(end + 1, ':') : NULL;
+	if (end != address && at && uid >= 0 && uid <= UINT32_MAX)
+		who = (struct rpc_who){uid, (uint32_t)strtoul(at + 1, NULL, 10)};
+	return who;
+}
+
 /* One message, if there is any: the routing id and one part. */
 static bool take_message(struct rpc_listener *l)
 {
@@ -88,6 +106,7 @@ static bool take_message(struct rpc_listener *l)
 	peer.len = (uint8_t)MIN(zmq_msg_size(&id), (size_t)PEER_MAX);
 	memcpy(peer.id, zmq_msg_data(&id), peer.len);
 	if (zmq_msg_more(&id) && zmq_msg_recv(&body, l->socket, ZMQ_DONTWAIT) >= 0 && !zmq_msg_more(&body)) {
+		peer.who = who_sent(&body);
 		rpc_take_request(l, &peer, zmq_msg_data(&body), zmq_msg_size(&body));
 	} else {
 		skip_parts(l->socket, &body);

@@ -12,11 +12,15 @@ static const struct rpc_method read_methods[] = {
         {"Account", control_account, false},
         {"Ports", control_ports, false},
         {"Counters", control_counters, false},
+        {"ConfigText", control_config_text, false},
+        {"ConfigHistory", control_config_history, false},
 };
 
 static const struct rpc_method admin_methods[] = {
         {"Buffers", control_buffers, false},
         {"Apply", control_apply, false},
+        {"Rollback", control_rollback, false},
+        {"Confirm", control_confirm, false},
 };
 
 static const struct rpc_method tap_methods[] = {
@@ -88,38 +92,28 @@ static int serve(struct control *c, const char *dir, char *why)
 	return err ? err : listen_at(c, dir, "admin.sock", 0660, RPC_ADMIN, why);
 }
 
-/* The first error of a configuration, in a sentence. */
-static void explain(const char *path, const struct config_errors *errors, char *why)
+/* Without its state control serves what it can: it publishes and tells, and refuses changes. */
+static void open_state(struct control *c, const char *path)
 {
-	const struct config_error *e = errors->list;
+	char why[CONTROL_WHY_BYTES];
 
-	if (errors->n)
-		snprintf(why, CONTROL_WHY_BYTES, "%s:%u:%u: %s%s%s", e->file, e->line, e->column, e->found,
-		        e->expected ? "; expected: " : "", e->expected ? e->expected : "");
-	else
-		snprintf(why, CONTROL_WHY_BYTES, "%.900s cannot be loaded", path);
+	if (state_open(&c->state, path, why, sizeof why))
+		memcpy(c->problem, why, sizeof why);
+	else if (c->state.unreadable)
+		snprintf(c->problem, sizeof c->problem,
+		        "%u lines of %.900s/history.jsonl cannot be read and were passed over",
+		        c->state.unreadable, path);
 }
 
-int control_load(const char *path, struct config **first, char *why)
+static void init_timers(struct control *c)
 {
-	struct config_errors errors = {0};
-	int err = config_load(path, first, &errors);
+	uv_timer_t *const timers[] = {&c->apply_timer, &c->hold_timer, &c->confirm_timer, &c->proc_timer};
 
-	if (err)
-		explain(path, &errors, why);
-	config_errors_free(&errors);
-	return err;
-}
-
-/* Where a predecessor has published already, what is in force stays. */
-static void publish_first(struct control *c, const struct control_setup *setup)
-{
-	if (c->publisher.number)
-		config_free(setup->first);
-	else if (setup->first)
-		apply_begin(c, setup->first, NULL, APPLY_DEADLINE_MS);
-	else
-		snprintf(c->problem, sizeof c->problem, "%s", setup->problem);
+	for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
+		uv_timer_init(c->loop, timers[i]);
+		timers[i]->data = c;
+	}
+	c->open_handles = ARRAY_LEN(timers);
 }
 
 int control_open(struct control **out, uv_loop_t *loop, const struct control_setup *setup, char *why)
@@ -141,12 +135,9 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	}
 	/* A predecessor may have died while it held ingest. */
 	__atomic_store_n(&appliance_control(c->appliance)->hold, 0, __ATOMIC_RELEASE);
-	uv_timer_init(loop, &c->apply_timer);
-	uv_timer_init(loop, &c->hold_timer);
-	uv_timer_init(loop, &c->proc_timer);
-	c->apply_timer.data = c->hold_timer.data = c->proc_timer.data = c;
-	c->open_handles = 3;
-	publish_first(c, setup);
+	init_timers(c);
+	open_state(c, setup->state_dir);
+	start_take_up(c, setup->first);
 	*out = c;
 	err = captures_open(c);
 	if (err)
@@ -169,7 +160,9 @@ static void closed(uv_handle_t *handle)
 	if (--c->open_handles)
 		return;
 	config_free(c->config);
+	config_free(c->before);
 	config_free(c->apply.config);
+	state_close(&c->state);
 	publisher_end(&c->publisher);
 	free(c);
 }
@@ -184,6 +177,7 @@ void control_close(struct control *c)
 	captures_close(c);
 	uv_close((uv_handle_t *)&c->apply_timer, closed);
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
+	uv_close((uv_handle_t *)&c->confirm_timer, closed);
 	proc_end(c);
 	uv_close((uv_handle_t *)&c->proc_timer, closed);
 }

@@ -1,12 +1,13 @@
 /* control: the process that people talk to: it publishes configurations and tells how the appliance is.
  *
- *     control_load(path, &config, why)         the file of the first epoch, with all rights that it began
- * with control_confine(&taken, sock)              user, files, system calls: for good, before anyone is
- * listened to control_open(&c, loop, &setup, why)      takes up what a predecessor left, publishes the file,
- * listens uv_run(loop, ...) control_close(c)                         and run the loop until it is empty
+ *     control_load(path, &first)             the file of the first epoch, with all rights that it has at
+ * birth control_confine(&taken, sock)          user, files, system calls: for good, before anyone is heard
+ *     control_open(&c, loop, &setup, why)    goes on from what a predecessor left, listens
+ *     uv_run(loop, ...)
+ *     control_close(c)                       and run the loop until it is empty
  *
- * It may die at any moment: the epoch in force stays in the shared memory, the next control goes on from
- * there.  One thread, that of the loop.
+ * It may die at any moment: the epoch in force stays in the shared memory, its text and what was under way in
+ * the state folder (state.h); the next control goes on from there.  One thread, that of the loop.
  */
 #ifndef SLUICE_SERVICES_CONTROL_CONTROL_H
 #define SLUICE_SERVICES_CONTROL_CONTROL_H
@@ -20,18 +21,25 @@
 struct config;
 struct control;
 
-struct control_setup {
-	struct appliance *appliance; /* mapped with APPLIANCE_CONTROL */
-	const char *config;          /* its file, for Status */
-	struct config *first;    /* of the first epoch, taken over; NULL: none could be loaded, or there is
-	                          * an epoch in force */
-	const char *problem;     /* why first is NULL; may be empty */
-	const char *sockets_dir; /* where read.sock and admin.sock are made */
+/* The file that the appliance was started with. */
+struct control_first {
+	char *text; /* malloc'd; NULL: it cannot be read */
+	size_t len;
+	struct config *config;           /* NULL: it cannot be read, or is none */
+	char problem[CONTROL_WHY_BYTES]; /* why not */
 };
 
-/* Reads the file of the first epoch and what it refers to.  0 with *first, or a negative errno with a
- * sentence in `why` (CONTROL_WHY_BYTES). */
-[[nodiscard]] int control_load(const char *path, struct config **first, char *why);
+struct control_setup {
+	struct appliance *appliance; /* mapped with APPLIANCE_CONTROL */
+	const char *config;          /* the file of the start */
+	struct control_first
+	        *first;          /* what it holds, which is taken over; NULL: there is an epoch in force */
+	const char *sockets_dir; /* where read.sock and admin.sock are made */
+	const char *state_dir;   /* what outlives it */
+};
+
+/* Reads the file of the first epoch and what it refers to. */
+void control_load(const char *path, struct control_first *first);
 
 /* Gives up whatever control does not need: the process then has a user of its own without capabilities,
  * writes to its two folders (beside its sockets the state folder) alone, and keeps the calls of CAGE_CONTROL.

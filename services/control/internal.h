@@ -10,9 +10,11 @@
 #include "common/publish/publish.h"
 #include "common/rpc/rpc.h"
 #include "proto/control.pb-c.h"
+#include "services/control/state.h"
 
 #define APPLY_DEADLINE_MS 2000u
 #define APPLY_TICK_MS     2u
+#define CONFIRM_MAX_S     86400u
 #define HOLD_TICK_MS      1u
 #define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
@@ -21,9 +23,11 @@
 struct apply {
 	struct rpc_call *call; /* who waits for it; NULL: nobody */
 	struct config *config; /* NULL: nothing is on its way */
+	uint32_t change;       /* its number in the history */
+	uint32_t confirm_s;    /* it is to be confirmed in that time; 0: it stays */
+	bool restore;          /* it was in force before, and comes back */
 	bool published;
-	bool undo;         /* it is what was in force before one that a stage did not take up */
-	uint32_t number;   /* published */
+	uint32_t number;   /* published as this epoch */
 	uint64_t deadline; /* uv_now's milliseconds */
 	uint64_t began;    /* uv_hrtime, of publishing */
 };
@@ -38,16 +42,18 @@ struct control {
 	uv_loop_t *loop;
 	struct appliance *appliance;
 	struct publisher publisher;
-	struct config *config; /* in force; NULL: published by a predecessor, or none */
+	struct state state;
+	struct config *config; /* in force; NULL: published by a predecessor whose state is lost, or none */
+	struct config *before; /* while state.history.waits: what comes back unless it is confirmed */
 	struct rpc_server *rpc;
 	struct apply apply;
 	struct hold hold;
-	uv_timer_t apply_timer, hold_timer; /* run while there is such a thing */
+	uv_timer_t apply_timer, hold_timer, confirm_timer; /* run while there is such a thing */
 	uv_timer_t proc_timer;
 	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
 	struct captures *captures;
-	uint64_t started; /* uv_hrtime */
-	char config_path[1024];
+	uint64_t started;                /* uv_hrtime */
+	char config_path[1024];          /* the file of the start */
 	char problem[CONTROL_WHY_BYTES]; /* what could not be done; empty: nothing */
 	uint64_t unexplained;            /* packets that the last account of one instant could not explain */
 	uint32_t open_handles;
@@ -62,10 +68,53 @@ void control_buffers(void *context, struct rpc_call *call, const ProtobufCMessag
 void control_capture(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_apply(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 
-/* apply.c: publishes a configuration, which it takes over, and answers the call, if any, when it is taken up.
- */
-void apply_begin(struct control *c, struct config *config, struct rpc_call *call, uint32_t deadline_ms);
+void control_rollback(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_confirm(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_config_text(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_config_history(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+
+/* apply.c: from publishing to the end.  `how` says call, config (taken over), change, confirm_s. */
+void apply_begin(struct control *c, const struct apply *how, uint32_t deadline_ms);
+/* A change's configuration that was in force before comes back, as soon as there is room for an epoch. */
+void apply_restore(struct control *c, uint32_t change, struct config *config, struct rpc_call *call);
+/* A predecessor has published it, as the epoch in force, and died. */
+void apply_resume(struct control *c, const struct apply *how);
 void apply_end(struct control *c);
+void apply_gone(void *context, struct rpc_call *call);
+
+/* change.c: a configuration that somebody wants in force. */
+struct change_wanted {
+	struct rpc_call *call; /* NULL: the start does */
+	enum entry_act act;
+	uint32_t of; /* a rollback's origin */
+	const char *file;
+	const char *text;
+	size_t len;
+	struct config *config; /* what the text is, read already, taken over; NULL: it is to be read */
+	bool check;            /* it is only judged */
+	uint32_t deadline_ms, confirm_s;
+};
+/* Judges it, notes it, and has it applied; the call gets its answer now or then. */
+void change_want(struct control *c, const struct change_wanted *w);
+/* The beginning of a change's entry. */
+void change_entry(const struct control *c, const struct change_wanted *w, struct entry *r);
+/* Notes what became of a change; where that cannot be written, Status tells. */
+void change_note(struct control *c, enum entry_event event, uint32_t number, uint32_t epoch, const char *why);
+/* The configuration of a change, read from its text; NULL with a sentence in `why`. */
+struct config *change_load(struct control *c, uint32_t number, char why[CONTROL_WHY_BYTES]);
+/* The first error, in a sentence. */
+void change_explain(const char *file, const struct config_errors *errors, char why[CONTROL_WHY_BYTES]);
+
+/* confirm.c: has the change in force rolled back in `ms` unless it is confirmed. */
+void confirm_wait(struct control *c, uint64_t ms);
+/* What waits to be confirmed is rolled back now; `call` is answered when it is. */
+void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_call *call);
+/* Milliseconds that are left. */
+uint64_t confirm_left_ms(const struct control *c);
+
+/* start.c: goes on from what the state and the shared memory tell; a new appliance gets its first epoch, of
+ * `first`, which is taken over, or of what was in force last. */
+void start_take_up(struct control *c, struct control_first *first);
 
 /* capture.c: closes what a predecessor's clients had open.  0 or -ENOMEM. */
 [[nodiscard]] int captures_open(struct control *c);

@@ -1,8 +1,6 @@
 /* The process of control: handles from its attendant, the cage, the loop. */
 #include "services/control/control.h"
 
-#include "common/config/config.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,22 +33,24 @@ static void on_attendant(uv_poll_t *poll, int status, int events)
 int main(void)
 {
 	static struct host_taken taken;
-	char why[CONTROL_WHY_BYTES] = "", problem[CONTROL_WHY_BYTES] = "";
-	struct config *first = NULL;
+	static struct control_first first;
+	char why[CONTROL_WHY_BYTES] = "";
+	bool anew;
 	uv_loop_t loop;
 	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, -1, &taken);
 
 	if (err)
 		return fail("cannot take up what the attendant hands it", err);
-	/* A problem is told to who asks. */
-	if (!appliance_control(&taken.appliance)->epoch)
-		(void)!control_load(taken.config, &first, problem);
+	anew = !appliance_control(&taken.appliance)->epoch;
+	if (anew)
+		control_load(taken.config, &first);
 	err = control_confine(&taken, HANDLE_STAGE_FD);
 	if (err)
 		return fail("cannot give up its privileges", err);
 	uv_loop_init(&loop);
 	err = control_open(&control, &loop,
-	        &(struct control_setup){&taken.appliance, taken.config, first, problem, taken.sockets_dir},
+	        &(struct control_setup){&taken.appliance, taken.config, anew ? &first : NULL,
+	                taken.sockets_dir, taken.state_dir},
 	        why);
 	if (err) {
 		fprintf(stderr, "sluice-control: %s\n", why);

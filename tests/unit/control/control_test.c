@@ -8,6 +8,7 @@
 #include "tests/unit/whole/whole.h"
 
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ static uv_loop_t loop;
 static uv_async_t stop;
 static uv_timer_t clock_tick;
 static pthread_t thread;
-static char dir[64];
+static char dir[64], state_dir[80];
 static struct rpc_client *client;
 static struct rpc_error error;
 static uint32_t halted, pushing, pushed;
@@ -77,7 +78,7 @@ static void start(void)
 	uv_timer_init(&loop, &clock_tick);
 	uv_timer_start(&clock_tick, on_clock, 1, 1);
 	cr_assert_eq(control_open(&control, &loop,
-	                     &(struct control_setup){&whole.a, "/none.yaml", NULL, "no file", dir}, why),
+	                     &(struct control_setup){&whole.a, "/none.yaml", NULL, dir, state_dir}, why),
 	        0, "%s", why);
 	cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/admin.sock", dir);
@@ -92,18 +93,25 @@ static void end(void)
 	cr_expect_eq(uv_loop_close(&loop), 0);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st, (void)type, (void)at;
+	return remove(path);
+}
+
 static void setup(void)
 {
 	whole_setup(&whole, text_of(2));
 	snprintf(dir, sizeof dir, "/tmp/sluice-control-XXXXXX");
 	cr_assert_not_null(mkdtemp(dir));
+	snprintf(state_dir, sizeof state_dir, "%s/state", dir);
 	start();
 }
 
 static void teardown(void)
 {
 	end();
-	cr_expect_eq(rmdir(dir), 0);
+	cr_expect_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 	whole_teardown(&whole);
 }
 

@@ -1,0 +1,313 @@
+/* change: a configuration that somebody wants in force is judged, and noted before anything is done. */
+#include "services/control/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What cannot change while it runs: NULL, or the key that would. */
+static const char *fixed_key(const struct control *c, const struct config *config)
+{
+	const struct stage_params *now = &c->appliance->plan.params;
+	struct stage_params wanted;
+
+	config_params(config, &wanted);
+	if (wanted.lanes != now->lanes)
+		return "appliance.lanes";
+	if (wanted.buffers != now->buffers)
+		return "appliance.buffers";
+	if (wanted.stride != now->stride)
+		return "appliance.buffer_bytes";
+	if (wanted.ring_slots != now->ring_slots)
+		return "appliance.ring_slots";
+	if (memcmp(&wanted.limits, &now->limits, sizeof now->limits) != 0)
+		return "limits";
+	return NULL;
+}
+
+void change_explain(const char *file, const struct config_errors *errors, char why[CONTROL_WHY_BYTES])
+{
+	const struct config_error *e = errors->list;
+
+	if (errors->n)
+		snprintf(why, CONTROL_WHY_BYTES, "%s:%u:%u: %s%s%s", e->file, e->line, e->column, e->found,
+		        e->expected ? "; expected: " : "", e->expected ? e->expected : "");
+	else
+		snprintf(why, CONTROL_WHY_BYTES, "%.900s cannot be loaded", file);
+}
+
+/* ---- notes ---- */
+
+/* "~ports.wan.mtu +routes[default], and 3 more": what differs from the text in force. */
+static void summarise(const struct control *c, const struct change_wanted *w, char *to, size_t size)
+{
+	static const char sign[] = {'+', '-', '~', '^'};
+	struct config_text before = {.name = "before"}, after = {w->file, w->text, w->len};
+	struct config_differences d = {0};
+	struct config_errors errors = {0};
+	char *text = NULL;
+	size_t at = 0;
+
+	to[0] = 0;
+	if (c->state.history.in_force &&
+	        !state_text(&c->state, c->state.history.in_force, &text, &before.len))
+		before.text = text;
+	if (!config_diff(&before, &after, &d, &errors) && !d.n)
+		snprintf(to, size, "nothing");
+	for (uint32_t i = 0; i < d.n && at + 24 < size; i++) {
+		size_t room = size - at - 24; /* for how many more */
+		size_t len = strlen(d.list[i].path) + 2;
+
+		if (len > room) {
+			snprintf(to + at, size - at, "%sand %u more", at ? ", " : "", d.n - i);
+			break;
+		}
+		at += (size_t)snprintf(
+		        to + at, size - at, "%s%c%s", at ? " " : "", sign[d.list[i].kind], d.list[i].path);
+	}
+	config_differences_free(&d);
+	config_errors_free(&errors);
+	free(text);
+}
+
+void change_entry(const struct control *c, const struct change_wanted *w, struct entry *r)
+{
+	struct rpc_who who = {.uid = -1};
+
+	*r = (struct entry){.number = c->state.history.next,
+	        .act = (uint8_t)w->act,
+	        .base = c->state.history.in_force,
+	        .of = w->of,
+	        .confirm_s = w->confirm_s};
+	if (w->call) {
+		who = rpc_caller(w->call);
+		snprintf(r->from, sizeof r->from, "%s", rpc_socket_name(w->call));
+	}
+	r->uid = who.uid;
+	r->pid = who.pid;
+	snprintf(r->file, sizeof r->file, "%s", w->file);
+}
+
+void change_note(struct control *c, enum entry_event event, uint32_t number, uint32_t epoch, const char *why)
+{
+	struct entry r = {.number = number, .event = (uint8_t)event, .uid = -1, .epoch = epoch};
+	int err;
+
+	if (!number)
+		return;
+	snprintf(r.why, sizeof r.why, "%.*s", (int)sizeof r.why - 1, why);
+	err = state_note(&c->state, &r);
+	if (err)
+		snprintf(c->problem, sizeof c->problem,
+		        "what became of configuration %u cannot be written down: %s", number, strerror(-err));
+}
+
+/* ---- refusing ---- */
+
+static char *unconst(const char *s)
+{
+	return s ? (char *)s : (char *)"";
+}
+
+static void fail_errors(struct rpc_call *call, const struct config_errors *errors)
+{
+	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
+	Sluice__ConfigError *item = calloc(errors->n + 1, sizeof *item);
+	Sluice__ConfigError **list = calloc(errors->n + 1, sizeof(void *));
+	char message[128];
+
+	for (uint32_t i = 0; item && list && i < errors->n; i++) {
+		const struct config_error *e = &errors->list[i];
+
+		sluice__config_error__init(&item[i]);
+		item[i].file = unconst(e->file);
+		item[i].line = e->line;
+		item[i].column = e->column;
+		item[i].found = unconst(e->found);
+		item[i].expected = unconst(e->expected);
+		item[i].hint = unconst(e->hint);
+		item[i].source = unconst(e->source);
+		list[i] = &item[i];
+		reply.n_errors++;
+	}
+	reply.errors = list;
+	snprintf(message, sizeof message, "%u error%s in the configuration; nothing was changed",
+	        errors->n + errors->more, errors->n + errors->more == 1 ? "" : "s");
+	rpc_fail_body(call, RPC_INVALID_ARGUMENT, message, &reply.base);
+	free(list);
+	free(item);
+}
+
+/* The history tells of it too, unless it was only to be judged. */
+static void note_refused(struct control *c, const struct change_wanted *w, const char *why)
+{
+	struct entry r;
+	int err;
+
+	if (w->check)
+		return;
+	change_entry(c, w, &r);
+	r.event = ENTRY_REFUSED;
+	snprintf(r.why, sizeof r.why, "%.*s", (int)sizeof r.why - 1, why);
+	err = state_note(&c->state, &r);
+	if (err)
+		snprintf(c->problem, sizeof c->problem, "a refusal cannot be written down: %s",
+		        strerror(-err));
+}
+
+__attribute__((format(printf, 4, 5))) static void refuse(
+        struct control *c, const struct change_wanted *w, enum rpc_status status, const char *format, ...)
+{
+	char why[CONTROL_WHY_BYTES];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, sizeof why, format, ap);
+	va_end(ap);
+	if (w->call)
+		rpc_fail(w->call, status, "%s", why);
+	else
+		memcpy(c->problem, why, sizeof why);
+}
+
+static void refuse_errors(
+        struct control *c, const struct change_wanted *w, const struct config_errors *errors)
+{
+	char why[CONTROL_WHY_BYTES];
+
+	change_explain(w->file, errors, why);
+	note_refused(c, w, why);
+	if (w->call)
+		fail_errors(w->call, errors);
+	else
+		memcpy(c->problem, why, sizeof why);
+}
+
+/* ---- accepting ---- */
+
+/* The text is kept and the entry written; only then anything happens.  0 or a negative errno. */
+static int write_down(struct control *c, const struct change_wanted *w, struct entry *r)
+{
+	int err;
+
+	change_entry(c, w, r);
+	r->event = ENTRY_BEGUN;
+	r->epoch = c->publisher.number + 1;
+	summarise(c, w, r->change, sizeof r->change);
+	err = state_keep(&c->state, r->number, w->text, w->len);
+	return err ? err : state_note(&c->state, r);
+}
+
+static void begin(struct control *c, const struct change_wanted *w, struct config *config)
+{
+	struct entry r;
+	int err = write_down(c, w, &r);
+
+	/* An appliance starts even where its disk is full. */
+	if (err && w->call) {
+		config_free(config);
+		refuse(c, w, RPC_RESOURCE_EXHAUSTED,
+		        "the change cannot be written down in the state folder: %s; nothing was changed",
+		        strerror(-err));
+		return;
+	}
+	apply_begin(c,
+	        &(struct apply){.call = w->call,
+	                .config = config,
+	                .change = err ? 0 : r.number,
+	                .confirm_s = w->confirm_s},
+	        w->deadline_ms ? w->deadline_ms : APPLY_DEADLINE_MS);
+}
+
+/* A configuration that holds together: whether this appliance, now, can take it. */
+static void accept_config(struct control *c, const struct change_wanted *w, struct config *config)
+{
+	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
+	const char *key = fixed_key(c, config);
+	char why[256];
+
+	if (key) {
+		snprintf(why, sizeof why,
+		        "%s cannot change while the appliance runs: end it and start it with the new file",
+		        key);
+		note_refused(c, w, why);
+		refuse(c, w, RPC_FAILED_PRECONDITION, "%s", why);
+	} else if (w->check) {
+		reply.epoch = c->publisher.number;
+		reply.number = c->state.history.in_force;
+		rpc_reply(w->call, &reply.base);
+	} else if (c->apply.config) {
+		refuse(c, w, RPC_ABORTED, "another configuration is being applied; try again");
+	} else if (c->state.history.waits) {
+		refuse(c, w, RPC_FAILED_PRECONDITION,
+		        "configuration %u waits to be confirmed: `sluice config confirm` keeps it, `sluice "
+		        "config rollback` brings the one before it back; then apply",
+		        c->state.history.waits);
+	} else {
+		begin(c, w, config);
+		return;
+	}
+	config_free(config);
+}
+
+void change_want(struct control *c, const struct change_wanted *w)
+{
+	struct config_errors errors = {0};
+	struct config *config = w->config;
+	int err = config ? 0 : config_parse(w->file, w->text, w->len, &config, &errors);
+
+	if (!err)
+		accept_config(c, w, config);
+	else if (err == -ENOMEM)
+		refuse(c, w, RPC_RESOURCE_EXHAUSTED, "no memory to read the configuration");
+	else
+		refuse_errors(c, w, &errors);
+	config_errors_free(&errors);
+}
+
+struct config *change_load(struct control *c, uint32_t number, char why[CONTROL_WHY_BYTES])
+{
+	const struct change *change = history_find(&c->state.history, number);
+	const char *file = change ? change->r.file : "configuration";
+	struct config_errors errors = {0};
+	struct config *config = NULL;
+	char *text;
+	size_t len;
+	int err = state_text(&c->state, number, &text, &len);
+
+	if (err)
+		snprintf(why, CONTROL_WHY_BYTES, "the text of configuration %u cannot be read: %s", number,
+		        strerror(-err));
+	else if (config_parse(file, text, len, &config, &errors))
+		change_explain(file, &errors, why);
+	else
+		config_take_macs(config);
+	config_errors_free(&errors);
+	free(text);
+	return config;
+}
+
+/* ---- calls ---- */
+
+void control_apply(void *context, struct rpc_call *call, const ProtobufCMessage *request)
+{
+	const Sluice__ApplyRequest *r = (const void *)request;
+	const struct change_wanted wanted = {
+	        .call = call,
+	        .act = ENTRY_APPLY,
+	        .file = *r->name ? r->name : "configuration",
+	        .text = (const char *)r->text.data,
+	        .len = r->text.len,
+	        .check = r->check,
+	        .deadline_ms = r->deadline_ms,
+	        .confirm_s = r->confirm_s,
+	};
+
+	if (strlen(r->name) >= sizeof((struct entry *)0)->file)
+		rpc_fail(call, RPC_INVALID_ARGUMENT, "the file's name is longer than 1,023 bytes");
+	else if (r->confirm_s > CONFIRM_MAX_S)
+		rpc_fail(call, RPC_INVALID_ARGUMENT, "it is to be confirmed within a day (%u s), not %u s",
+		        CONFIRM_MAX_S, r->confirm_s);
+	else
+		change_want(context, &wanted);
+}
