@@ -5,14 +5,16 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static void help(FILE *to)
+static void help(FILE *to, const char *command)
 {
 	fprintf(to,
-	        "usage: sluice check FILE [--json]\n"
-	        "       sluice check --schema\n\n"
-	        "Reads a configuration, says every error it finds with its place and what would be right.\n"
-	        "--schema prints every key with its type, default and meaning.\n\n"
-	        "  sluice check deploy/examples/router.yaml\n");
+	        "usage: sluice %s FILE [--json]\n"
+	        "       sluice %s --schema\n\n"
+	        "Reads a configuration, says every error it finds with its place and what would be right; no\n"
+	        "appliance is asked.  --schema prints every key with its type, default and meaning.\n"
+	        "`sluice check` is short for it.\n\n"
+	        "  sluice config check deploy/examples/router.yaml\n",
+	        command, command);
 }
 
 static int check(const char *file, bool json)
@@ -49,11 +51,11 @@ int cli_check(int argc, char **argv)
 		switch (c) {
 		case 'j': json = true; break;
 		case 's': config_schema_print(stdout); return CLI_FINE;
-		case 'h': help(stdout); return CLI_FINE;
-		default: return cli_usage("check", "that option is not known");
+		case 'h': help(stdout, argv[0]); return CLI_FINE;
+		default: return cli_usage(argv[0], "that option is not known");
 		}
 	}
 	if (argc - optind != 1)
-		return cli_usage("check", "one configuration file is needed");
+		return cli_usage(argv[0], "one configuration file is needed");
 	return check(argv[optind], json);
 }

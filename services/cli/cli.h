@@ -19,12 +19,16 @@ int cli_port(int argc, char **argv);
 int cli_counter(int argc, char **argv);
 int cli_capture(int argc, char **argv);
 int cli_drop(int argc, char **argv);
+int cli_config(int argc, char **argv);
 int cli_apply(int argc, char **argv);
 int cli_up(int argc, char **argv);
 int cli_udp_echo(int argc, char **argv);
 
 /* A whole decimal number from min to max.  false, with a sentence on stderr that names `what`. */
 bool cli_number(const char *text, const char *what, uint64_t min, uint64_t max, uint64_t *out);
+
+/* A time as in 90, 90s, 5m or 1h, from a second to a day, as seconds.  false, with a sentence as above. */
+bool cli_seconds(const char *text, const char *what, uint32_t *out);
 
 /* Wrong use: a sentence on stderr and where to find help.  Returns CLI_USAGE. */
 int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -125,3 +125,9 @@ void json_message(FILE *to, const ProtobufCMessage *message)
 	json_fields(to, message);
 	fputc('}', to);
 }
+
+void json_line(const ProtobufCMessage *message)
+{
+	json_message(stdout, message);
+	fputc('\n', stdout);
+}

@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 void json_message(FILE *to, const ProtobufCMessage *message);
+/* As a line on standard output. */
+void json_line(const ProtobufCMessage *message);
 /* The same without the braces, to have more beside it. */
 void json_fields(FILE *to, const ProtobufCMessage *message);
 /* Quoted and escaped. */

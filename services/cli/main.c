@@ -18,10 +18,11 @@ static const struct {
         {"counter", cli_counter, "the protocols' counters, by the names of nstat"},
         {"drop", cli_drop, "what was dropped, where and why; each packet as it happens"},
         {"capture", cli_capture, "packets as they come in, leave and are dropped, for tcpdump and Wireshark"},
-        {"apply", cli_apply, "put another configuration in force while packets flow"},
+        {"config", cli_config, "the configuration: check, diff, apply, confirm, show, history, rollback"},
+        {"apply", cli_apply, "short for config apply"},
         {"replay", cli_replay, "play captures through the whole appliance and account for every packet"},
         {"udp-echo", cli_udp_echo, "send UDP datagrams back: an application on libsluice, as an example"},
-        {"check", cli_check, "read a configuration and say what is wrong with it"},
+        {"check", cli_check, "short for config check"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -33,7 +34,7 @@ static void help(FILE *to)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].what);
 	fprintf(to, "\n  sluice replay trace.pcap --config deploy/examples/replay.yaml\n"
 	            "  sluice replay trace.pcap --config deploy/examples/replay.yaml --explain 7\n"
-	            "  sluice check deploy/examples/router.yaml\n\n"
+	            "  sluice config check deploy/examples/router.yaml\n\n"
 	            "sluice COMMAND --help tells more.\n");
 }
 
@@ -47,6 +48,28 @@ bool cli_number(const char *text, const char *what, uint64_t min, uint64_t max, 
 		return true;
 	fprintf(stderr, "sluice: %s must be a whole number from %llu to %llu, not '%s'\n", what,
 	        (unsigned long long)min, (unsigned long long)max, text);
+	return false;
+}
+
+bool cli_seconds(const char *text, const char *what, uint32_t *out)
+{
+	static const struct {
+		const char *unit;
+		uint32_t seconds;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}};
+	const uint64_t day = 86400;
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	for (size_t i = 0; i < sizeof units / sizeof units[0] && *text >= '0' && *text <= '9' && !errno; i++)
+		if (!strcmp(end, units[i].unit) && n && n <= day / units[i].seconds) {
+			*out = (uint32_t)n * units[i].seconds;
+			return true;
+		}
+	fprintf(stderr, "sluice: %s takes a time from 1s to 24h, as in 60s, 5m or 1h; not '%s'\n", what,
+	        text);
 	return false;
 }
 

@@ -10,19 +10,29 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define OWN_MAX 8u
+/* getopt's, from a list as of remote_options; `name` holds the words without their "=". */
+static void own_options(const char *const *own, struct option *options, char name[REMOTE_OWN_MAX][24])
+{
+	for (uint32_t i = 0; own && own[i]; i++) {
+		size_t len = strcspn(own[i], "=");
+
+		assert(i < REMOTE_OWN_MAX && len < sizeof name[i]);
+		memcpy(name[i], own[i], len);
+		name[i][len] = 0;
+		options[i] = (struct option){
+		        name[i], own[i][len] ? required_argument : no_argument, NULL, 256 + (int)i};
+	}
+}
 
 int remote_options(struct remote *r, int argc, char **argv, const char *const *own)
 {
-	struct option options[OWN_MAX + 4] = {{"run-dir", required_argument, NULL, 'r'},
+	struct option options[REMOTE_OWN_MAX + 4] = {{"run-dir", required_argument, NULL, 'r'},
 	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}};
+	char name[REMOTE_OWN_MAX][24];
 	int c;
 
 	*r = (struct remote){.command = argv[0], .run_dir = REMOTE_RUN_DIR};
-	for (uint32_t i = 0; own && own[i]; i++) {
-		assert(i < OWN_MAX);
-		options[3 + i] = (struct option){own[i], no_argument, NULL, 256 + (int)i};
-	}
+	own_options(own, options + 3, name);
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'r')
 			r->run_dir = optarg;
@@ -30,9 +40,10 @@ int remote_options(struct remote *r, int argc, char **argv, const char *const *o
 			r->json = true;
 		else if (c == 'h')
 			r->help = true;
-		else if (c >= 256)
+		else if (c >= 256) {
 			r->flags |= 1u << (c - 256);
-		else
+			r->value[c - 256] = optarg;
+		} else
 			return cli_usage(argv[0], "that option is not known, or lacks its value");
 	}
 	r->args = (const char *const *)argv + optind;

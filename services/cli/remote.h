@@ -7,20 +7,22 @@
 
 #define REMOTE_RUN_DIR     "/run/sluice"
 #define REMOTE_DEADLINE_MS 5000u
+#define REMOTE_OWN_MAX     8u
 
 struct remote {
 	const char *command; /* for messages */
 	const char *run_dir;
 	bool json;
 	bool help;
-	uint32_t flags; /* a bit a letter of the command's own options without a value: remote_flag */
+	uint32_t flags;                    /* a bit for each of the command's own options: remote_flag */
+	const char *value[REMOTE_OWN_MAX]; /* of those of them that take one; NULL: not given */
 	struct rpc_client *client;
 	const char *const *args; /* what is no option */
 	uint32_t n_args;
 };
 
-/* Reads --run-dir DIR, --json, --help, and the command's own long options without a value, `own` (ends with
- * NULL; at most 8).  0, or CLI_USAGE with its sentence told. */
+/* Reads --run-dir DIR, --json, --help, and the command's own long options, `own` (ends with NULL; at most
+ * REMOTE_OWN_MAX); "name=" is one that takes a value.  0, or CLI_USAGE with its sentence told. */
 [[nodiscard]] int remote_options(struct remote *r, int argc, char **argv, const char *const *own);
 bool remote_flag(const struct remote *r, uint32_t own);
 

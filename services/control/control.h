@@ -1,7 +1,7 @@
 /* control: the process that people talk to: it publishes configurations and tells how the appliance is.
  *
- *     control_load(path, &first)             the file of the first epoch, with all rights that it has at
- * birth control_confine(&taken, sock)          user, files, system calls: for good, before anyone is heard
+ *     control_load(path, &first)             the file of the first epoch, while it has the rights to
+ *     control_confine(&taken, sock)          user, files, system calls: before anyone is heard
  *     control_open(&c, loop, &setup, why)    goes on from what a predecessor left, listens
  *     uv_run(loop, ...)
  *     control_close(c)                       and run the loop until it is empty

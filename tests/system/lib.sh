@@ -84,9 +84,9 @@ route()
 
 sluice()
 {
-	local command=$1
-	shift
-	timeout 15 "$SLUICE_BUILD/bin/sluice" "$command" --run-dir "$run" "$@"
+	local words=1
+	[ "$1" != config ] || words=2
+	timeout 15 "$SLUICE_BUILD/bin/sluice" "${@:1:words}" --run-dir "$run" "${@:words+1}"
 }
 
 # tells FILTER VALUE COMMAND...: what a command's --json says.

@@ -1,0 +1,180 @@
+/* config diff: what differs, key by key. */
+#include "services/cli/config.h"
+
+#include "common/config/config.h"
+#include "services/cli/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* One of the two sides. */
+struct side {
+	char title[1100];
+	char *text;
+	size_t len;
+};
+
+static const struct {
+	char sign;
+	const char *word, *paint;
+} kinds[] = {
+        [CONFIG_ADDED] = {'+', "added", "\033[32m"},
+        [CONFIG_REMOVED] = {'-', "removed", "\033[31m"},
+        [CONFIG_CHANGED] = {'~', "changed", "\033[33m"},
+        [CONFIG_MOVED] = {'^', "moved", "\033[36m"},
+};
+
+static void help(void)
+{
+	printf("usage: sluice config diff FILE|N [FILE|N] [--json] [--run-dir DIR]\n\n"
+	       "What would change if it were applied: from the configuration in force to a file, or to "
+	       "number N\n"
+	       "of the history.  With two of them: from the first to the second; of two files no appliance "
+	       "is\n"
+	       "asked.  What is said is compared, not how it is written.  (A file whose name is a number: "
+	       "./12)\n\n"
+	       "  + added, - removed, ~ changed, ^ moved in its list\n\n"
+	       "  sluice config diff new.yaml\n"
+	       "  sluice config diff 11 12\n\n"
+	       "Exit status: 0 they say the same, 1 they differ, 2 wrong use, or a file is no YAML, 3 files, "
+	       "or\n"
+	       "nobody answers.\n");
+}
+
+static bool is_number(const char *text)
+{
+	return *text && !text[strspn(text, "0123456789")];
+}
+
+static int read_kept(struct remote *r, uint32_t number, struct side *side)
+{
+	struct config_kept kept;
+	int code = config_fetch(r, number, &kept);
+
+	if (code)
+		return code == CLI_NO ? CLI_USAGE : code;
+	snprintf(side->title, sizeof side->title, "configuration %u (%s)", kept.number, kept.file);
+	side->text = kept.text;
+	side->len = kept.len;
+	kept.text = NULL;
+	config_kept_free(&kept);
+	return 0;
+}
+
+/* NULL: the configuration in force. */
+static int read_side(struct remote *r, const char *what, struct side *side)
+{
+	uint64_t number = 0;
+
+	if (!what)
+		return read_kept(r, 0, side);
+	if (is_number(what))
+		return cli_number(what, "the number of a configuration", 1, UINT32_MAX, &number)
+		               ? read_kept(r, (uint32_t)number, side)
+		               : CLI_USAGE;
+	snprintf(side->title, sizeof side->title, "%s", what);
+	side->text = (char *)config_read_file(what, &side->len);
+	return side->text ? 0
+	                  : remote_say(r, RPC_UNAVAILABLE, "%s cannot be read: %s", what, strerror(errno));
+}
+
+static void print(const struct side *a, const struct side *b, const struct config_differences *d)
+{
+	const char *end = remote_paint("\033[0m");
+
+	if (d->n)
+		printf("%s--- %s\n+++ %s%s\n", remote_paint("\033[1m"), a->title, b->title, end);
+	for (uint32_t i = 0; i < d->n; i++) {
+		const struct config_difference *x = &d->list[i];
+
+		printf("%s%c %s%s: ", remote_paint(kinds[x->kind].paint), kinds[x->kind].sign,
+		        *x->path ? x->path : ".", end);
+		if (x->kind == CONFIG_MOVED)
+			printf("from place %s to place %s\n", x->before, x->after);
+		else if (x->before && x->after)
+			printf("%s -> %s\n", x->before, x->after);
+		else
+			printf("%s\n", x->before ? x->before : x->after ? x->after : "");
+	}
+}
+
+static void json_member(const char *name, const char *text)
+{
+	printf(",\"%s\":", name);
+	if (text)
+		json_text(stdout, text);
+	else
+		fputs("null", stdout);
+}
+
+static void print_json(const struct side *a, const struct side *b, const struct config_differences *d)
+{
+	fputs("{\"before\":", stdout);
+	json_text(stdout, a->title);
+	json_member("after", b->title);
+	fputs(",\"differences\":[", stdout);
+	for (uint32_t i = 0; i < d->n; i++) {
+		const struct config_difference *x = &d->list[i];
+
+		printf("%s{\"kind\":\"%s\"", i ? "," : "", kinds[x->kind].word);
+		json_member("path", x->path);
+		json_member("before", x->before);
+		json_member("after", x->after);
+		fputc('}', stdout);
+	}
+	fputs("]}\n", stdout);
+}
+
+static int fail_yaml(const struct remote *r, const struct config_errors *errors)
+{
+	if (r->json)
+		config_errors_json(stdout, errors);
+	else
+		config_errors_print(stderr, errors);
+	return CLI_USAGE;
+}
+
+static int compare(const struct remote *r, const struct side *a, const struct side *b)
+{
+	const struct config_text before = {a->title, a->text, a->len}, after = {b->title, b->text, b->len};
+	struct config_differences d;
+	struct config_errors errors = {0};
+	int err = config_diff(&before, &after, &d, &errors), code = d.n ? CLI_NO : CLI_FINE;
+
+	if (err == -EINVAL)
+		code = fail_yaml(r, &errors);
+	else if (err)
+		code = remote_say(r, RPC_RESOURCE_EXHAUSTED, "out of memory");
+	else if (r->json)
+		print_json(a, b, &d);
+	else
+		print(a, b, &d);
+	config_differences_free(&d);
+	config_errors_free(&errors);
+	return code;
+}
+
+int config_diff_main(int argc, char **argv)
+{
+	struct side side[2] = {0};
+	struct remote r;
+	int code = remote_options(&r, argc, argv, NULL);
+
+	if (code)
+		return code;
+	if (r.help) {
+		help();
+		return CLI_FINE;
+	}
+	if (r.n_args < 1 || r.n_args > 2)
+		return cli_usage(argv[0], "a file or a number of the history is needed, or two of them");
+	code = read_side(&r, r.n_args == 2 ? r.args[0] : NULL, &side[0]);
+	if (!code)
+		code = read_side(&r, r.args[r.n_args - 1], &side[1]);
+	if (!code)
+		code = compare(&r, &side[0], &side[1]);
+	free(side[0].text);
+	free(side[1].text);
+	return code;
+}
