@@ -10,7 +10,8 @@ static void help(FILE *to, const char *command)
 	fprintf(to,
 	        "usage: sluice %s FILE [--json]\n"
 	        "       sluice %s --schema\n\n"
-	        "Reads a configuration, says every error it finds with its place and what would be right; no\n"
+	        "Reads a configuration, says every error it finds with its place and what would be right; "
+	        "no\n"
 	        "appliance is asked.  --schema prints every key with its type, default and meaning.\n"
 	        "`sluice check` is short for it.\n\n"
 	        "  sluice config check deploy/examples/router.yaml\n",

@@ -21,26 +21,23 @@ static const struct field {
 	enum kind kind;
 	size_t at, size;
 } fields[] = {
-#define FIELD(member, kind)                                                                                  \
-	{                                                                                                    \
-#member, kind, offsetof(struct entry, member), sizeof((struct entry *)0)->member             \
-	}
-        {"number", NUMBER, offsetof(struct entry, number), 4},
-        {"event", EVENT, offsetof(struct entry, event), 1},
-        {"at", TIME, offsetof(struct entry, at_ms), 8},
-        FIELD(act, ACT),
-        FIELD(uid, UID),
-        FIELD(pid, U32),
-        FIELD(from, TEXT),
-        FIELD(file, TEXT),
-        FIELD(base, U32),
-        FIELD(of, U32),
-        FIELD(epoch, U32),
-        FIELD(confirm_s, U32),
-        FIELD(took_us, U64),
-        FIELD(change, TEXT),
-        FIELD(why, TEXT),
-#undef FIELD
+#define MEMBER(name) offsetof(struct entry, name), sizeof(((struct entry *)0)->name)
+        {"number", NUMBER, MEMBER(number)},
+        {"event", EVENT, MEMBER(event)},
+        {"at", TIME, MEMBER(at_ms)},
+        {"act", ACT, MEMBER(act)},
+        {"uid", UID, MEMBER(uid)},
+        {"pid", U32, MEMBER(pid)},
+        {"from", TEXT, MEMBER(from)},
+        {"file", TEXT, MEMBER(file)},
+        {"base", U32, MEMBER(base)},
+        {"of", U32, MEMBER(of)},
+        {"epoch", U32, MEMBER(epoch)},
+        {"confirm_s", U32, MEMBER(confirm_s)},
+        {"took_us", U64, MEMBER(took_us)},
+        {"change", TEXT, MEMBER(change)},
+        {"why", TEXT, MEMBER(why)},
+#undef MEMBER
 };
 
 const char *entry_event_word(enum entry_event event)

@@ -38,7 +38,8 @@ void control_load(const char *path, struct control_first *first)
 	struct config_errors errors = {0};
 	int err;
 
-	*first = (struct control_first){.text = read_file(path, &first->len)};
+	*first = (struct control_first){0};
+	first->text = read_file(path, &first->len);
 	if (!first->text) {
 		snprintf(first->problem, sizeof first->problem, "%.900s cannot be read", path);
 		return;

@@ -259,15 +259,15 @@ static int fold(struct state *s, const char *text, size_t len)
 
 static int open_journal(struct state *s)
 {
-	char *text;
-	size_t len;
+	char *text = NULL;
+	size_t len = 0;
 	int err;
 
 	s->journal = openat(s->folder, JOURNAL, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->journal < 0 || fsync(s->folder))
 		return -errno;
 	err = read_all(s->journal, &text, &len);
-	if (err)
+	if (!text)
 		return err;
 	s->history.next = 1;
 	err = fold(s, text, len);
