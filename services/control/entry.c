@@ -1,7 +1,6 @@
 #include "services/control/entry.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -57,15 +56,10 @@ struct line {
 	size_t at;
 };
 
-__attribute__((format(printf, 2, 3))) static void add(struct line *l, const char *format, ...)
-{
-	va_list ap;
+/* Six characters of a line for each of a text is the most. */
+static_assert(sizeof(struct entry) * 6 + 1024 < ENTRY_LINE, "every line fits");
 
-	va_start(ap, format);
-	l->at += (size_t)vsnprintf(l->text + l->at, ENTRY_LINE - l->at, format, ap);
-	va_end(ap);
-	assert(l->at < ENTRY_LINE);
-}
+#define ADD(l, ...) ((l)->at += (size_t)snprintf((l)->text + (l)->at, ENTRY_LINE - (l)->at, __VA_ARGS__))
 
 /* A text may have been cut within a character: bytes that are none are left out. */
 static uint32_t character_bytes(const char *c)
@@ -81,19 +75,19 @@ static uint32_t character_bytes(const char *c)
 
 static void add_text(struct line *l, const char *text)
 {
-	add(l, "\"");
+	ADD(l, "\"");
 	for (const char *c = text; *c;) {
 		uint32_t n = character_bytes(c);
 
 		if (*c == '"' || *c == '\\')
-			add(l, "\\%c", *c);
+			ADD(l, "\\%c", *c);
 		else if (n == 1 && (uint8_t)*c < 0x20)
-			add(l, "\\u%04x", (unsigned)*c);
+			ADD(l, "\\u%04x", (unsigned)*c);
 		else
-			add(l, "%.*s", (int)n, c);
+			ADD(l, "%.*s", (int)n, c);
 		c += MAX(n, 1u);
 	}
-	add(l, "\"");
+	ADD(l, "\"");
 }
 
 static void add_time(struct line *l, uint64_t ms)
@@ -104,7 +98,7 @@ static void add_time(struct line *l, uint64_t ms)
 
 	gmtime_r(&s, &t);
 	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &t);
-	add(l, "\"%s.%03uZ\"", text, (unsigned)(ms % 1000));
+	ADD(l, "\"%s.%03uZ\"", text, (unsigned)(ms % 1000));
 }
 
 static uint32_t get_u32(const void *from)
@@ -149,9 +143,9 @@ static void add_value(struct line *l, const struct entry *r, const struct field 
 	case ACT: add_text(l, act_words[r->act]); break;
 	case TIME: add_time(l, r->at_ms); break;
 	case NUMBER:
-	case U32: add(l, "%" PRIu32, get_u32(from)); break;
+	case U32: ADD(l, "%" PRIu32, get_u32(from)); break;
 	case UID:
-	case U64: add(l, "%" PRIu64, get_u64(from)); break;
+	case U64: ADD(l, "%" PRIu64, get_u64(from)); break;
 	case TEXT: add_text(l, from); break;
 	}
 }
@@ -163,10 +157,10 @@ size_t entry_write(const struct entry *r, char line[ENTRY_LINE])
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		if (!is_said(r, &fields[i]))
 			continue;
-		add(&l, "%s\"%s\":", l.at ? "," : "{", fields[i].key);
+		ADD(&l, "%s\"%s\":", l.at ? "," : "{", fields[i].key);
 		add_value(&l, r, &fields[i]);
 	}
-	add(&l, "}\n");
+	ADD(&l, "}\n");
 	return l.at;
 }
 

@@ -4,7 +4,7 @@
 
 #include "common/base/base.h"
 
-#define ENTRY_LINE 8192u /* bytes of a line at the most, with its end */
+#define ENTRY_LINE 16384u /* bytes of a line at the most, with its end */
 
 /*  X(NAME, word)  What happened to a change. */
 #define ENTRY_EVENTS(X)                                                                                      \
