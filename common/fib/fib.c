@@ -165,31 +165,3 @@ int fib_route_del(struct fib *fib, const struct fib_prefix *prefix, uint32_t met
 		error = fib_route_show(fib, prefix->family, &key, prefix->len);
 	return finish(fib, error);
 }
-
-bool fib_route_first(const struct fib *fib, enum fib_family family, struct fib_route *route)
-{
-	const struct fib_node *node = fib_tree_first(fib, family);
-
-	if (node)
-		fib_route_make(family, node, &fib->entries[node->entry], route);
-	return node != NULL;
-}
-
-bool fib_route_next(const struct fib *fib, struct fib_route *route)
-{
-	enum fib_family family = route->prefix.family;
-	struct fib_key key = fib_key(family, &route->prefix.addr);
-	const struct fib_node *node = fib_tree_find(fib, family, &key, route->prefix.len);
-	uint32_t entry = node ? node->entry : 0;
-
-	while (entry && fib->entries[entry].metric <= route->metric)
-		entry = fib->entries[entry].next;
-	if (!entry) {
-		node = fib_tree_after(fib, family, &key, route->prefix.len);
-		if (!node)
-			return false;
-		entry = node->entry;
-	}
-	fib_route_make(family, node, &fib->entries[entry], route);
-	return true;
-}

@@ -228,11 +228,6 @@ void fib_group_put(struct fib *fib, uint32_t id);
 /* How many routes stand, of one family. */
 uint32_t fib_route_count(const struct fib *fib, enum fib_family family);
 
-/* All routes of a family in order of address, length, metric: first, then the one after *route, which need
- * not stand any more.  False: there is none. */
-bool fib_route_first(const struct fib *fib, enum fib_family family, struct fib_route *route);
-bool fib_route_next(const struct fib *fib, struct fib_route *route);
-
 /* A number that tells what has been retired so far; fib_reclaim makes all that was retired up to such a
  * number ready for use.  To be called with a number only once every reader has passed a point, after the
  * number was taken, at which it held no result of a lookup. */
@@ -264,6 +259,12 @@ uint32_t fib6_lookup(const struct fib_reader *reader, const struct ip6_addr *dst
  * writer's own tree, many times slower than a lookup.  An IPv4 address is mapped.  False: no route. */
 bool fib_route_get(const struct fib_reader *reader, enum fib_family family, const struct ip6_addr *dst,
         struct fib_route *route);
+
+/* All routes of a family in order of address, length, metric: first, then the one after *route, which need
+ * not stand any more.  False: there is none.  The same walk, for people who list; beside a writer in another
+ * process a route that changes meanwhile may be left out. */
+bool fib_route_first(const struct fib_reader *reader, enum fib_family family, struct fib_route *route);
+bool fib_route_next(const struct fib_reader *reader, struct fib_route *route);
 
 /* A group, never NULL: what is no group is group 0, whose type is FIB_NONE. */
 static always_inline const struct fib_group *fib_group(const struct fib_reader *reader, uint32_t id)

@@ -140,10 +140,6 @@ struct fib_node *fib_tree_find(
  * *below the topmost node within these bits (0: none). */
 uint32_t fib_tree_cover(const struct fib *fib, enum fib_family family, const struct fib_key *key,
         unsigned len, uint32_t *below);
-/* The first node with entries after a prefix in order; NULL: none. */
-const struct fib_node *fib_tree_after(
-        const struct fib *fib, enum fib_family family, const struct fib_key *key, unsigned len);
-const struct fib_node *fib_tree_first(const struct fib *fib, enum fib_family family);
 
 /* unit.c: makes the tables say what the tree says, under a prefix of at least one bit. */
 [[nodiscard]] int fib_tables_update(

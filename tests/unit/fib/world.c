@@ -149,7 +149,8 @@ void world_compare_routes(struct world *w, const struct oracle *o, enum fib_fami
 	}
 	qsort(want, n, sizeof *want, route_compare);
 	cr_assert_eq(fib_route_count(w->fib, family), n);
-	for (more = fib_route_first(w->fib, family, &got); more; more = fib_route_next(w->fib, &got), at++) {
+	for (more = fib_route_first(fib_reader_of(w->fib), family, &got); more;
+	        more = fib_route_next(fib_reader_of(w->fib), &got), at++) {
 		cr_assert_lt(at, n);
 		cr_assert(route_compare(&got, &want[at]) == 0 && got.group == want[at].group);
 	}
