@@ -2,7 +2,6 @@
 #include "services/cli/remote.h"
 
 #include "proto/control.pb-c.h"
-#include "services/cli/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,35 +64,23 @@ static void print_port(const Sluice__Port *p, bool all)
 		printf("     %s: %" PRIu64 "\n", p->counters[i]->name, p->counters[i]->value);
 }
 
+static void prepare(ProtobufCMessage *request, const char *arg)
+{
+	((Sluice__PortsRequest *)request)->name = (char *)arg;
+}
+
+static void print(const ProtobufCMessage *reply, const char *arg)
+{
+	const Sluice__PortsReply *ports = (const void *)reply;
+
+	for (size_t i = 0; i < ports->n_ports; i++)
+		print_port(ports->ports[i], *arg);
+}
+
 int cli_port(int argc, char **argv)
 {
+	static const struct remote_table table = {help, &sluice__read__descriptor, "Ports", prepare, print};
 	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
-	ProtobufCMessage *reply;
-	struct remote r;
-	int code = remote_options(&r, argc, argv, NULL);
 
-	if (code)
-		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
-	if (r.n_args > 1)
-		return cli_usage("port", "one port or none, not %u", r.n_args);
-	if (r.n_args)
-		request.name = (char *)r.args[0];
-	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Ports", &request.base, &reply);
-	if (code)
-		return code;
-	if (r.json) {
-		json_message(stdout, reply);
-		fputc('\n', stdout);
-	} else {
-		const Sluice__PortsReply *ports = (const void *)reply;
-
-		for (size_t i = 0; i < ports->n_ports; i++)
-			print_port(ports->ports[i], r.n_args == 1);
-	}
-	rpc_free(reply);
-	return CLI_FINE;
+	return remote_show(&table, &request.base, argc, argv);
 }

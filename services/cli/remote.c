@@ -24,16 +24,28 @@ static void own_options(const char *const *own, struct option *options, char nam
 	}
 }
 
+/* What getopt_long gives for the long name, where `c` is an option of one letter. */
+static int own_letter(const char *const *own, int c)
+{
+	for (uint32_t i = 0; own && own[i]; i++)
+		if (c == own[i][0] && !own[i][1])
+			return 256 + (int)i;
+	return c;
+}
+
 int remote_options(struct remote *r, int argc, char **argv, const char *const *own)
 {
 	struct option options[REMOTE_OWN_MAX + 4] = {{"run-dir", required_argument, NULL, 'r'},
 	        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}};
-	char name[REMOTE_OWN_MAX][24];
+	char name[REMOTE_OWN_MAX][24], letters[REMOTE_OWN_MAX + 2] = "h";
 	int c;
 
 	*r = (struct remote){.command = argv[0], .run_dir = REMOTE_RUN_DIR};
 	own_options(own, options + 3, name);
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+	for (uint32_t i = 0; own && own[i]; i++)
+		letters[1 + i] = own[i][1] ? 'h' : own[i][0];
+	while ((c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+		c = own_letter(own, c);
 		if (c == 'r')
 			r->run_dir = optarg;
 		else if (c == 'j')
@@ -195,4 +207,35 @@ const char *remote_time(char text[32], uint64_t ns)
 const char *remote_paint(const char *code)
 {
 	return isatty(1) && !getenv("NO_COLOR") ? code : "";
+}
+
+int remote_show(const struct remote_table *table, ProtobufCMessage *request, int argc, char **argv)
+{
+	ProtobufCMessage *reply;
+	struct remote r;
+	int code = remote_options(&r, argc, argv, NULL);
+	const char *arg;
+
+	if (code)
+		return code;
+	if (r.help) {
+		table->help();
+		return CLI_FINE;
+	}
+	if (r.n_args > (table->prepare ? 1 : 0))
+		return cli_usage(r.command, "it takes no '%s'", r.args[table->prepare ? 1 : 0]);
+	arg = r.n_args ? r.args[0] : "";
+	if (table->prepare)
+		table->prepare(request, arg);
+	code = remote_ask(&r, RPC_READER, table->service, table->method, request, &reply);
+	if (code)
+		return code;
+	if (r.json) {
+		json_message(stdout, reply);
+		fputc('\n', stdout);
+	} else {
+		table->print(reply, arg);
+	}
+	rpc_free(reply);
+	return CLI_FINE;
 }

@@ -21,8 +21,9 @@ struct remote {
 	uint32_t n_args;
 };
 
-/* Reads --run-dir DIR, --json, --help, and the command's own long options, `own` (ends with NULL; at most
- * REMOTE_OWN_MAX); "name=" is one that takes a value.  0, or CLI_USAGE with its sentence told. */
+/* Reads --run-dir DIR, --json, --help, and the command's own options, `own` (ends with NULL; at most
+ * REMOTE_OWN_MAX): --NAME, -N where the name is one letter; "name=" is one that takes a value.  0, or
+ * CLI_USAGE with its sentence told. */
 [[nodiscard]] int remote_options(struct remote *r, int argc, char **argv, const char *const *own);
 bool remote_flag(const struct remote *r, uint32_t own);
 
@@ -42,6 +43,20 @@ int remote_say(const struct remote *r, enum rpc_status status, const char *forma
 /* The whole of a command that asks one thing: connect, call, print, end. */
 [[nodiscard]] int remote_ask(struct remote *r, enum rpc_role role, const ProtobufCServiceDescriptor *service,
         const char *method, const ProtobufCMessage *request, ProtobufCMessage **reply);
+
+/* A command that shows one table: at most one argument, asks a reader's method once, prints the reply, as
+ * JSON where that is wanted.  `prepare` (or NULL) puts the argument, "" if there is none, into the request;
+ * `print` shows the reply to people.  An exit code. */
+struct remote_table {
+	void (*help)(void);
+	const ProtobufCServiceDescriptor *service;
+	const char *method;
+	void (*prepare)(ProtobufCMessage *request, const char *arg);
+	void (*print)(const ProtobufCMessage *reply, const char *arg);
+};
+
+[[nodiscard]] int remote_show(
+        const struct remote_table *table, ProtobufCMessage *request, int argc, char **argv);
 
 /* "3 d 4 h", "2.5 s", "140 ms". */
 const char *remote_time(char text[32], uint64_t ns);

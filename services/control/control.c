@@ -1,6 +1,7 @@
 #include "services/control/control.h"
 
 #include "proto/capture.pb-c.h"
+#include "proto/tables.pb-c.h"
 #include "services/control/internal.h"
 
 #include <stdarg.h>
@@ -23,6 +24,13 @@ static const struct rpc_method admin_methods[] = {
         {"Confirm", control_confirm, false},
 };
 
+static const struct rpc_method table_methods[] = {
+        {"Routes", control_routes, false},
+        {"Neighbors", control_neighbors, false},
+        {"Rules", control_rules, false},
+        {"Sockets", control_sockets, false},
+};
+
 static const struct rpc_method tap_methods[] = {
         {"Capture", control_capture, true},
 };
@@ -35,6 +43,14 @@ const struct board *control_board(const struct control *c)
 const char *control_stage_name(enum stage_id stage)
 {
 	return board_role_name((enum role)stage);
+}
+
+const void *control_state(const struct control *c, enum stage_id stage, uint32_t lane)
+{
+	const struct appliance *a = c->appliance;
+	uint32_t worker = plan_worker_id(&a->plan, stage, lane);
+
+	return (const uint8_t *)a->map[REGION_STATE + stage] + a->plan.worker[worker].state_off;
 }
 
 bool control_lives(const struct control *c, enum stage_id stage)
@@ -83,6 +99,8 @@ static int serve(struct control *c, const char *dir, char *why)
 		return fail(why, err, "cannot serve: %s", strerror(-err));
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__read__descriptor, RPC_READER, read_methods,
 	                               ARRAY_LEN(read_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__tables__descriptor, RPC_READER, table_methods,
+	                               ARRAY_LEN(table_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__admin__descriptor, RPC_ADMIN, admin_methods,
 	                               ARRAY_LEN(admin_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,

@@ -64,6 +64,11 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 void control_account(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_counters(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+/* Of proto/tables.proto's. */
+void control_routes(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_neighbors(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_rules(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_sockets(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_buffers(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_capture(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_apply(void *context, struct rpc_call *call, const ProtobufCMessage *request);
@@ -150,6 +155,8 @@ void hold_end(struct control *c);
 bool control_lives(const struct control *c, enum stage_id stage);
 const struct board *control_board(const struct control *c);
 const char *control_stage_name(enum stage_id stage);
+/* The state of a stage on a lane, for the reading functions of its public header. */
+const void *control_state(const struct control *c, enum stage_id stage, uint32_t lane);
 void control_wake_all(struct control *c);
 
 #endif

@@ -16,6 +16,7 @@ struct port_message {
 	char mac[TEXT_MAC_SIZE];
 	char address[ADDRESSES][TEXT_MAX], *addresses[ADDRESSES];
 	Sluice__PortCounter counter[COUNTERS_MAX], *counters[COUNTERS_MAX];
+	Sluice__VlanTag tag[2], *tags[2];
 };
 
 static const char *driver_name(uint8_t driver)
@@ -209,6 +210,31 @@ static void fill_physical(struct port_message *m, const struct control *c, const
 		fill_kernel_counters(m);
 }
 
+static const char *tag_protocol(uint16_t tpid)
+{
+	switch (tpid) {
+	case 0x8100: return "802.1Q";
+	case 0x88a8: return "802.1ad";
+	case 0x9100: return "0x9100";
+	default: return "unknown";
+	}
+}
+
+static void fill_vlan(struct port_message *m, const struct epoch *epoch, const struct epoch_port *p)
+{
+	m->port.kind = (char *)"vlan";
+	m->port.parent = (char *)epoch->ports[p->phys.v].name;
+	m->port.state = (char *)(p->flags & EPOCH_PORT_UP ? "up" : "down");
+	m->port.carrier = true;
+	m->port.tags = m->tags;
+	for (uint32_t i = 0; i < p->n_tags && i < ARRAY_LEN(m->tag); i++) {
+		sluice__vlan_tag__init(&m->tag[i]);
+		m->tag[i].protocol = (char *)tag_protocol(p->tpid[i]);
+		m->tag[i].id = p->vid[i];
+		m->tags[m->port.n_tags++] = &m->tag[i];
+	}
+}
+
 static void fill_port(struct port_message *m, const struct control *c, const struct account *account,
         const struct epoch_port *p)
 {
@@ -223,10 +249,7 @@ static void fill_port(struct port_message *m, const struct control *c, const str
 		fill_physical(m, c, account, p);
 		return;
 	}
-	m->port.kind = (char *)"vlan";
-	m->port.parent = (char *)epoch->ports[p->phys.v].name;
-	m->port.state = (char *)(p->flags & EPOCH_PORT_UP ? "up" : "down");
-	m->port.carrier = true;
+	fill_vlan(m, epoch, p);
 }
 
 static bool wanted(const struct epoch_port *p, const char *name)

@@ -29,4 +29,22 @@
 
 extern const struct stage_ops router_stage;
 
+/* A neighbor as it stands; times are in milliseconds of the stages' clock, modulo 2^32. */
+struct router_neighbor {
+	struct ip6_addr addr; /* IPv4 mapped */
+	struct port_id port;
+	struct mac_addr mac;
+	bool resolved;     /* mac is one */
+	bool router;       /* says that it is one */
+	bool waiting;      /* packets wait for it */
+	const char *state; /* as `ip neighbor` names it, in small letters */
+	uint32_t used_ms, confirmed_ms, updated_ms;
+};
+
+/* How many places for neighbors the state of lane 0 has, and the neighbor in one of them: false where there
+ * is none, or where it changed meanwhile.  For whoever maps lane 0's state. */
+uint32_t router_neighbor_slots(const void *state, const struct stage_params *params);
+bool router_neighbor_read(
+        const void *state, const struct stage_params *params, uint32_t slot, struct router_neighbor *out);
+
 #endif

@@ -55,12 +55,12 @@ function check_ours(unit, target,    other, name)
 		refuse("common/ knows no service")
 	else if (other ~ /^services/) {
 		name = substr(other, length("services/") + 1)
-		if (unit == "services/replay" && target == "services/" name "/" name ".h")
+		if (unit ~ /^services\/(replay|control)$/ && target == "services/" name "/" name ".h")
 			return
 		if (unit == "services/cli" && other == "services/replay")
 			return
-		if (unit == "services/replay")
-			refuse("the host of replay may know a service's public header alone")
+		if (unit ~ /^services\/(replay|control)$/)
+			refuse("replay and control may know a service's public header alone")
 		else
 			refuse("a service knows no other service; what two share is in common/")
 	}
