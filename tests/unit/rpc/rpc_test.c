@@ -50,28 +50,30 @@ static void keep(void *context, struct rpc_call *call, const ProtobufCMessage *r
 	__atomic_store_n(&n_kept, n_kept + 1, __ATOMIC_SEQ_CST);
 }
 
-static void end_later(uv_timer_t *timer)
+/* One counter with this name. */
+static bool send_piece(struct rpc_call *call, const char *name)
 {
 	Sluice__CountersReply piece = SLUICE__COUNTERS_REPLY__INIT;
-	char text[] = "last", *name = text;
+	Sluice__Counter counter = SLUICE__COUNTER__INIT, *list = &counter;
 
-	piece.stages = &name;
-	piece.n_stages = 1;
-	rpc_send(timer->data, &piece.base);
+	counter.name = (char *)name;
+	piece.counters = &list;
+	piece.n_counters = 1;
+	return rpc_send(call, &piece.base);
+}
+
+static void end_later(uv_timer_t *timer)
+{
+	send_piece(timer->data, "last");
 	rpc_end(timer->data);
 }
 
 /* A stream of three pieces and its end. */
 static void counters(void *context, struct rpc_call *call, const ProtobufCMessage *request)
 {
-	Sluice__CountersReply piece = SLUICE__COUNTERS_REPLY__INIT;
-	char text[] = "one", *name = text;
-
 	(void)context, (void)request;
-	piece.stages = &name;
-	piece.n_stages = 1;
-	cr_assert(rpc_send(call, &piece.base));
-	cr_assert(rpc_send(call, &piece.base));
+	cr_assert(send_piece(call, "one"));
+	cr_assert(send_piece(call, "one"));
 	later.data = call;
 	uv_timer_start(&later, end_later, 10, 0);
 }
@@ -295,7 +297,8 @@ Test(rpc, a_stream_ends)
 
 	cr_assert_eq(s, RPC_OK);
 	while ((s = rpc_client_next(c, 5000, &piece, &error)) == RPC_MORE) {
-		cr_expect_str_eq(((Sluice__CountersReply *)piece)->stages[0], pieces < 2 ? "one" : "last");
+		cr_expect_str_eq(
+		        ((Sluice__CountersReply *)piece)->counters[0]->name, pieces < 2 ? "one" : "last");
 		pieces++;
 		rpc_free(piece);
 	}
