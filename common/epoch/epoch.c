@@ -1,5 +1,7 @@
 #include "common/epoch/epoch.h"
 
+#include <stdlib.h>
+
 static bool span_in(const struct epoch_header *h, struct epoch_span s, uint64_t size, uint64_t align)
 {
 	return s.count == 0 ||
@@ -141,6 +143,29 @@ int epoch_attach(const void *region, uint64_t bytes, struct epoch *epoch)
 	        .number = h->number,
 	};
 	return tables_ok(epoch) ? 0 : -EINVAL;
+}
+
+int epoch_copy(const void *region, uint64_t bytes, void **copy, struct epoch *epoch)
+{
+	uint64_t used;
+	int err;
+
+	*copy = NULL;
+	if (bytes < sizeof(struct epoch_header))
+		return -EINVAL;
+	used = __atomic_load_n(&((const struct epoch_header *)region)->bytes, __ATOMIC_RELAXED);
+	if (used < sizeof(struct epoch_header) || used > bytes)
+		return -EINVAL;
+	*copy = malloc(used);
+	if (!*copy)
+		return -ENOMEM;
+	memcpy(*copy, region, used);
+	err = epoch_attach(*copy, used, epoch);
+	if (err) {
+		free(*copy);
+		*copy = NULL;
+	}
+	return err;
 }
 
 struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const uint16_t *vid, uint32_t n)

@@ -240,6 +240,10 @@ struct epoch {
  * is checked. 0, or -EINVAL: it must not be used.  The region stays the caller's. */
 [[nodiscard]] int epoch_attach(const void *region, uint64_t bytes, struct epoch *epoch);
 
+/* The same of a private copy, for who must not fall whatever who publishes does meanwhile: no byte of the
+ * region is looked at twice.  0 with *copy, to be freed when the view is no longer used; -EINVAL, -ENOMEM. */
+[[nodiscard]] int epoch_copy(const void *region, uint64_t bytes, void **copy, struct epoch *epoch);
+
 /* A port by id; NULL where there is none (a neighbour's word may be wrong). */
 static always_inline const struct epoch_port *epoch_port(const struct epoch *e, struct port_id id)
 {

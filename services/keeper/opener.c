@@ -127,11 +127,17 @@ static bool read_epoch(struct opener *o)
 	uint32_t number = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE),
 	         region = REGION_EPOCH0 + (number & 1);
 	struct epoch epoch;
+	void *copy;
 
 	if (!number || number == o->epoch)
 		return false;
-	if (epoch_attach(a->map[region], a->bytes[region], &epoch) || epoch.number != number)
+	/* Control may write there at any time, and is not trusted with this process's rights. */
+	if (epoch_copy(a->map[region], a->bytes[region], &copy, &epoch))
 		return false;
+	if (epoch.number != number) {
+		free(copy);
+		return false;
+	}
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
 		struct port_want w = {0};
 
@@ -139,6 +145,7 @@ static bool read_epoch(struct opener *o)
 			w = want_of(o, &epoch, &epoch.ports[i]);
 		port_want(&o->port[i], &w);
 	}
+	free(copy);
 	o->epoch = number;
 	return true;
 }

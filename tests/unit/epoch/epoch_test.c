@@ -3,6 +3,7 @@
 #include "common/epoch/epoch.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <stddef.h>
 
 enum { WAN, LAN, SUB, INNER, HOLE, LO, PORTS };
@@ -262,4 +263,39 @@ Test(epoch, a_network_of_a_router_has_an_anycast_address)
 	cr_expect_not(epoch_anycast(&epoch, &good.address[1], &anycast), "RFC 6164");
 	good.address[1].prefix_len = 0;
 	cr_expect_not(epoch_anycast(&epoch, &good.address[1], &anycast));
+}
+
+/* Whoever publishes writes on while the copy is used. */
+Test(epoch, a_copy_stays_what_was_checked)
+{
+	struct region hostile = good;
+	struct epoch copied;
+	void *copy;
+
+	cr_assert_eq(epoch_copy(&hostile, sizeof hostile, &copy, &copied), 0);
+	memset(&hostile, 0xff, sizeof hostile);
+	cr_expect_eq(copied.number, epoch.number);
+	cr_expect_eq(copied.header->text.count, good.h.text.count);
+	for (uint32_t i = 0; i < copied.n_ports; i++)
+		cr_expect_str_eq(copied.ports[i].name, good.port[i].name);
+	cr_expect_str_eq(epoch_text(&copied, copied.ports[WAN].driver_text), "second");
+	free(copy);
+}
+
+Test(epoch, no_more_is_copied_than_the_region_has)
+{
+	const uint64_t wrong[] = {0, sizeof good.h - 1, sizeof good + 1, UINT64_MAX};
+	struct region hostile = good;
+	void *copy = &hostile;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		hostile.h.bytes = wrong[i];
+		cr_expect_eq(epoch_copy(&hostile, sizeof hostile, &copy, &epoch), -EINVAL);
+		cr_expect_null(copy);
+	}
+	cr_expect_eq(epoch_copy(&good, sizeof good.h - 1, &copy, &epoch), -EINVAL);
+	hostile = good;
+	hostile.h.ports.count = UINT32_MAX;
+	cr_expect_eq(epoch_copy(&hostile, sizeof hostile, &copy, &epoch), -EINVAL);
+	cr_expect_null(copy);
 }
