@@ -11,20 +11,47 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A dump of the pool would take seconds, in which nobody forwards, and would hold what others sent. */
+/* A limit that is not above the one there is, which only CAP_SYS_RESOURCE may raise. */
+static int limit_to(int resource, uint64_t most)
+{
+	struct rlimit limit;
+
+	if (getrlimit((__rlimit_resource_t)resource, &limit))
+		return -errno;
+	limit.rlim_max = MIN(limit.rlim_max, (rlim_t)most);
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit((__rlimit_resource_t)resource, &limit) ? -errno : 0;
+}
+
+/* What RLIMIT_DATA counts, as it is now: private writable memory (Linux 4.7). */
+static int own_memory(uint64_t *bytes)
+{
+	FILE *f = fopen("/proc/self/statm", "re");
+	unsigned long long pages = 0;
+	int n = f ? fscanf(f, "%*u %*u %*u %*u %*u %llu", &pages) : 0;
+
+	if (f)
+		fclose(f);
+	*bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	return n == 1 ? 0 : -ENOENT;
+}
+
+/* A dump of the pool would take seconds, in which nobody forwards, and would hold what others sent.  Memory
+ * without end would have the kernel end others for want of it. */
 static int limit(const struct cage *cage)
 {
-	const struct rlimit none = {0, 0};
-	struct rlimit files;
+	uint64_t memory;
+	int err = own_memory(&memory);
 
-	if (getrlimit(RLIMIT_NOFILE, &files))
-		return -errno;
-	files.rlim_max = MIN(files.rlim_max, (rlim_t)(cage->n_files ? cage->n_files : CAGE_FILES));
-	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_NOFILE, &files) ||
-	        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-		return -errno;
-	return 0;
+	if (!err)
+		err = limit_to(RLIMIT_DATA, memory + cage->memory);
+	if (!err)
+		err = limit_to(RLIMIT_STACK, CAGE_STACK);
+	if (!err)
+		err = limit_to(RLIMIT_CORE, 0);
+	if (!err)
+		err = limit_to(RLIMIT_NOFILE, cage->n_files ? cage->n_files : CAGE_FILES);
+	return !err && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : err;
 }
 
 /* An empty folder as root, with no descriptor of a folder left, cannot be left without CAP_SYS_CHROOT. */

@@ -21,6 +21,7 @@
 #define CAGE_UID_ELSE 65534u /* where the first is not in the container's range */
 
 #define CAGE_FILES 512u
+#define CAGE_STACK (UINT64_C(8) << 20) /* a thread's */
 
 enum cage_calls {
 	CAGE_STAGE,   /* memory, bells, sleeping, its socket to the attendant */
@@ -40,6 +41,7 @@ struct cage {
 	uid_t uid; /* and group */
 	uint32_t flags;
 	uint32_t n_files;  /* descriptors that it may have open; 0: CAGE_FILES */
+	uint64_t memory;   /* bytes of its own that it may map beyond what it has, stacks among them */
 	int root;          /* descriptor of an empty folder that becomes its root; -1: none is given */
 	int net;           /* descriptor of an empty network namespace; -1: none is given */
 	int pdeath_signal; /* asked for after the change of user, which forgets it; 0: none */

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define MEMORY (UINT64_C(256) << 20) /* many times what a stage has beside the regions */
+
 static int fail(const struct host *host, int err, const char *what)
 {
 	fprintf(stderr, "sluice-%s: %s: %s\n", host->ops->name, what, strerror(-err));
@@ -69,6 +71,7 @@ static int leave(struct host_process *p)
 	        .root = p->taken.root,
 	        .net = p->taken.net,
 	        .pdeath_signal = SIGKILL,
+	        .memory = MEMORY + p->taken.appliance.plan.params.lanes * CAGE_STACK,
 	};
 	pid_t parent = getppid();
 	uint32_t missed;

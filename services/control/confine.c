@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #define FILES 4096u /* each client is a descriptor */
+#define MEMORY                                                                                               \
+	(UINT64_C(2) << 30) /* configurations with a million routes, twice, and what clients have under way  \
+	                     */
 
 int control_confine(struct host_taken *taken, int sock)
 {
@@ -14,6 +17,7 @@ int control_confine(struct host_taken *taken, int sock)
 	        .uid = CAGE_UID_BASE + ROLE_CONTROL,
 	        .flags = CAGE_KEEP_FILES,
 	        .n_files = FILES,
+	        .memory = MEMORY,
 	        .root = -1,
 	        .net = -1,
 	        .pdeath_signal = SIGKILL,

@@ -1,5 +1,6 @@
 #include "services/keeper/internal.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,16 @@ static void say_death(const struct attendant *a, const struct supervise_death *d
 		fprintf(stderr, "; started again\n");
 }
 
+void memory_rank(int rank)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!dprintf(fd, "%d\n", rank);
+		close(fd);
+	}
+}
+
 /* Birth. */
 
 /* In the new process.  It has no memory mapped and no descriptor but the socket, until it is told `go`;
@@ -57,6 +68,7 @@ static _Noreturn void become_role(const struct attendant *a, int sock, pid_t att
 		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	memory_rank(MEMORY_RANK_ROLE);
 	snprintf(name, sizeof name, "sluice-%s", board_role_name(a->role));
 	snprintf(path, sizeof path, "%s/%s", a->programs, name);
 	if (dup2(sock, HANDLE_STAGE_FD) == HANDLE_STAGE_FD) {

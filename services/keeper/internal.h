@@ -58,6 +58,13 @@ void child_stop(struct attendant *a, nanos_t now);
 /* The process is killed, because it stalls or will not stop. */
 void child_kill(struct attendant *a);
 
+/* How soon a machine without memory ends this process (oom_score_adj): the keeper and the attendants, which
+ * hold all memory, last of all; a role, which comes back at once, before them, but no sooner than what eats
+ * memory: its own is bounded.  Where that is forbidden nothing changes. */
+#define MEMORY_RANK_KEEPER (-900)
+#define MEMORY_RANK_ROLE   100
+void memory_rank(int rank);
+
 /* call.c: attendant and keeper. */
 void call_message(struct attendant *a, nanos_t now);
 /* Looks for a new keeper, by RUN/keeper.sock. */

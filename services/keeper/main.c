@@ -42,6 +42,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "sluice-keeper is started by `sluice up --config FILE`\n");
 		return 2;
 	}
+	memory_rank(MEMORY_RANK_KEEPER);
 	if (keeper_open(&keeper, blueprint, lock, folder))
 		return 3;
 	return keeper_run(&keeper) ? 3 : 0;

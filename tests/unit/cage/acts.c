@@ -296,6 +296,17 @@ ACT(move_pool)
 	return mremap(pool(p), 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0;
 }
 
+/* Not a page of it is touched. */
+ACT(take_all_memory)
+{
+	UNUSED;
+	for (uint32_t i = 0; i < 64; i++)
+		if (mmap(NULL, 256 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		            -1, 0) == MAP_FAILED)
+			return -1;
+	return 0;
+}
+
 /* The socket to the attendant, and the bells, are all there is: none can be cut. */
 ACT(cut_descriptors)
 {
@@ -452,6 +463,7 @@ const struct act acts[] = {
         {"map executable memory", map_executable, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
         {"punch a hole by madvise", punch_by_madvise, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
         {"move the pool", move_pool, BY_KERNEL, BY_SECCOMP, BY_KERNEL},
+        {"take memory without end", take_all_memory, BY_KERNEL, BY_KERNEL, BY_KERNEL},
         {"cut what it has descriptors of", cut_descriptors, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
         {"punch a hole by descriptor", punch_descriptors, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
         {"call the keeper", call_keeper, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
