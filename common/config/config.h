@@ -254,6 +254,14 @@ struct config_appliance {
 	struct config_cores cores;
 };
 
+/* Where control tells Prometheus.  Taken up when control starts. */
+struct config_metrics {
+	struct config_item item; /* node NULL: nowhere */
+	struct config_endpoint listen;
+	const char *certificate, *key; /* files, PEM; NULL: no TLS */
+	const char *token_file;        /* NULL: anybody may read */
+};
+
 /* The model of a configuration: what the file says, with defaults filled in. */
 struct config {
 	struct config_item item;
@@ -266,6 +274,7 @@ struct config {
 	struct config_socket *sockets;
 	uint32_t n_ports, n_vlans, n_routes, n_neighbors, n_sockets;
 	struct config_limits limits;
+	struct config_metrics metrics;
 	struct config_memory *memory; /* what all of it lies in */
 };
 

@@ -44,6 +44,7 @@ static void check_all(struct loader *l)
 	check_neighbors(l);
 	check_rules(l);
 	check_sockets(l);
+	check_metrics(l);
 }
 
 /* Texts of imported files and the document's nodes serve errors alone. */

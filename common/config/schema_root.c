@@ -93,6 +93,22 @@ static const struct schema_key appliance_keys[] = {
 static const struct schema_section section_appliance = {
         "appliance", appliance_keys, ARRAY_LEN(appliance_keys), sizeof(struct config_appliance)};
 
+#define METRICS(field) .at = offsetof(struct config_metrics, field)
+
+static const struct schema_key metrics_keys[] = {
+        {"listen", &type_endpoint, METRICS(listen), .by_default = "127.0.0.1:9119",
+                .doc = "Address and TCP port; as it is, this machine alone can ask."},
+        {"certificate", &type_text, METRICS(certificate), .max = 4096,
+                .doc = "File, PEM, with the issuers' behind it: TLS. Relative to the configuration."},
+        {"key", &type_text, METRICS(key), .max = 4096, .doc = "File of its key, PEM."},
+        {"token_file", &type_text, METRICS(token_file), .max = 4096,
+                .doc = "File whose first line who asks has to bear (Authorization: Bearer). Default: anybody "
+                       "may ask."},
+};
+
+static const struct schema_section section_metrics = {
+        "metrics", metrics_keys, ARRAY_LEN(metrics_keys), sizeof(struct config_metrics)};
+
 #define ROOT(field) .at = offsetof(struct config, field)
 #define LIST(field)                                                                                          \
 	ROOT(field), .count_at = offsetof(struct config, n_##field),                                         \
@@ -114,6 +130,9 @@ static const struct schema_key root_keys[] = {
                 .doc = "UDP sockets."},
         {"limits", &type_section, ROOT(limits), .section = &section_limits,
                 .doc = "Bounds, with Linux's defaults."},
+        {"metrics", &type_section, ROOT(metrics), .section = &section_metrics,
+                .doc = "Metrics over HTTP, for Prometheus: /metrics. Left out: none. Taken up when control "
+                       "starts."},
 };
 
 const struct schema_section schema_root = {

@@ -54,6 +54,7 @@ struct metrics {
 	uint64_t epoch, epoch_retired, lanes, buffers, buffer_bytes;
 	uint64_t in_rings, unexplained, control_uptime_ns;
 	uint64_t rpc_requests, rpc_malformed, rpc_refused, rpc_missed, rpc_calls;
+	uint64_t http_requests, http_errors, http_unauthorized, http_refused, http_incomplete, http_clients;
 	uint64_t sockets, udp_pages;
 	uint32_t n_lanes, n_ports;
 	struct metrics_stage stage[STAGE_COUNT];

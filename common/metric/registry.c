@@ -131,6 +131,19 @@ static const struct metric families[] = {
         {"rpc_missed_replies", "Replies that a client did not take in time.", "SluiceRpc", "Missed",
                 AT(rpc_missed)},
         {"rpc_calls", "Calls under way.", "SluiceRpc", "Calls", GAUGE, AT(rpc_calls)},
+        {"http_requests", "Requests for metrics that were answered with them.", "SluiceHttp", "Requests",
+                AT(http_requests)},
+        {"http_error_replies", "Requests for something else, or without memory for the answer.", "SluiceHttp",
+                "Errors", AT(http_errors)},
+        {"http_unauthorized_requests", "Requests for metrics without the token.", "SluiceHttp",
+                "Unauthorized", AT(http_unauthorized)},
+        {"http_refused_connections", "Connections refused, since there were too many.", "SluiceHttp",
+                "Refused", AT(http_refused)},
+        {"http_incomplete_connections",
+                "Connections that ended without a whole answer: too slow, too large, or no HTTP.",
+                "SluiceHttp", "Incomplete", AT(http_incomplete)},
+        {"http_clients", "Connections that ask for metrics.", "SluiceHttp", "Clients", GAUGE,
+                AT(http_clients)},
 };
 
 uint32_t metrics_families(void)

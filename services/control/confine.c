@@ -11,7 +11,7 @@
 	(UINT64_C(2) << 30) /* configurations with a million routes, twice, and what clients have under way  \
 	                     */
 
-int control_confine(struct host_taken *taken, int sock)
+int control_confine(const struct host_taken *taken)
 {
 	const struct cage cage = {
 	        .uid = CAGE_UID_BASE + ROLE_CONTROL,
@@ -31,7 +31,6 @@ int control_confine(struct host_taken *taken, int sock)
 	if (err)
 		return err;
 	cage_tell_missed("control", missed);
-	host_keep_bells(taken, sock);
 	/* The attendant may have died before its death was to be told. */
 	return getppid() == parent ? cage_seal(CAGE_CONTROL) : -EPIPE;
 }

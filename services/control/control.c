@@ -3,6 +3,7 @@
 #include "proto/capture.pb-c.h"
 #include "proto/tables.pb-c.h"
 #include "services/control/internal.h"
+#include "services/control/metrics.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -144,6 +145,7 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 		return fail(why, -ENOMEM, "out of memory");
 	c->loop = loop;
 	c->appliance = setup->appliance;
+	c->web = setup->web;
 	c->started = uv_hrtime();
 	snprintf(c->config_path, sizeof c->config_path, "%s", setup->config);
 	err = publisher_resume(&c->publisher, c->appliance);
@@ -164,6 +166,8 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 		err = serve(c, setup->sockets_dir, why);
 	if (!err)
 		proc_begin(c, setup->sockets_dir);
+	if (!err && c->web)
+		web_serve(c->web, metrics_page, c);
 	if (err) {
 		control_close(c);
 		*out = NULL;
@@ -197,5 +201,7 @@ void control_close(struct control *c)
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
 	uv_close((uv_handle_t *)&c->confirm_timer, closed);
 	proc_end(c);
+	if (c->web)
+		web_close(c->web);
 	uv_close((uv_handle_t *)&c->proc_timer, closed);
 }

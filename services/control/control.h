@@ -1,7 +1,9 @@
 /* control: the process that people talk to: it publishes configurations and tells how the appliance is.
  *
  *     control_load(path, &first)             the file of the first epoch, while it has the rights to
- *     control_confine(&taken, sock)          user, files, system calls: before anyone is heard
+ *     host_keep_bells(&taken, sock)          descriptors
+ *     metrics_listen(&web, loop, ...)        with those rights too (metrics.h)
+ *     control_confine(&taken)                user, files, system calls: before anyone is heard
  *     control_open(&c, loop, &setup, why)    goes on from what a predecessor left, listens
  *     uv_run(loop, ...)
  *     control_close(c)                       and run the loop until it is empty
@@ -20,6 +22,7 @@
 
 struct config;
 struct control;
+struct web;
 
 /* The file that the appliance was started with. */
 struct control_first {
@@ -36,6 +39,7 @@ struct control_setup {
 	        *first;          /* what it holds, which is taken over; NULL: there is an epoch in force */
 	const char *sockets_dir; /* where read.sock and admin.sock are made */
 	const char *state_dir;   /* what outlives it */
+	struct web *web;         /* where metrics are asked for, taken over; NULL: nowhere */
 };
 
 /* Reads the file of the first epoch and what it refers to. */
@@ -43,9 +47,8 @@ void control_load(const char *path, struct control_first *first);
 
 /* Gives up whatever control does not need: the process then has a user of its own without capabilities,
  * writes to its two folders (beside its sockets the state folder) alone, and keeps the calls of CAGE_CONTROL.
- * Of the descriptors the bells stay, and `sock`, to the attendant. 0 or a negative errno: it must not go on.
- */
-[[nodiscard]] int control_confine(struct host_taken *taken, int sock);
+ * 0 or a negative errno: it must not go on. */
+[[nodiscard]] int control_confine(const struct host_taken *taken);
 
 /* 0; or a negative errno with a sentence in `why` (CONTROL_WHY_BYTES).  A configuration that cannot be
  * published is no reason not to open: Status tells of it, and Apply mends it. */

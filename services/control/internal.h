@@ -52,6 +52,7 @@ struct control {
 	uv_timer_t proc_timer;
 	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
 	struct captures *captures;
+	struct web *web;                 /* NULL: metrics are told nowhere */
 	uint64_t started;                /* uv_hrtime */
 	char config_path[1024];          /* the file of the start */
 	char problem[CONTROL_WHY_BYTES]; /* what could not be done; empty: nothing */

@@ -1,6 +1,8 @@
 /* The process of control: handles from its attendant, the cage, the loop. */
 #include "services/control/control.h"
 
+#include "services/control/metrics.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,28 +32,40 @@ static void on_attendant(uv_poll_t *poll, int status, int events)
 	control_close(control);
 }
 
+/* With all rights that the process began with. */
+static void load(const struct host_taken *taken, uv_loop_t *loop, struct control_setup *setup)
+{
+	static struct control_first first;
+	char why[CONTROL_WHY_BYTES];
+
+	if (!appliance_control(&taken->appliance)->epoch) {
+		control_load(taken->config, &first);
+		setup->first = &first;
+	}
+	if (metrics_listen(&setup->web, loop, taken->config, first.config, why))
+		fprintf(stderr, "sluice-control: %s\n", why);
+}
+
 int main(void)
 {
 	static struct host_taken taken;
-	static struct control_first first;
+	struct control_setup setup = {.appliance = &taken.appliance,
+	        .config = taken.config,
+	        .sockets_dir = taken.sockets_dir,
+	        .state_dir = taken.state_dir};
 	char why[CONTROL_WHY_BYTES] = "";
-	bool anew;
 	uv_loop_t loop;
 	int err = host_take_up(HANDLE_STAGE_FD, APPLIANCE_CONTROL, -1, &taken);
 
 	if (err)
 		return fail("cannot take up what the attendant hands it", err);
-	anew = !appliance_control(&taken.appliance)->epoch;
-	if (anew)
-		control_load(taken.config, &first);
-	err = control_confine(&taken, HANDLE_STAGE_FD);
+	host_keep_bells(&taken, HANDLE_STAGE_FD);
+	uv_loop_init(&loop);
+	load(&taken, &loop, &setup);
+	err = control_confine(&taken);
 	if (err)
 		return fail("cannot give up its privileges", err);
-	uv_loop_init(&loop);
-	err = control_open(&control, &loop,
-	        &(struct control_setup){&taken.appliance, taken.config, anew ? &first : NULL,
-	                taken.sockets_dir, taken.state_dir},
-	        why);
+	err = control_open(&control, &loop, &setup, why);
 	if (err) {
 		fprintf(stderr, "sluice-control: %s\n", why);
 		return 1;

@@ -1,5 +1,6 @@
 /* measure: the values of the registry, read from where they are counted. */
 #include "services/control/internal.h"
+#include "services/control/web.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,6 +166,21 @@ static void read_rpc(struct metrics *m, const struct control *c)
 	m->rpc_calls = counts.calls;
 }
 
+static void read_web(struct metrics *m, const struct control *c)
+{
+	struct web_counts counts;
+
+	if (!c->web)
+		return;
+	web_counts(c->web, &counts);
+	m->http_requests = counts.requests;
+	m->http_errors = counts.errors;
+	m->http_unauthorized = counts.unauthorized;
+	m->http_refused = counts.refused;
+	m->http_incomplete = counts.incomplete;
+	m->http_clients = counts.clients;
+}
+
 struct metrics *measure(struct control *c)
 {
 	struct account *account = calloc(1, sizeof *account);
@@ -178,6 +194,7 @@ struct metrics *measure(struct control *c)
 		read_ports(m, c, account);
 		read_appliance(m, c);
 		read_rpc(m, c);
+		read_web(m, c);
 	} else {
 		free(m);
 		m = NULL;

@@ -113,7 +113,10 @@ static void enter_control(struct place *place)
 {
 	static struct host_taken taken;
 
-	if (host_take_up(place->sock, APPLIANCE_CONTROL, -1, &taken) || control_confine(&taken, place->sock))
+	if (host_take_up(place->sock, APPLIANCE_CONTROL, -1, &taken))
+		_exit(BROKEN);
+	host_keep_bells(&taken, place->sock);
+	if (control_confine(&taken))
 		_exit(BROKEN);
 	place->taken = &taken;
 }
