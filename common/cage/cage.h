@@ -3,7 +3,7 @@
  *     cage_leave(&(struct cage){.uid = ...}, &left)    single-threaded, as root: user, capabilities, files,
  *                                                      networks, limits
  *     ... threads are made ...
- *     cage_seal(CAGE_STAGE)                            the system calls, of all threads; then the first
+ *     cage_seal(CAGE_STAGE, bells, n)                  the system calls, of all threads; then the first
  * packet
  *
  * What is left after both: the mappings and descriptors that the process has, and a short list of calls on
@@ -72,7 +72,10 @@ void cage_tell_missed(const char *name, uint32_t missed);
 /* Closes every descriptor above 2 but these (n, ascending or not). */
 void cage_close_all_but(const int *keep, uint32_t n);
 
-/* Forbids all other system calls to all threads of the process.  0 or a negative errno. */
-[[nodiscard]] int cage_seal(enum cage_calls calls);
+#define CAGE_UNREAD_MAX 64u
+
+/* Forbids all other system calls to all threads of the process, and reading these n descriptors: bells of
+ * others, which it may ring, but whose calls it must not take away.  0 or a negative errno. */
+[[nodiscard]] int cage_seal(enum cage_calls calls, const int *unread, uint32_t n);
 
 #endif

@@ -101,7 +101,22 @@ static const struct cage_list *list_of(enum cage_calls calls)
 	return NULL;
 }
 
-static void compile(struct program *p, enum cage_calls calls)
+static void forbid_reading(struct program *p, uint32_t by, const int *fd, uint32_t n)
+{
+	uint32_t call = expect(p, by);
+
+	load(p, offsetof(struct seccomp_data, args));
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t other = expect(p, (uint32_t)fd[i]);
+
+		end(p, SECCOMP_RET_KILL_PROCESS);
+		patch(p, other);
+	}
+	load_call(p);
+	patch(p, call);
+}
+
+static void compile(struct program *p, enum cage_calls calls, const int *unread, uint32_t n)
 {
 	/* abort() sends a signal to its own thread, and to no other process. */
 	const struct cage_rule own = {SYS_tgkill, 1, {{0, UINT32_MAX, (uint32_t)getpid()}}};
@@ -111,6 +126,8 @@ static void compile(struct program *p, enum cage_calls calls)
 	add(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0));
 	end(p, SECCOMP_RET_KILL_PROCESS);
 	load_call(p);
+	forbid_reading(p, SYS_read, unread, n);
+	forbid_reading(p, SYS_readv, unread, n);
 	add_rules(p, &cage_of_all);
 	add_rules(p, list_of(calls));
 	add_rule(p, &own);
@@ -119,12 +136,13 @@ static void compile(struct program *p, enum cage_calls calls)
 	end(p, SECCOMP_RET_KILL_PROCESS);
 }
 
-int cage_seal(enum cage_calls calls)
+int cage_seal(enum cage_calls calls, const int *unread, uint32_t n)
 {
 	struct program program;
 	struct sock_fprog prog = {.filter = program.line};
 
-	compile(&program, calls);
+	assert(n <= CAGE_UNREAD_MAX);
+	compile(&program, calls, unread, n);
 	prog.len = (unsigned short)program.n;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;

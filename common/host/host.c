@@ -86,6 +86,18 @@ static int leave(struct host_process *p)
 	return err ? err : getppid() == parent ? 0 : -EPIPE;
 }
 
+static int seal(const struct host_process *p)
+{
+	const struct appliance *a = &p->taken.appliance;
+	int others[WORKERS_MAX];
+	uint32_t n = 0;
+
+	for (uint32_t w = 0; w < a->plan.n_workers; w++)
+		if (a->plan.worker[w].stage != (uint32_t)p->host->stage && a->bell[w].fd >= 0)
+			others[n++] = a->bell[w].fd;
+	return cage_seal(p->host->calls, others, n);
+}
+
 int host_enter(const struct host *host, int sock, struct host_process *p)
 {
 	int err;
@@ -109,7 +121,7 @@ int host_enter(const struct host *host, int sock, struct host_process *p)
 	if (err)
 		return fail(host, err, "cannot start its workers");
 	if (!host->uncaged && !host->unsealed)
-		err = cage_seal(host->calls);
+		err = seal(p);
 	return err ? fail(host, err, "cannot give up system calls") : 0;
 }
 

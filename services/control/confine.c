@@ -32,5 +32,5 @@ int control_confine(const struct host_taken *taken)
 		return err;
 	cage_tell_missed("control", missed);
 	/* The attendant may have died before its death was to be told. */
-	return getppid() == parent ? cage_seal(CAGE_CONTROL) : -EPIPE;
+	return getppid() == parent ? cage_seal(CAGE_CONTROL, NULL, 0) : -EPIPE;
 }

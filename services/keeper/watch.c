@@ -33,7 +33,7 @@ bool watch_has_work(const struct appliance *a, uint32_t worker, nanos_t now)
 	return false;
 }
 
-bool watch_look(struct watch *w, const struct appliance *a, enum stage_id stage, bool waiting, nanos_t now)
+bool watch_look(struct watch *w, struct appliance *a, enum stage_id stage, bool waiting, nanos_t now)
 {
 	bool stalled = false;
 
@@ -43,6 +43,9 @@ bool watch_look(struct watch *w, const struct appliance *a, enum stage_id stage,
 
 		if (supervise_stalled(&w->worker[l], steps, waiting || watch_has_work(a, id, now), now))
 			stalled = true;
+		/* Who waits for it is not to blame for a wake-up that another has taken away. */
+		else if (w->worker[l].since && w->worker[l].since < now)
+			bell_ring(&a->bell[id]);
 	}
 	return stalled;
 }

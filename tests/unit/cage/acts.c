@@ -307,6 +307,35 @@ ACT(take_all_memory)
 	return 0;
 }
 
+static int neighbours_bell(const struct place *p)
+{
+	const struct appliance *a = &p->taken->appliance;
+
+	for (uint32_t w = 0; w < a->plan.n_workers; w++)
+		if (a->plan.worker[w].stage != (uint32_t)p->role && a->bell[w].fd >= 0)
+			return a->bell[w].fd;
+	return -1;
+}
+
+ACT(swallow_call)
+{
+	struct bell bell = {.fd = neighbours_bell(p)};
+	uint64_t count;
+
+	bell_ring(&bell);
+	return read(bell.fd, &count, sizeof count);
+}
+
+ACT(swallow_call_in_pieces)
+{
+	struct bell bell = {.fd = neighbours_bell(p)};
+	uint64_t count;
+	struct iovec here = {&count, sizeof count};
+
+	bell_ring(&bell);
+	return readv(bell.fd, &here, 1);
+}
+
 /* The socket to the attendant, and the bells, are all there is: none can be cut. */
 ACT(cut_descriptors)
 {
@@ -464,6 +493,9 @@ const struct act acts[] = {
         {"punch a hole by madvise", punch_by_madvise, BY_SECCOMP, BY_SECCOMP, BY_KERNEL},
         {"move the pool", move_pool, BY_KERNEL, BY_SECCOMP, BY_KERNEL},
         {"take memory without end", take_all_memory, BY_KERNEL, BY_KERNEL, BY_KERNEL},
+        /* Control, which may stop all of them by the control block, gains nothing by it. */
+        {"swallow a neighbour's call", swallow_call, BY_SECCOMP, BY_SECCOMP, BY_NOBODY},
+        {"swallow it by readv", swallow_call_in_pieces, BY_SECCOMP, BY_SECCOMP, BY_NOBODY},
         {"cut what it has descriptors of", cut_descriptors, BY_SECCOMP, BY_KERNEL, BY_KERNEL},
         {"punch a hole by descriptor", punch_descriptors, BY_SECCOMP, BY_KERNEL, BY_SECCOMP},
         {"call the keeper", call_keeper, BY_SECCOMP, BY_KERNEL, BY_KERNEL},

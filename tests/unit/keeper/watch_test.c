@@ -107,3 +107,25 @@ Test(watch, sees_one_lane_stall_while_the_other_works)
 	cr_assert_eq(looks, 10 + SUPERVISE_STALLED / (250 * NANOS_PER_MS));
 	cr_assert(!watch_look(&w, &a, STAGE_FILTER, false, now), "of no other stage");
 }
+
+/* Whoever took its wake-up away: it is woken before it is judged. */
+Test(watch, wakes_who_has_work)
+{
+	const struct ring_plan *ring = &a.plan.ring[0];
+	enum stage_id stage_id = (enum stage_id)a.plan.worker[ring->to].stage;
+	struct bell bell;
+	struct watch w = {0};
+
+	cr_assert_eq(bell_open(&bell), 0);
+	a.bell[ring->to] = bell;
+	cr_expect_not(watch_look(&w, &a, stage_id, false, NANOS_PER_SEC));
+	cr_expect_eq(bell_wait(&bell, NULL, 0, 0), 0, "at rest it is left alone");
+	produce(ring, 1);
+	cr_expect_not(watch_look(&w, &a, stage_id, false, NANOS_PER_SEC));
+	cr_expect_eq(bell_wait(&bell, NULL, 0, 0), 0, "it may just have come");
+	appliance_status(&a, ring->to)->steps++;
+	cr_expect_not(watch_look(&w, &a, stage_id, false, NANOS_PER_SEC + 1));
+	cr_expect_eq(bell_wait(&bell, NULL, 0, 0), 0, "it works");
+	cr_expect_not(watch_look(&w, &a, stage_id, false, NANOS_PER_SEC + 2));
+	cr_expect_eq(bell_wait(&bell, NULL, 0, 0), 1);
+}
