@@ -71,5 +71,8 @@ int sluice_ask(struct sluice *s, struct app_ask *question, struct app_answer *an
 	err = put_question(s, question, answer);
 	if (!err)
 		err = answer->error;
-	return err ? err : settle(s, answer->changes);
+	if (!err)
+		err = settle(s, answer->changes);
+	sluice_nudge(s);
+	return err;
 }

@@ -25,6 +25,8 @@ struct received {
 
 struct sluice {
 	int conn, epoll;
+	int nudge; /* eventfd in epoll: what was received over a question is to be looked at */
+	bool nudged;
 	bool gone; /* the appliance is */
 	uint32_t lanes;
 	struct app_layout at;
@@ -81,6 +83,9 @@ bool sluice_pump_or_arm(struct sluice *s);
 int sluice_sleep_on(struct sluice *s, int timeout_ms);
 
 int64_t sluice_clock_ms(void);
+
+/* Makes the descriptor readable, until pump_or_arm finds nothing. */
+void sluice_nudge(struct sluice *s);
 
 /* Behind ring_publish: wakes session where it sleeps. */
 void sluice_wake_session(struct lane *l);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #define SEND     512u
 #define HELLO_MS 10000
 #define ON_CONN  UINT32_MAX
+#define ON_NUDGE (UINT32_MAX - 1)
 
 /* The conversation. */
 
@@ -43,7 +45,10 @@ static int say_hello(int conn, uint32_t receive, uint32_t send, struct handle *h
 	const struct app_hello hello = {.version = APP_VERSION, .rx_slots = receive, .tx_slots = send};
 	int got = handle_send(conn, "hello", &hello, sizeof hello, NULL, 0);
 
-	if (!got)
+	/* Who is refused at the door is told that before it is heard, and may find the door shut first. */
+	if (!got || got == -EPIPE)
+		got = handle_receive(conn, h, HELLO_MS);
+	if (got == -EPIPE)
 		got = handle_receive(conn, h, HELLO_MS);
 	if (got <= 0)
 		return got ? -ENETDOWN : -ETIMEDOUT;
@@ -112,7 +117,11 @@ static int join(struct sluice *s, const char *run_dir, uint32_t receive, uint32_
 	if (err)
 		return err;
 	s->received = calloc((size_t)s->lanes * s->at.chunks, sizeof *s->received);
-	return s->received ? watch(s, s->conn, ON_CONN) : -ENOMEM;
+	if (!s->received)
+		return -ENOMEM;
+	err = watch(s, s->nudge, ON_NUDGE);
+	sluice_nudge(s); /* until it is armed */
+	return err ? err : watch(s, s->conn, ON_CONN);
 }
 
 struct sluice *sluice_open_sized(const char *run_dir, uint32_t receive, uint32_t send)
@@ -124,7 +133,8 @@ struct sluice *sluice_open_sized(const char *run_dir, uint32_t receive, uint32_t
 		return NULL;
 	s->conn = -1;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	err = s->epoll < 0 ? -errno : join(s, run_dir, receive, send);
+	s->nudge = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	err = s->epoll < 0 || s->nudge < 0 ? -errno : join(s, run_dir, receive, send);
 	if (!err)
 		return s;
 	sluice_close(s);
@@ -155,6 +165,8 @@ void sluice_close(struct sluice *s)
 		close(s->conn);
 	if (s->epoll >= 0)
 		close(s->epoll);
+	if (s->nudge >= 0)
+		close(s->nudge);
 	free(s->received);
 	free(s->by_number);
 	free(s);

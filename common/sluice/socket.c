@@ -156,9 +156,9 @@ int sluice_connect(struct sluice_socket *k, const struct sockaddr *address, sock
 {
 	const struct name local = {k->local, k->local_port, k->port};
 	struct name remote = {any_of(k->family), 0, PORT_NONE.v};
-	int err = sluice_bind_any(k);
+	int err = 0;
 
-	if (!err && address->sa_family != AF_UNSPEC)
+	if (address->sa_family != AF_UNSPEC)
 		err = sluice_name_read(k, address, len, &remote);
 	if (!err && address->sa_family != AF_UNSPEC && !remote.l4_port)
 		err = EINVAL;

@@ -1,6 +1,7 @@
 #include "common/sluice/internal.h"
 
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 /* The words of one datagram at the ring's head into id[]; how many, 0: it is not whole, or is none. */
@@ -58,10 +59,19 @@ static void drain(struct lane *l)
 	while (got == (ssize_t)sizeof bytes || (got < 0 && errno == EINTR));
 }
 
+void sluice_nudge(struct sluice *s)
+{
+	s->nudged = eventfd_write(s->nudge, 1) == 0;
+}
+
 bool sluice_pump_or_arm(struct sluice *s)
 {
+	eventfd_t count;
+
 	if (sluice_pump(s))
 		return true;
+	if (s->nudged)
+		s->nudged = eventfd_read(s->nudge, &count) != 0;
 	for (uint32_t l = 0; l < s->lanes; l++) {
 		struct lane *lane = &s->lane[l];
 

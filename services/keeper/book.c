@@ -42,14 +42,18 @@ void book_open(struct broker_book *book)
 	for (uint32_t k = 0; k < APP_CLIENTS_MAX; k++)
 		table->client[k].sockets = 0;
 	for (uint32_t i = 0; i < app_table_used(table); i++) {
-		struct app_socket *e = &table->socket[i];
+		const struct app_socket *e = &table->socket[i];
 
-		if (entry_stands(table, e)) {
-			book->ports[e->conf.local_port]++;
-			table->client[e->client - 1].sockets++;
-		} else if (e->seq & 1 || e->client) {
+		if ((e->seq & 1 || e->client) && !entry_stands(table, e))
 			entry_free(book, i);
-		}
+	}
+	for (uint32_t i = 0; i < app_table_used(table); i++) {
+		const struct app_socket *e = &table->socket[i];
+
+		if (!e->client)
+			continue;
+		book->ports[e->conf.local_port]++;
+		table->client[e->client - 1].sockets++;
 	}
 }
 

@@ -168,7 +168,7 @@ static int admit(struct broker *b, uint32_t k, const struct app_hello *hello)
 {
 	struct guest *g = &b->guest[k];
 	struct app_layout at;
-	int far[LANES_MAX], err;
+	int far[LANES_MAX] = {0}, err;
 
 	if (hello->version != APP_VERSION)
 		return -EPROTONOSUPPORT;

@@ -81,7 +81,7 @@ enum drop_reason client_deliver(const struct session_call *c, const struct arriv
 	struct session_client *st = &c->s->state->client[sk->client - 1];
 	struct client *cl = client_of(c, sk);
 	struct app_head head = head_of(sk, flow);
-	struct chunks k;
+	struct chunks k = {.n = 0};
 
 	head.kind = APP_DATAGRAM;
 	head.len = MIN(len - UDP_HDR_LEN, APP_DATAGRAM_MAX);
