@@ -56,7 +56,7 @@ static const struct metric families[] = {
         {"stage_bad_descriptors", "Impossible descriptors received.", "SluiceStage", "BadDescriptors",
                 OF_STAGE(bad_descriptors)},
         {"stage_rounds", "Rounds of the stage's workers.", "SluiceStage", "Rounds", OF_STAGE(rounds)},
-        {"dropped_packets", "Packets dropped, by stage and reason.", "SluiceDrop", "Packets",
+        {"dropped_packets", "Packets dropped, by stage and reason.", "Drop", "Packets",
                 .scope = METRIC_OF_REASON},
 
         /* Processes. */
@@ -68,7 +68,7 @@ static const struct metric families[] = {
         {"process_stalls", "Times that the process was killed for want of progress.", "SluiceProcess",
                 "Stalls", OF_PROCESS(stalls)},
         {"process_uptime_seconds", "Time since the process was started; 0 where it does not run.",
-                "SluiceProcess", "UptimeNanos", GAUGE, SECONDS, OF_PROCESS(uptime_ns)},
+                "SluiceProcess", "Uptime", GAUGE, SECONDS, OF_PROCESS(uptime_ns)},
 
         /* Polling: the columns of softnet_stat. */
         {"softnet_processed_packets", "Packets taken from ports.", "Softnet", "Processed", .place = 0,
@@ -121,7 +121,7 @@ static const struct metric families[] = {
                 "UDP", "mem", GAUGE, AT(udp_pages)},
 
         /* Control itself. */
-        {"control_uptime_seconds", "Time since control was started.", "SluiceControl", "UptimeNanos", GAUGE,
+        {"control_uptime_seconds", "Time since control was started.", "SluiceControl", "Uptime", GAUGE,
                 SECONDS, AT(control_uptime_ns)},
         {"rpc_requests", "Requests of commands.", "SluiceRpc", "Requests", AT(rpc_requests)},
         {"rpc_malformed_requests", "Requests that could not be read.", "SluiceRpc", "Malformed",

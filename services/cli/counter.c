@@ -14,10 +14,10 @@ static void help(void)
 	       "the\n"
 	       "appliance's own in groups of its own. Prometheus reads the same, and so does nstat:\n"
 	       "PROC_ROOT=/run/sluice/control/proc nstat.\n\n"
-	       "  GROUP     these alone: Ip, Icmp6, Dev, SluiceDrop, ...\n"
+	       "  GROUP     these alone: Ip, Icmp6, Dev, Drop, ...\n"
 	       "  --zeros   those too that are zero\n\n"
 	       "  sluice counter Icmp Icmp6\n"
-	       "  sluice counter SluiceDrop\n\n"
+	       "  sluice counter Drop\n\n"
 	       "Exit status: 0, 1 no such group, 2 wrong use, 3 nobody answers.\n");
 }
 
