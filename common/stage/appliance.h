@@ -19,6 +19,7 @@
 
 #include "common/ring/bell.h"
 #include "common/stage/plan.h"
+#include "common/stage/port_counts.h"
 #include "common/tap/tap.h"
 
 enum region {
@@ -142,6 +143,15 @@ static inline struct stat_block *appliance_stats(const struct appliance *a, uint
 	const struct worker_plan *w = &a->plan.worker[worker];
 
 	return (void *)((uint8_t *)a->map[REGION_STATE + w->stage] + w->stats_off);
+}
+
+/* Of a worker of the filter. */
+static inline const struct port_counts *appliance_port_counts(const struct appliance *a, uint32_t worker)
+{
+	const struct worker_plan *w = &a->plan.worker[worker];
+
+	assert(w->stage == STAGE_FILTER);
+	return (void *)((uint8_t *)a->map[REGION_STATE + w->stage] + w->state_off + PORT_COUNTS_OFF);
 }
 
 /* Whether epoch `number` (and so every older one) is retired: no worker has a packet of it any more, and none

@@ -52,14 +52,10 @@ static void print_port(const Sluice__Port *p, bool all)
 		printf("    no better mode: %s\n", p->why_not);
 	for (size_t i = 0; i < p->n_addresses; i++)
 		printf("    %s %s\n", strchr(p->addresses[i], ':') ? "inet6" : "inet", p->addresses[i]);
-	if (!strcmp(p->kind, "physical")) {
-		printf("    RX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64
-		       "\n",
-		        p->rx_bytes, p->rx_packets, p->rx_errors, p->rx_dropped);
-		printf("    TX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64
-		       "\n",
-		        p->tx_bytes, p->tx_packets, p->tx_errors, p->tx_dropped);
-	}
+	printf("    RX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64 "\n",
+	        p->rx_bytes, p->rx_packets, p->rx_errors, p->rx_dropped);
+	printf("    TX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64 "\n",
+	        p->tx_bytes, p->tx_packets, p->tx_errors, p->tx_dropped);
 	for (size_t i = 0; all && i < p->n_counters; i++)
 		printf("     %s: %" PRIu64 "\n", p->counters[i]->name, p->counters[i]->value);
 }

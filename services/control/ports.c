@@ -210,6 +210,22 @@ static void fill_physical(struct port_message *m, const struct control *c, const
 		fill_kernel_counters(m);
 }
 
+/* What the filter has counted of a sub-port, over all lanes. */
+static void fill_vlan_counts(Sluice__Port *to, const struct appliance *a, uint32_t id)
+{
+	for (uint32_t l = 0; l < a->plan.params.lanes; l++) {
+		const struct port_count *c =
+		        &appliance_port_counts(a, plan_worker_id(&a->plan, STAGE_FILTER, l))->port[id];
+
+		to->rx_packets += __atomic_load_n(&c->rx_packets, __ATOMIC_RELAXED);
+		to->rx_bytes += __atomic_load_n(&c->rx_bytes, __ATOMIC_RELAXED);
+		to->rx_dropped += __atomic_load_n(&c->rx_dropped, __ATOMIC_RELAXED);
+		to->tx_packets += __atomic_load_n(&c->tx_packets, __ATOMIC_RELAXED);
+		to->tx_bytes += __atomic_load_n(&c->tx_bytes, __ATOMIC_RELAXED);
+		to->tx_dropped += __atomic_load_n(&c->tx_dropped, __ATOMIC_RELAXED);
+	}
+}
+
 static const char *tag_protocol(uint16_t tpid)
 {
 	switch (tpid) {
@@ -250,6 +266,7 @@ static void fill_port(struct port_message *m, const struct control *c, const str
 		return;
 	}
 	fill_vlan(m, epoch, p);
+	fill_vlan_counts(&m->port, c->appliance, (uint32_t)(p - epoch->ports));
 }
 
 static bool wanted(const struct epoch_port *p, const char *name)

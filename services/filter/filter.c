@@ -124,11 +124,11 @@ static const char *filter_check(const void *worker)
 	return wrong;
 }
 
-struct filter_port_count filter_port_count(const void *state, struct port_id port)
+struct port_count filter_port_count(const void *state, struct port_id port)
 {
 	const struct filter_state *s = state;
 
-	return port.v < EPOCH_PORTS_MAX ? s->port[port.v] : (struct filter_port_count){0};
+	return port.v < EPOCH_PORTS_MAX ? s->counts.port[port.v] : (struct port_count){0};
 }
 
 uint64_t filter_rules_uncounted(const void *state)

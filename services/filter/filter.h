@@ -26,28 +26,15 @@
 #ifndef SLUICE_SERVICES_FILTER_FILTER_H
 #define SLUICE_SERVICES_FILTER_FILTER_H
 
+#include "common/stage/port_counts.h"
 #include "common/stage/stage.h"
 
 extern const struct stage_ops filter_stage;
 
 enum filter_direction { FILTER_INGRESS, FILTER_EGRESS, FILTER_DIRECTIONS };
 
-/* Of a (sub-)port, in packets and in bytes of frames without tags; `dropped` are those that end in the
- * filter.  What is tagged counts for its sub-port alone, and for the physical port where there is no such
- * sub-port. */
-struct filter_port_count {
-	_Alignas(CACHE_LINE) uint64_t rx_packets;
-	uint64_t rx_bytes;
-	uint64_t rx_dropped;
-	uint64_t rx_multicast; /* broadcast among them */
-	uint64_t tx_packets;
-	uint64_t tx_bytes;
-	uint64_t tx_dropped;
-	uint64_t unused;
-};
-
 /* The counters of a port, of one worker (readers add up the lanes); zero for a number out of range. */
-struct filter_port_count filter_port_count(const void *state, struct port_id port);
+struct port_count filter_port_count(const void *state, struct port_id port);
 
 /* Packets that each of the rules 0 .. n - 1 of an epoch's ruleset has matched on one worker, into count. Zero
  * where the worker has not taken up that ruleset.  O(size of the ruleset). */

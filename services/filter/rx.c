@@ -187,11 +187,11 @@ static always_inline void rx_hand_over(struct burst *b, uint32_t i)
 
 static void rx_sum_flush(struct filter *f, struct port_sum *sum)
 {
-	struct filter_port_count *count;
+	struct port_count *count;
 
 	if (sum->port.v >= EPOCH_PORTS_MAX)
 		return;
-	count = journal_touch(f->env.journal, &f->state->port[sum->port.v]);
+	count = journal_touch(f->env.journal, &f->state->counts.port[sum->port.v]);
 	count->rx_packets += sum->packets;
 	count->rx_bytes += sum->bytes;
 	count->rx_dropped += sum->dropped;

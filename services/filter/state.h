@@ -6,7 +6,7 @@
 #include "services/filter/filter.h"
 
 #define FILTER_MAGIC   0x544c4946u /* "FILT" */
-#define FILTER_VERSION 2u
+#define FILTER_VERSION 3u
 #define FILTER_BANKS   2u /* as many as epochs are live */
 
 /* Lines that one packet may touch beside those of rules: its port's counters, perhaps logged twice. */
@@ -40,14 +40,13 @@ struct filter_state {
 	uint32_t magic;
 	uint32_t version;
 	uint64_t uncounted;
+	struct port_counts counts;
 	_Alignas(CACHE_LINE) struct filter_bank bank[FILTER_DIRECTIONS][FILTER_BANKS];
-	struct filter_port_count port[EPOCH_PORTS_MAX];
 	struct filter_tally tally;
 	uint64_t rule[FILTER_DIRECTIONS][FILTER_BANKS][FILTER_BANK_RULES];
 };
 
-static_assert(sizeof(struct filter_port_count) == CACHE_LINE, "a port's counters are one line");
-static_assert(offsetof(struct filter_state, port) == 2 * CACHE_LINE, "shared layout");
+static_assert(offsetof(struct filter_state, counts) == PORT_COUNTS_OFF, "shared layout");
 static_assert(offsetof(struct filter_state, rule) % CACHE_LINE == 0, "shared layout");
 
 /* A ruleset of an epoch, ready to be used. */

@@ -84,11 +84,11 @@ static always_inline void tx_hand_over(const struct tx_port *at, struct burst *b
 
 static void tx_sum_flush(struct filter *f, struct port_sum *sum)
 {
-	struct filter_port_count *count;
+	struct port_count *count;
 
 	if (sum->port.v >= EPOCH_PORTS_MAX)
 		return;
-	count = journal_touch(f->env.journal, &f->state->port[sum->port.v]);
+	count = journal_touch(f->env.journal, &f->state->counts.port[sum->port.v]);
 	count->tx_packets += sum->packets;
 	count->tx_bytes += sum->bytes;
 	count->tx_dropped += sum->dropped;

@@ -144,6 +144,13 @@ static always_inline uint32_t receive(const struct ingest *g, struct burst *b, s
 	return p->len;
 }
 
+/* A frame that a driver had kept back: its number was counted when it came. */
+static void count_late(const struct ingest *g, const struct pkt *p)
+{
+	if (p->port.v < EPOCH_PHYS_MAX)
+		poll_stats_add(&g->polls->port[p->port.v].rx_bytes, p->len);
+}
+
 /* What drivers had kept back and now let go. */
 static void receive_outbox(const struct ingest *g, const struct epoch *epoch, struct burst *b)
 {
@@ -152,8 +159,10 @@ static void receive_outbox(const struct ingest *g, const struct epoch *epoch, st
 	for (uint32_t i = 0; i < b->n_out; i++) {
 		struct outbox_entry *e = &b->out[i];
 
-		if (!outbox_decided(e))
-			bytes += receive(g, b, outbox_ref(e), port_is_up(epoch, e->pkt.port));
+		if (outbox_decided(e))
+			continue;
+		count_late(g, &e->pkt);
+		bytes += receive(g, b, outbox_ref(e), port_is_up(epoch, e->pkt.port));
 	}
 	if (bytes)
 		burst_count(b, STAT_RX_BYTES, bytes);

@@ -47,7 +47,7 @@ Test(filter_rx, types_are_by_destination_address)
 	uint32_t broadcast = bed_add(&bed, &all, BED_ETH0);
 	uint32_t other = bed_add(&bed, &bed_other, BED_ETH0);
 	uint32_t any = bed_add(&bed, &bed_other, BED_ANY);
-	struct filter_port_count count;
+	struct port_count count;
 
 	bed_run(&bed);
 	cr_expect_eq(bed.f.burst.pkt[host].type, PKT_HOST);
