@@ -1,5 +1,7 @@
 #include "services/ingest/fault.h"
 
+#include "services/ingest/partial.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -159,13 +161,24 @@ static void passed(struct nic *nic, nanos_t now, struct burst *b, uint32_t at, e
 
 /* Faults that both ways have in common. */
 
-static void spoil(struct nic *nic, struct pkt_ref r, enum way way)
+/* On a wire a frame bears its checksum; one that is left to be computed would make good what is spoilt. */
+static void finish_checksum(const struct nic *nic, struct burst *b, struct pkt_ref r)
+{
+	if (nic->grant.what)
+		partial_recognize(&r);
+	if (r.pkt->csum == PKT_CSUM_PARTIAL)
+		(void)!partial_complete(b, &r);
+	r.pkt->csum = PKT_CSUM_NONE;
+}
+
+static void spoil(struct nic *nic, struct burst *b, struct pkt_ref r, enum way way)
 {
 	const struct fault_settings *f = &((const struct fault *)nic->driver)->settings;
 
 	if (chance(nic, way, f->corrupt)) {
 		uint64_t bit = draw(nic, way) % (r.pkt->len * 8u);
 
+		finish_checksum(nic, b, r);
 		(*r.frame)[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	if (chance(nic, way, f->truncate) && r.pkt->len > 1) {
@@ -256,7 +269,7 @@ static uint32_t take_frame(struct nic *nic, nanos_t now, struct burst *b, uint32
 	}
 	if (!r.pkt->len)
 		return used;
-	spoil(nic, r, WAY_RX);
+	spoil(nic, b, r, WAY_RX);
 	if (chance(nic, WAY_RX, f->settings.repeat))
 		used += repeat(nic, b, i, end);
 	if (!kept_back(nic, now, b, r, WAY_RX))
@@ -309,7 +322,7 @@ static void send_one(struct nic *nic, nanos_t now, struct burst *b, struct pkt_r
 		ref_drop(r, DROP_FAULT);
 		return;
 	}
-	spoil(nic, r, WAY_TX);
+	spoil(nic, b, r, WAY_TX);
 	twice = chance(nic, WAY_TX, f->settings.repeat) && f->wire.ops->copies;
 	if (twice)
 		f->wire.ops->tx(&f->wire, now, b, &r, 1);
