@@ -2,11 +2,14 @@
 # tests/system/lib.sh: hosts in namespaces around a running appliance; sourced after tests/lib.sh.
 #
 #   need_live                      root, namespaces, and what is built; else the test is skipped
-#   host NAME PORT ADDRESS...      a namespace with a veth whose other end PORT is in the appliance's namespace
+#   host NAME PORT ADDRESS...      a namespace, and a cable from it to the appliance
+#   cable NAME PORT ADDRESS...     a veth from that host's eth0 to PORT in the appliance's namespace
 #   route NAME DESTINATION VIA     as `ip route add` there
-#   sluice_up <CONFIG              starts it, waits until every process runs and every port is up
+#   sluice_up [OPTION...] <CONFIG  starts it, waits until every process runs and every port is up
 #   on NAME COMMAND...             runs in that host's namespace
 #   sluice COMMAND...              the command, on this appliance
+#   apply FILE                     puts that configuration in force
+#   port NAME FILTER, port_is NAME FILTER VALUE, role NAME FILTER    what `sluice port` and `sluice status` tell
 #   expect_balanced                every packet and every buffer is accounted for
 #   watch_kernel PORT, expect_kernel_silent PORT    nothing was sent in between by the kernel that the port belongs to
 #   sluice_down                    in order; whatever happens, cleanup does the rest
@@ -21,7 +24,7 @@ work=
 run=
 up_pid=
 hosts=()
-watchers=()
+declare -A watchers # by port: pids
 
 need_live()
 {
@@ -36,13 +39,21 @@ need_live()
 	ip -n "$box" link set lo up
 }
 
-cleanup()
+# sluice_kill: all at once, the keeper first, or it would start the others again.
+sluice_kill()
 {
 	local name pid
 	[ -z "$up_pid" ] || { kill -KILL "$up_pid" && wait "$up_pid"; } 2>/dev/null
+	up_pid=
 	for name in "$run"/*.lock; do
 		pid=$(head -n 1 "$name" 2>/dev/null) && [ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
 	done
+}
+
+cleanup()
+{
+	local name
+	sluice_kill
 	for name in "$box" "${hosts[@]}"; do
 		# shellcheck disable=SC2046 # pids
 		kill -KILL $(ip netns pids "$name" 2>/dev/null) 2>/dev/null
@@ -60,12 +71,17 @@ on()
 
 host()
 {
+	hosts+=("$sl-$1")
+	ip netns add "$sl-$1" || die "no namespace $sl-$1"
+	ip -n "$sl-$1" link set lo up
+	cable "$@"
+}
+
+cable()
+{
 	local ns=$sl-$1 port=$2 address
 	shift 2
-	hosts+=("$ns")
-	ip netns add "$ns" || die "no namespace $ns"
 	ip link add eth0 netns "$ns" type veth peer name "$port" netns "$box" || die "no veth for $port"
-	ip -n "$ns" link set lo up
 	ip -n "$ns" link set eth0 up
 	ip -n "$box" link set "$port" up
 	for address in "$@"; do
@@ -108,9 +124,9 @@ sluice_up()
 {
 	cat >"$work/config.yaml"
 	ip netns exec "$box" "$SLUICE_BUILD/bin/sluice" up --config "$work/config.yaml" --run-dir "$run" \
-		>>"$work/log" 2>&1 &
+		"$@" >>"$work/log" 2>&1 &
 	up_pid=$!
-	wait_for 15 all_up || die "it did not come up: $(tail -n 5 "$work/log"; sluice status; sluice port)"
+	wait_for 30 all_up || die "it did not come up: $(tail -n 5 "$work/log"; sluice status; sluice port)"
 }
 
 sluice_down()
@@ -118,11 +134,45 @@ sluice_down()
 	kill -TERM "$up_pid"
 	wait "$up_pid" || die "it did not end in order: $(tail -n 5 "$work/log")"
 	up_pid=
+	! ip -n "$box" -d link show | grep -q prog/xdp || die "a program is still on a port: $(ip -n "$box" -d link show)"
+}
+
+# apply FILE: packets of the epoch before the last may still be under way.
+apply()
+{
+	wait_for 30 applied "$1" || die "not applied: $(cat "$work/applied"; sluice status)"
+}
+
+applied()
+{
+	sluice apply "$1" >"$work/applied" 2>&1
+}
+
+port()
+{
+	sluice port "$1" --json 2>/dev/null | jq -r ".ports[0]?$2"
+}
+
+port_is()
+{
+	[ "$(port "$1" "$2")" = "$3" ]
+}
+
+# On a busy machine an answer may be late.
+role()
+{
+	wait_for 30 status_told || return 1
+	jq -r --arg role "$1" ".roles[] | select(.name == \$role) | $2" "$work/status"
+}
+
+status_told()
+{
+	sluice status --json >"$work/status" 2>/dev/null
 }
 
 pid_of()
 {
-	sluice status --json 2>/dev/null | jq -r --arg role "$1" '.roles[]? | select(.name == $role).pid'
+	role "$1" .pid
 }
 
 # kill_role ROLE: SIGKILL, and until another runs.
@@ -131,7 +181,7 @@ kill_role()
 	local old
 	old=$(pid_of "$1")
 	kill -KILL "$old" || die "$1 has no process: $old"
-	wait_for 10 runs_anew "$1" "$old" || die "$1 was not started again: $(sluice status)"
+	wait_for 30 runs_anew "$1" "$old" || die "$1 was not started again: $(sluice status)"
 }
 
 runs_anew()
@@ -157,16 +207,19 @@ watch_kernel()
 	local ns mac
 	for ns in "${hosts[@]}"; do
 		mac=$(ip -n "$box" -j link show "$1" | jq -r '.[0].address')
-		ip netns exec "$ns" tcpdump -n -U -i eth0 -Q in -w "$work/kernel-$1-$ns.pcap" "ether src $mac" \
+		ip netns exec "$ns" tcpdump -n -U --immediate-mode -i eth0 -Q in -w "$work/kernel-$1-$ns.pcap" "ether src $mac" \
 			2>"$work/tcpdump-$1-$ns" &
-		watchers+=($!)
-		wait_for 5 grep -q listening "$work/tcpdump-$1-$ns" || die "tcpdump does not start"
+		watchers[$1]+=" $!"
+		wait_for 30 grep -q listening "$work/tcpdump-$1-$ns" || die "tcpdump does not start"
 	done
 }
 
 expect_kernel_silent()
 {
 	local file n
+	# shellcheck disable=SC2086 # pids
+	kill ${watchers[$1]} && wait ${watchers[$1]}
+	unset "watchers[$1]"
 	for file in "$work/kernel-$1"-*.pcap; do
 		n=$(tcpdump -nr "$file" 2>/dev/null | wc -l)
 		[ "$n" = 0 ] || die "the kernel behind $1 sent $n frames: $(tcpdump -nr "$file" 2>/dev/null | head -n 3)"
