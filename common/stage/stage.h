@@ -51,6 +51,8 @@ struct stage_env {
 	        *pace; /* of the frame's rounds: ingest sets what its ports ask for; may be NULL */
 	const struct app_table *sockets; /* of applications (session); may be NULL */
 	struct poll_stats *polls;        /* of an ingest worker, where others read it; may be NULL */
+	const struct poll_stats *ports[LANES_MAX]; /* of each lane's ingest, for the stages behind it: what
+	                                              becomes of its ports; may be NULL */
 };
 
 #define PORT_SEND_FAILED 0x80000000u /* in a buffer's number */

@@ -101,6 +101,8 @@ static int attach_memory(struct worker *w)
 	        .pace = &w->pace,
 	        .sockets = a->map[REGION_SOCKETS],
 	};
+	for (uint32_t l = 0; l < a->plan.params.lanes; l++)
+		w->env.ports[l] = appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l));
 	if (w->plan->stage == STAGE_INGEST) {
 		w->env.polls = appliance_polls(a, w->id);
 		w->stack = (uint32_t *)(region + w->plan->stack_off);

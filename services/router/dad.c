@@ -171,6 +171,10 @@ void address_timer(const struct neighbor_call *c, uint32_t i)
 		set_state(c, i, ADDRESS_OURS);
 		return;
 	}
+	if (neighbor_link_waits(c, a->port)) {
+		set_timer(c, i, c->now + NEIGHBOR_LINK_LOOK);
+		return;
+	}
 	if (a->state == ADDRESS_TENTATIVE && a->probes) {
 		a->probes--;
 		nd_probe(c, a->port, &a->addr);

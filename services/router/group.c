@@ -221,6 +221,10 @@ void group_timer(const struct neighbor_call *c, uint32_t i)
 		group_free(c, i);
 		return;
 	}
+	if (neighbor_link_waits(c, g->port)) {
+		set_due(c, i, c->now + NEIGHBOR_LINK_LOOK);
+		return;
+	}
 	r.version = group_version(c, g->port, family);
 	r.type[0] = next_record(g);
 	g->reporter = 1;

@@ -119,6 +119,10 @@ struct neighbor_hooks {
 	/* Whether ARP requests on `port` for `target` are answered with our own MAC (proxy_arp): the way to
 	 * it leads through another port.  May be NULL: never. */
 	bool (*proxy_arp)(void *ctx, const struct epoch *epoch, struct port_id port, struct be32 target);
+
+	/* Whether nothing can leave by `port` yet: it is still being opened, or has no carrier.  Probes,
+	 * announcements and reports wait for it.  May be NULL: never. */
+	bool (*link_waits)(void *ctx, const struct epoch *epoch, struct port_id port);
 };
 
 /* Lane 0's private side. */

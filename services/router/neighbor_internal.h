@@ -258,6 +258,16 @@ static inline bool port_has_link(const struct epoch_port *port)
 	return port && port->kind != EPOCH_PORT_LOOPBACK && port->flags & EPOCH_PORT_UP;
 }
 
+#define NEIGHBOR_LINK_LOOK (250 * NANOS_PER_MS) /* between looks at a port that is not open yet */
+
+/* Whether what is to be asked or announced there waits until the port is open. */
+static inline bool neighbor_link_waits(const struct neighbor_call *c, struct port_id port)
+{
+	const struct neighbor_hooks *hooks = &c->n->hooks;
+
+	return hooks->link_waits && hooks->link_waits(hooks->ctx, c->epoch, port);
+}
+
 /* A number below `bound` (0 for 0) from the state's own generator. */
 uint64_t neighbor_random(const struct neighbor_call *c, uint64_t bound);
 

@@ -82,8 +82,9 @@ struct router {
 	uint32_t lane;
 	const struct pool *pool;
 	struct router_state *state;
-	struct neighbor neighbor;    /* lane 0 alone */
-	struct neighbor_table table; /* that of lane 0, to be read */
+	const struct poll_stats *ports[LANES_MAX]; /* of each lane's ingest */
+	struct neighbor neighbor;                  /* lane 0 alone */
+	struct neighbor_table table;               /* that of lane 0, to be read */
 	struct reassembly *reassembly;
 	struct limits *limits;
 	struct pmtu_table *pmtu;        /* lane 0 alone; else NULL */

@@ -81,6 +81,21 @@ static bool proxy_arp(void *ctx, const struct epoch *epoch, struct port_id port,
 	return route_is_way(&route) && !port_id_equal(route.port, port);
 }
 
+/* A kernel's port is opened behind the epoch's back.  It is up where its queue is on any lane. */
+static bool link_waits(void *ctx, const struct epoch *epoch, struct port_id port)
+{
+	const struct router *router = ctx;
+	const struct epoch_port *p = epoch_port(epoch, port), *phys = p ? epoch_port(epoch, p->phys) : NULL;
+
+	if (!phys || p->phys.v >= EPOCH_PHYS_MAX || !epoch_driver_live(phys->driver) || !router->ports[0])
+		return false;
+	for (uint32_t l = 0; l < router->params.lanes; l++)
+		if (__atomic_load_n(&router->ports[l]->port[p->phys.v].state, __ATOMIC_ACQUIRE) ==
+		        POLL_PORT_UP)
+			return false;
+	return true;
+}
+
 static void attach_parts(struct router *r, const struct stage_env *env)
 {
 	struct router_state *s = r->state;
@@ -92,8 +107,10 @@ static void attach_parts(struct router *r, const struct stage_env *env)
 	neighbor_table_attach(&r->table, part_of_lane0(env, s->neighbor_off), env->params);
 	if (r->lane == 0)
 		neighbor_attach(&r->neighbor, part(s, s->neighbor_off), env->params,
-		        &(struct neighbor_hooks){
-		                .ctx = r, .unreachable = link_failure, .proxy_arp = proxy_arp});
+		        &(struct neighbor_hooks){.ctx = r,
+		                .unreachable = link_failure,
+		                .proxy_arp = proxy_arp,
+		                .link_waits = link_waits});
 }
 
 static void detach(void *worker)
@@ -125,6 +142,7 @@ static int attach(const struct stage_env *env, void **worker)
 	r->lane = env->lane;
 	r->pool = env->pool;
 	r->state = s;
+	memcpy(r->ports, env->ports, sizeof r->ports);
 	attach_parts(r, env);
 	*worker = r;
 	return 0;

@@ -235,6 +235,25 @@ Test(addresses, that_are_gone_are_forgotten_with_their_timers)
 	setup_free(&s);
 }
 
+/* A live port is opened after the epoch that names it was adopted. */
+Test(addresses, are_probed_and_announced_once_their_port_is_open)
+{
+	begin(2, 1);
+	s.link_waits = true;
+	setup_until(&s, T0 + 60 * SEC);
+	cr_assert_eq(probes(), 0);
+	cr_assert_eq(announcements(false), 0);
+	cr_assert(tentative(), "nobody was asked");
+	s.link_waits = false;
+	setup_until(&s, T0 + 60 * SEC + NEIGHBOR_LINK_LOOK);
+	cr_assert_eq(probes(), 1);
+	setup_until(&s, T0 + 90 * SEC);
+	cr_assert_eq(probes(), 2);
+	cr_assert_eq(announcements(false), 1);
+	cr_assert_not(tentative());
+	setup_free(&s);
+}
+
 Test(addresses, a_port_that_goes_down_while_one_is_probed)
 {
 	begin(3, 0);

@@ -112,6 +112,14 @@ static bool proxy_arp(void *ctx, const struct epoch *epoch, struct port_id port,
 	return port.v == 0 && be32_to_host(target) >> 8 == 0x0a0100;
 }
 
+static bool link_waits(void *ctx, const struct epoch *epoch, struct port_id port)
+{
+	const struct setup *s = ctx;
+
+	(void)epoch;
+	return s->link_waits && port.v == 0;
+}
+
 void setup_publish(struct setup *s)
 {
 	s->region->h.number++;
@@ -132,7 +140,8 @@ void setup_init(struct setup *s)
 	s->before = malloc(s->f.journal.state_bytes);
 	assert(s->region && s->sent && s->before);
 	neighbor_init(s->f.state, &s->f.params);
-	neighbor_attach(&s->n, s->f.state, &s->f.params, &(struct neighbor_hooks){s, unreachable, proxy_arp});
+	neighbor_attach(&s->n, s->f.state, &s->f.params,
+	        &(struct neighbor_hooks){s, unreachable, proxy_arp, link_waits});
 	make_region(s->region, &s->f.params.limits);
 	setup_publish(s);
 }

@@ -51,6 +51,7 @@ struct setup {
 	uint32_t unreachable; /* calls of the hook */
 	uint32_t held;        /* packets that wait, by verdicts */
 	bool cut;
+	bool link_waits;        /* port 0 is being opened */
 	bool unchecked;         /* setup_check is the caller's, and not at the end of each burst */
 	bool adopted;           /* the last burst of adoption was the last one needed */
 	uint8_t *before;        /* the state, with cut */
