@@ -2,10 +2,10 @@
 # tests/system/lib.sh: hosts in namespaces around a running appliance; sourced after tests/lib.sh.
 #
 #   need_live                      root, namespaces, and what is built; else the test is skipped
-#   host NAME PORT ADDRESS...      a namespace, and a cable from it to the appliance
-#   cable NAME PORT ADDRESS...     a veth from that host's eth0 to PORT in the appliance's namespace
+#   host NAME[:INTERFACE] PORT ADDRESS...     a namespace, and a cable from it to the appliance
+#   cable NAME[:INTERFACE] PORT ADDRESS...    a veth from that host's INTERFACE (eth0) to PORT in the appliance's namespace
 #   route NAME DESTINATION VIA     as `ip route add` there
-#   sluice_up [OPTION...] <CONFIG  starts it, waits until every process runs and every port is up
+#   sluice_up [OPTION...] <CONFIG  starts it, waits until every process runs and every port is up; sluice_start has a file
 #   on NAME COMMAND...             runs in that host's namespace
 #   sluice COMMAND...              the command, on this appliance
 #   apply FILE                     puts that configuration in force
@@ -71,24 +71,26 @@ on()
 
 host()
 {
-	hosts+=("$sl-$1")
-	ip netns add "$sl-$1" || die "no namespace $sl-$1"
-	ip -n "$sl-$1" link set lo up
+	local ns=$sl-${1%:*}
+	hosts+=("$ns")
+	ip netns add "$ns" || die "no namespace $ns"
+	ip -n "$ns" link set lo up
 	cable "$@"
 }
 
 cable()
 {
-	local ns=$sl-$1 port=$2 address
+	local ns=$sl-${1%:*} near=eth0 port=$2 address
+	[[ $1 != *:* ]] || near=${1#*:}
 	shift 2
-	ip link add eth0 netns "$ns" type veth peer name "$port" netns "$box" || die "no veth for $port"
-	ip -n "$ns" link set eth0 up
+	ip link add "$near" netns "$ns" type veth peer name "$port" netns "$box" || die "no veth for $port"
+	ip -n "$ns" link set "$near" up
 	ip -n "$box" link set "$port" up
 	for address in "$@"; do
 		if [[ $address == *:* ]]; then
-			ip -n "$ns" address add "$address" dev eth0 nodad
+			ip -n "$ns" address add "$address" dev "$near" nodad
 		else
-			ip -n "$ns" address add "$address" dev eth0
+			ip -n "$ns" address add "$address" dev "$near"
 		fi || die "no address $address"
 	done
 }
@@ -123,8 +125,14 @@ all_up()
 sluice_up()
 {
 	cat >"$work/config.yaml"
-	ip netns exec "$box" "$SLUICE_BUILD/bin/sluice" up --config "$work/config.yaml" --run-dir "$run" \
-		"$@" >>"$work/log" 2>&1 &
+	sluice_start "$work/config.yaml" "$@"
+}
+
+# sluice_start FILE [OPTION...]: the same with a file, which it goes on reading.
+sluice_start()
+{
+	ip netns exec "$box" "$SLUICE_BUILD/bin/sluice" up --config "$1" --run-dir "$run" "${@:2}" \
+		>>"$work/log" 2>&1 &
 	up_pid=$!
 	wait_for 30 all_up || die "it did not come up: $(tail -n 5 "$work/log"; sluice status; sluice port)"
 }
@@ -207,11 +215,17 @@ watch_kernel()
 	local ns mac
 	for ns in "${hosts[@]}"; do
 		mac=$(ip -n "$box" -j link show "$1" | jq -r '.[0].address')
-		ip netns exec "$ns" tcpdump -n -U --immediate-mode -i eth0 -Q in -w "$work/kernel-$1-$ns.pcap" "ether src $mac" \
-			2>"$work/tcpdump-$1-$ns" &
+		ip netns exec "$ns" tcpdump -n -U --immediate-mode -i "$(near_end "$ns")" -Q in \
+			-w "$work/kernel-$1-$ns.pcap" "ether src $mac" 2>"$work/tcpdump-$1-$ns" &
 		watchers[$1]+=" $!"
-		wait_for 30 grep -q listening "$work/tcpdump-$1-$ns" || die "tcpdump does not start"
+		wait_for 30 grep -qs listening "$work/tcpdump-$1-$ns" || die "tcpdump does not start"
 	done
+}
+
+# near_end NAMESPACE: a host's interface.
+near_end()
+{
+	ip -n "$1" -j link show | jq -r 'map(select(.link_type != "loopback"))[0].ifname'
 }
 
 expect_kernel_silent()

@@ -1,47 +1,61 @@
 # shellcheck shell=bash
-# tests/system/live.sh: the network of two hosts that most tests of live ports need; sourced after tests/system/lib.sh.
+# tests/system/live.sh: an appliance between two namespaces, over veths whose ends keep their default offloads; sourced
+# after tests/lib.sh.  It is made of tests/system/lib.sh, all of which is there too.
 #
-#     a (192.0.2.2/24, 2001:db8:1::2/64) --- m0 [Sluice] m1 --- (198.51.100.2/24, 2001:db8:2::2/64) b
+#     a (a0: 192.0.2.2/24, 2001:db8:1::2/64) --- m0 [sluice in m] m1 --- (b0: 198.51.100.2/24, 2001:db8:2::2/64) b
 
-# shellcheck disable=SC2154 # work is set by tests/system/lib.sh
+# shellcheck source=tests/system/lib.sh
+source tests/system/lib.sh
+need_live
+# shellcheck disable=SC2034 # names for tests
+a=$sl-a m=$box b=$sl-b sluice=$SLUICE_BUILD/bin/sluice
 
-# The hosts, and the appliance's namespace around them.
+in_ns() { ip netns exec "$@"; }
+
 networks()
 {
-	local name
-	need_live
-	for name in a b; do
-		host_$name host
-		# Hosts that are asked often are to answer each time.
-		on $name sysctl -qw net.ipv4.icmp_ratelimit=0
-	done
+	link a host
+	link b host
+	# Hosts that are asked often are to answer each time.
+	on a sysctl -qw net.ipv4.icmp_ratelimit=0
+	on b sysctl -qw net.ipv4.icmp_ratelimit=0
 }
 
-# host_a [cable]: the host, or only its cable anew.
-host_a()
+# link SIDE [host]: one of the two veths; with `host` its namespace first.
+link()
 {
-	"${1:-cable}" a m0 192.0.2.2/24 2001:db8:1::2/64
-	route a default 192.0.2.1
-	route a default 2001:db8:1::1
+	local make=${2:-cable}
+	if [ "$1" = a ]; then
+		$make a:a0 m0 192.0.2.2/24 2001:db8:1::2/64
+		route a default 192.0.2.1
+		route a default 2001:db8:1::1
+	else
+		$make b:b0 m1 198.51.100.2/24 2001:db8:2::2/64
+		route b default 198.51.100.1
+		route b default 2001:db8:2::1
+	fi
 }
 
-host_b()
+# config FILE LANES DRIVER-A DRIVER-B: what stands behind `driver:` of each port; the addresses are added.
+config()
 {
-	"${1:-cable}" b m1 198.51.100.2/24 2001:db8:2::2/64
-	route b default 198.51.100.1
-	route b default 2001:db8:2::1
-}
-
-# two_ports LANES DRIVER-A DRIVER-B: a configuration; what stands behind `driver:` of each port, the addresses are added.
-two_ports()
-{
-	cat <<-END
-		appliance: { lanes: $1 }
+	cat >"$1" <<-END
+		appliance: { lanes: $2 }
 		ports:
-		  m0: { driver: $2, addresses: [192.0.2.1/24, "2001:db8:1::1/64"] }
-		  m1: { driver: $3, addresses: [198.51.100.1/24, "2001:db8:2::1/64"] }
+		  m0: { driver: $3, addresses: [192.0.2.1/24, "2001:db8:1::1/64"] }
+		  m1: { driver: $4, addresses: [198.51.100.1/24, "2001:db8:2::1/64"] }
 	END
 }
+
+# up FILE [OPTION...]: starts it, and waits until packets pass.
+up()
+{
+	sluice_start "$@"
+	wait_for 30 passes 4 && wait_for 30 passes 6 || die "it does not forward: $(tail -n 5 "$work/log"; sluice port)"
+}
+
+# tell COMMAND...: what the running appliance says, errors too.
+tell() { sluice "$@" 2>&1; }
 
 # passes 4|6: a ping from a to b.
 passes()
@@ -51,9 +65,8 @@ passes()
 	on a ping -q -c 1 -W 1 "$to" >/dev/null
 }
 
-# up <CONFIG: starts it, and waits until packets pass.
-up()
+down()
 {
-	sluice_up
-	wait_for 30 passes 4 && wait_for 30 passes 6 || die "it does not forward: $(tail -n 5 "$work/log"; sluice port)"
+	expect_balanced
+	sluice_down
 }
