@@ -16,7 +16,8 @@
 #include <sys/stat.h>
 
 #define LOOK_EPOCH (50 * NANOS_PER_MS)
-#define HOLD_TIME  (100 * NANOS_PER_MS)
+#define LOOK_HELD  (5 * NANOS_PER_MS)
+#define HOLD_MAX   NANOS_PER_SEC
 #define START_TIME (5 * NANOS_PER_SEC)
 #define LOOK_PORTS NANOS_PER_SEC /* for the counters */
 
@@ -30,7 +31,7 @@ struct opener {
 	struct port_host host;
 	struct port port[EPOCH_PHYS_MAX];
 	uint32_t epoch;       /* that the ports' wishes are of; 0: none */
-	nanos_t held_until;   /* ingest, for a moment at the start; 0: not */
+	nanos_t held_until;   /* ingest, at the start, at the longest; 0: not */
 	bool resumed;         /* what the keeper held has been taken up */
 	nanos_t looked_epoch; /* when */
 	nanos_t looked_ports;
@@ -246,15 +247,37 @@ static int opener_fd(void *context)
 static nanos_t opener_next(void *context)
 {
 	const struct opener *o = context;
-	nanos_t next = MIN(o->looked_epoch + LOOK_EPOCH, o->held_until ? o->held_until : NANOS_NEVER);
+	nanos_t next = o->looked_epoch + (o->held_until ? LOOK_HELD : LOOK_EPOCH);
 
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		next = MIN(next, port_next(&o->port[i]));
 	return MAX(next, o->looked_epoch + NANOS_PER_MS); /* what cannot be said now waits a little */
 }
 
-/* Before all ports have been tried once nothing is taken from any: a packet that is to leave by one that is
- * not open yet would be lost, or the question for its neighbor, and the next comes a second later. */
+/* Whether all ports have been tried, and ingest has every one that is open and has a carrier. */
+static bool all_taken(const struct opener *o)
+{
+	const struct appliance *a = attendant_appliance(o->attendant);
+
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+		const struct port *p = &o->port[i];
+		uint32_t queues = p->identity && p->state == BOARD_PORT_UP ? p->opened.queues : 0;
+
+		for (uint32_t l = 0; l < a->plan.params.lanes && queues; l++) {
+			const struct poll_port *told =
+			        &appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l))->port[i];
+
+			queues -= __atomic_load_n(&told->state, __ATOMIC_ACQUIRE) == POLL_PORT_UP &&
+			          told->incarnation == p->incarnation;
+		}
+		if (queues || p->state == BOARD_PORT_OPENING)
+			return false;
+	}
+	return true;
+}
+
+/* Before that nothing is taken from any: a packet that is to leave by one that is not open yet would be lost,
+ * or the question for its neighbor, and the next comes a second later. */
 static void hold(struct opener *o, bool on)
 {
 	struct appliance *a = attendant_appliance(o->attendant);
@@ -273,8 +296,8 @@ static void hold_at_start(struct opener *o, bool first, nanos_t now)
 {
 	if (first) {
 		hold(o, true);
-		o->held_until = now + HOLD_TIME;
-	} else if (o->held_until && now >= o->held_until) {
+		o->held_until = now + HOLD_MAX;
+	} else if (o->held_until && (now >= o->held_until || all_taken(o))) {
 		hold(o, false);
 		o->held_until = 0;
 	}
