@@ -83,15 +83,15 @@ int attendant_keep(
 
 /* The loop. */
 
-enum { ON_KEEPER, ON_ROLE, ON_DEATH, ON_DUTY, ON_COUNT };
+enum { ON_KEEPER, ON_ROLE, ON_WORDS, ON_DEATH, ON_DUTY, ON_COUNT };
 
-static nanos_t next_time(const struct attendant *a)
+static nanos_t next_time(const struct attendant *a, nanos_t now)
 {
 	nanos_t next = MIN(a->start_at, a->kill_at);
 
 	if (a->child_fd >= 0)
 		next = MIN(next, a->look_at);
-	next = MIN(next, a->call_at);
+	next = MIN(next, MIN(a->call_at, words_next(&a->words, now)));
 	if (a->duty && a->duty->next)
 		next = MIN(next, a->duty->next(a->context));
 	return next;
@@ -99,12 +99,13 @@ static nanos_t next_time(const struct attendant *a)
 
 static void wait_for_something(const struct attendant *a, struct pollfd on[ON_COUNT])
 {
-	nanos_t now = keeper_now(), next = next_time(a), wait = next > now ? next - now : 0;
+	nanos_t now = keeper_now(), next = next_time(a, now), wait = next > now ? next - now : 0;
 	struct timespec ts = {(time_t)(wait / NANOS_PER_SEC), (long)(wait % NANOS_PER_SEC)};
 	int duty = a->duty && a->duty->fd ? a->duty->fd(a->context) : -1;
 
 	on[ON_KEEPER] = (struct pollfd){a->keeper, POLLIN, 0};
 	on[ON_ROLE] = (struct pollfd){a->sock, POLLIN, 0};
+	on[ON_WORDS] = (struct pollfd){words_fd(&a->words, now), POLLIN, 0};
 	on[ON_DEATH] = (struct pollfd){a->child_fd, POLLIN, 0};
 	on[ON_DUTY] = (struct pollfd){duty, POLLIN, 0};
 	if (ppoll(on, ON_COUNT, next == NANOS_NEVER ? NULL : &ts, NULL) < 0)
@@ -127,6 +128,8 @@ static void turn(struct attendant *a)
 
 	wait_for_something(a, on);
 	now = keeper_now();
+	if (on[ON_WORDS].revents)
+		words_read(&a->words, now, stderr);
 	/* A death first: what it still had said is of no use. */
 	if (on[ON_DEATH].revents)
 		child_died(a, now);
@@ -220,6 +223,7 @@ void attendant_main(
 	        .keeper = keeper,
 	        .sock = -1,
 	        .child_fd = -1,
+	        .words = {.fd = -1},
 	        .start_at = 0,
 	        .kill_at = NANOS_NEVER,
 	        .look_at = NANOS_NEVER,

@@ -56,9 +56,17 @@ void memory_rank(int rank)
 
 /* Birth. */
 
+/* It reads nobody's terminal, and what it writes goes by the attendant. */
+static bool set_streams(int words)
+{
+	int none = open("/dev/null", O_RDONLY);
+
+	return none >= 0 && dup2(none, 0) == 0 && dup2(words, 1) == 1 && dup2(words, 2) == 2;
+}
+
 /* In the new process.  It has no memory mapped and no descriptor but the socket, until it is told `go`;
  * should the attendant be gone by now, it goes too. */
-static _Noreturn void become_role(const struct attendant *a, int sock, pid_t attendant)
+static _Noreturn void become_role(const struct attendant *a, int sock, int words, pid_t attendant)
 {
 	char path[4096], name[32];
 	sigset_t none;
@@ -71,33 +79,45 @@ static _Noreturn void become_role(const struct attendant *a, int sock, pid_t att
 	memory_rank(MEMORY_RANK_ROLE);
 	snprintf(name, sizeof name, "sluice-%s", board_role_name(a->role));
 	snprintf(path, sizeof path, "%s/%s", a->programs, name);
-	if (dup2(sock, HANDLE_STAGE_FD) == HANDLE_STAGE_FD) {
+	if (set_streams(words) && dup2(sock, HANDLE_STAGE_FD) == HANDLE_STAGE_FD) {
 		cage_close_all_but((const int[]){HANDLE_STAGE_FD}, 1);
 		execl(path, name, (char *)NULL);
 	}
-	fprintf(stderr, "sluice-keeper: cannot run %s: %s\n", path, strerror(errno));
+	fprintf(stderr, "%s: cannot run %s: %s\n", name, path, strerror(errno));
 	_exit(127);
+}
+
+/* The process alone; 0 with its ends of the socket and of the pipe closed here. */
+static int fork_with(struct attendant *a, int sock, int words)
+{
+	pid_t attendant = getpid(), child = fork();
+	int err = child < 0 ? -errno : 0;
+
+	if (child == 0)
+		become_role(a, sock, words, attendant);
+	close(sock);
+	close(words);
+	a->child = child;
+	return err;
 }
 
 static int fork_role(struct attendant *a)
 {
-	pid_t attendant = getpid(), child;
-	int sock[2], err = handle_pair(sock);
+	int sock[2], words, err = handle_pair(sock);
 
 	if (err)
 		return err;
-	child = fork();
-	if (child == 0)
-		become_role(a, sock[1], attendant);
-	err = child < 0 ? -errno : 0;
-	close(sock[1]);
+	words = words_open(&a->words, board_role_name(a->role));
+	if (words < 0)
+		close(sock[1]);
+	err = words < 0 ? words : fork_with(a, sock[1], words);
 	if (err) {
+		words_close(&a->words, stderr);
 		close(sock[0]);
 		return err;
 	}
-	a->child = child;
 	a->sock = sock[0];
-	a->child_fd = (int)syscall(SYS_pidfd_open, child, 0);
+	a->child_fd = (int)syscall(SYS_pidfd_open, a->child, 0);
 	return a->child_fd < 0 ? -errno : 0;
 }
 
@@ -254,6 +274,7 @@ void child_died(struct attendant *a, nanos_t now)
 {
 	struct supervise_death death = wait_for_it(a);
 
+	words_close(&a->words, stderr);
 	close(a->child_fd);
 	if (a->sock >= 0)
 		close(a->sock);

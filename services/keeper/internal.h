@@ -12,6 +12,7 @@
 #include "services/keeper/stock.h"
 #include "services/keeper/supervise.h"
 #include "services/keeper/watch.h"
+#include "services/keeper/words.h"
 
 #include <sys/types.h>
 #include <sys/un.h>
@@ -37,6 +38,7 @@ struct attendant {
 	bool ready, stalled, stopping;
 	struct supervise life;
 	struct watch watch;
+	struct words words; /* what it writes to stderr */
 	nanos_t start_at;   /* none lives: when one is to; else NANOS_NEVER */
 	nanos_t kill_at;    /* by order, if it is not gone by then */
 	nanos_t look_at;    /* for stalls */
