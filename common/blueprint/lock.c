@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,9 +47,8 @@ bool lock_is_held(int fd)
 pid_t lock_holder(int fd)
 {
 	char text[16] = "";
-	int pid;
 
-	return pread(fd, text, sizeof text - 1, 0) > 0 && sscanf(text, "%d", &pid) == 1 ? pid : 0;
+	return pread(fd, text, sizeof text - 1, 0) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
 int run_folder_check(const char *path)
