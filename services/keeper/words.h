@@ -35,7 +35,7 @@ struct words {
  * is closed then. */
 [[nodiscard]] int words_open(struct words *w, const char *role);
 
-/* What to poll for reading; -1: nothing, for now. */
+/* What to poll for reading; -1: nothing. */
 int words_fd(const struct words *w, nanos_t now);
 
 /* When words_fd will be another than it is now; NANOS_NEVER: not by time. */
