@@ -51,9 +51,10 @@ static const struct cage_rule of_stage[] = {
         {SYS_mmap, 2, {{2, PROT_EXEC, 0}, {3, MAPS, MAP_PRIVATE | MAP_ANONYMOUS}}},
 };
 
-/* Memory that it is handed. */
+/* Memory that it is handed, and bells. */
 static const struct cage_rule of_session[] = {
         {SYS_mmap, 1, {{2, PROT_EXEC, 0}}},
+        CAGE_CALL(epoll_create1),
 };
 
 /* The kernel's rings are mapped from a socket; frames are read from and written to a TAP. */

@@ -146,9 +146,10 @@ static_assert(sizeof(struct epoch_neighbor) == 32, "shared layout");
 /* What happens to a UDP socket's datagrams in this process (applications of their own come with a socket
  * interface). */
 enum epoch_app {
-	EPOCH_APP_SINK, /* reads and forgets */
-	EPOCH_APP_ECHO, /* sends each back */
-	EPOCH_APP_HOLD, /* never reads */
+	EPOCH_APP_SINK,    /* reads and forgets */
+	EPOCH_APP_ECHO,    /* sends each back */
+	EPOCH_APP_HOLD,    /* never reads */
+	EPOCH_APP_PROCESS, /* in no epoch: a process of its own, over libsluice */
 };
 
 struct epoch_socket {

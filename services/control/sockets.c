@@ -23,6 +23,7 @@ static const char *app_name(uint8_t app)
 	case EPOCH_APP_SINK: return "sink";
 	case EPOCH_APP_ECHO: return "echo";
 	case EPOCH_APP_HOLD: return "hold";
+	case EPOCH_APP_PROCESS: return "process";
 	}
 	return "unknown";
 }

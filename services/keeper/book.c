@@ -171,7 +171,7 @@ static int set_new(
 	        .local_port = ask->local_port,
 	        .remote_port = ask->remote_port,
 	        .family = ask->family,
-	        .app = EPOCH_APP_HOLD,
+	        .app = EPOCH_APP_PROCESS,
 	        .port = {ask->port},
 	};
 	int err = check_new(book, k, &conf, privileged);

@@ -36,7 +36,7 @@ static bool open_region(struct client *cl, const struct app_word *word, const in
 	region = mmap(NULL, cl->at.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd[0], 0);
 	if (region == MAP_FAILED)
 		return false;
-	if (sleep >= 0 && epoll_ctl(sleep, EPOLL_CTL_ADD, fd[1], &event)) {
+	if (sleep < 0 || epoll_ctl(sleep, EPOLL_CTL_ADD, fd[1], &event)) {
 		munmap(region, cl->at.bytes);
 		return false;
 	}
@@ -53,6 +53,8 @@ static void client_open(struct session *s, const struct app_word *word)
 	uint32_t bit = 1u << word->client;
 	int fd[2];
 
+	if (all->sleep < 0)
+		all->sleep = epoll_create1(EPOLL_CLOEXEC);
 	if (!words_take(word->client, s->env.lane, word->incarnation, fd))
 		return;
 	if (!open_region(cl, word, fd, all->sleep)) {
@@ -88,9 +90,7 @@ int clients_attach(struct session *s)
 	s->clients = all;
 	if (!all)
 		return -ENOMEM;
-	all->sleep = epoll_create1(EPOLL_CLOEXEC);
-	if (all->sleep < 0)
-		return -errno;
+	all->sleep = -1;
 	all->scanning = s->env.sockets != NULL;
 	for (uint32_t k = 0; k < APP_CLIENTS_MAX; k++)
 		if (s->state->client[k].incarnation)

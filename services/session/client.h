@@ -37,7 +37,7 @@ struct clients {
 	uint32_t heard;   /* words_count() as it was taken up */
 	uint32_t turn;    /* who sends first */
 	uint32_t told;    /* state's taken_up as the regions say it */
-	int sleep;        /* epoll of all bells; -1: there is none */
+	int sleep;        /* epoll of all bells; -1: there is none yet */
 	bool scanning;    /* the table, whole: up to scan_to changes */
 	uint32_t scan_at, scan_to;
 	nanos_t awaits;   /* until when words are awaited; 0: none are */

@@ -49,7 +49,7 @@ static bool settle(const struct session_call *c, uint32_t number)
 	if (!app_socket_read(c->s->env.sockets, number, &e))
 		return false; /* a change of its own follows */
 	wanted = entry_wanted(st, &e);
-	e.conf.app = EPOCH_APP_HOLD; /* nobody in this process reads it */
+	e.conf.app = EPOCH_APP_PROCESS;
 	if (sk && wanted && is_of(sk, &e)) {
 		if (!memcmp(&sk->conf, &e.conf, sizeof e.conf))
 			return false;

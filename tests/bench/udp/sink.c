@@ -42,10 +42,11 @@ static void say_ready(void)
 /* Until the time is over; the clock is asked once a batch. */
 static void count(int (*receive)(void *), void *context, double seconds)
 {
-	uint64_t n = (uint64_t)receive(context);
-	double from = now(), at = from;
+	uint64_t n = 0;
+	double from, at;
 
-	for (n = 0; at - from < seconds; at = now())
+	(void)receive(context);
+	for (from = at = now(); at - from < seconds; at = now())
 		n += (uint64_t)receive(context);
 	printf("%.4f\n", (double)n / (at - from) / 1e6);
 }
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 		if (sock < 0 || bind(sock, (const struct sockaddr *)&any, sizeof any))
 			fail("bind");
 		say_ready();
-		count(receive_kernel, &sock, atof(argv[3]));
+		count(receive_kernel, &sock, strtod(argv[3], NULL));
 		return 0;
 	}
 	s = sluice_open(argv[2]);
@@ -96,7 +97,7 @@ int main(int argc, char **argv)
 	if (!k || sluice_bind(k, (const struct sockaddr *)&any, sizeof any))
 		fail("bind");
 	say_ready();
-	count(receive_sluice, k, atof(argv[3]));
+	count(receive_sluice, k, strtod(argv[3], NULL));
 	fprintf(stderr, "dropped %llu\n", (unsigned long long)sluice_dropped(s));
 	return 0;
 }

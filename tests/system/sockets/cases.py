@@ -2,6 +2,8 @@
 import errno
 import os
 import select
+import socket
+import struct
 import sys
 
 from sluice import Sluice
@@ -87,6 +89,38 @@ def many(run_dir):
         if not left:
             break
     assert not left, "%d sockets hear nothing" % len(left)
+
+
+def message(name, body, magic=0x4C444E48):
+    return struct.pack("=III32sI", magic, 0, len(body), name, 0) + body
+
+
+def rude(run_dir):
+    """Who speaks otherwise than the library is shown out, and nobody else notices."""
+    hello, ask = struct.pack("=III", 1, 64, 64), struct.pack("=IHBBI", 1, 1, 4, 0, 0xFFFFFFFF) + bytes(40)
+    for said in [
+        [b"x"],
+        [os.urandom(1000)],
+        [message(b"ask", ask)],
+        [message(b"hello", hello[:8])],
+        [message(b"hello", struct.pack("=III", 1, 63, 64))],
+        [message(b"hello", struct.pack("=III", 99, 64, 64))],
+        [message(b"hello", hello, 7)],
+        [message(b"hello", hello), message(b"hello", hello)],
+        [message(b"hello", hello), message(b"ask", ask[:20])],
+        [message(b"hello", hello), message(b"go", b"")],
+    ]:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as conn:
+            conn.settimeout(30)
+            conn.connect(run_dir + "/applications/socket")
+            try:
+                for part in said:
+                    conn.send(part)
+                while conn.recv(4096):
+                    pass
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+    names(run_dir)
 
 
 def limits(run_dir):
