@@ -243,8 +243,8 @@ static void emit_rejected(struct worker *w)
 	}
 }
 
-/* Packets that stay here are no longer under way, and an ingest that waits for that hears it by no ring: it
- * is looked after as if they had come home. */
+/* Packets that stay here or go up are no longer under way, and an ingest that waits for that hears it by no
+ * ring: it is looked after as if they had come home. */
 static void wake_homes(struct worker *w)
 {
 	for (uint32_t l = 0; l < w->appliance->plan.params.lanes; l++)
@@ -265,7 +265,7 @@ static void tally_record(struct worker *w, const struct tally *t)
 		record_add(j, SUM_HELD, (uint64_t)t->held);
 	if (t->held_buffers)
 		record_add(j, SUM_HELD_BUFFERS, (uint64_t)t->held_buffers);
-	if (t->held_buffers > 0)
+	if (t->held_buffers > 0 || w->touched & w->upward)
 		wake_homes(w);
 	if (w->burst.no_buffer)
 		stat_add(j, w->burst.stats, STAT_NO_BUFFER, w->burst.no_buffer);

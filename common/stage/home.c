@@ -276,10 +276,10 @@ bool home_fill(struct worker *w, nanos_t now)
 	return true;
 }
 
-/* What every ring of frames can still take: overload is shed in the NIC's own ring. */
+/* What the rings of frames can still take: overload is shed in the NIC's own ring. */
 static uint32_t rx_room(struct worker *w)
 {
-	uint32_t room = UINT32_MAX;
+	uint32_t room = way_room(w);
 
 	for (uint32_t k = 0; k < w->n_out; k++)
 		if (w->out[k].role == RING_RX)

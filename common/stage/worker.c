@@ -49,7 +49,10 @@ static void attach_out(struct worker *w, const struct ring_plan *r)
 	ring_prod_attach(&out->end, appliance_public(a, r->from, r->prod_off),
 	        appliance_public(a, r->to, r->cons_off), r->slots);
 	switch ((enum ring_role)r->role) {
-	case RING_RX: w->out_of[out_id(OUT_RX, out->lane).v] = place; break;
+	case RING_RX:
+		w->out_of[out_id(OUT_RX, out->lane).v] = place;
+		w->upward |= (uint64_t)(w->plan->stage == STAGE_ROUTER) << place;
+		break;
 	case RING_TX: w->out_of[out_id(OUT_TX, out->lane).v] = place; break;
 	case RING_PUNT: w->out_of[out_id(OUT_PUNT, out->lane).v] = place; break;
 	case RING_FREE:
@@ -188,6 +191,8 @@ int worker_start(struct worker *w, struct appliance *a, uint32_t id)
 	        (uint8_t *)a->map[REGION_STATE + w->plan->stage] + w->plan->undo_off, w->plan->undo_lines,
 	        w->env.state, w->plan->state_bytes);
 	attach_rings(w);
+	if (w->stack)
+		way_attach(w);
 	if (w->journal.epoch == 0)
 		first_start(w);
 	arm(w, false); /* producers may have answered the predecessor's last arming: ours need numbers of
@@ -338,7 +343,8 @@ bool worker_step(struct worker *w, nanos_t now)
 	}
 	if (w->newest) {
 		if (w->stack) {
-			did |= home_done(w, now);
+			while (home_done(w, now)) /* as many as inputs have brought, of each port */
+				did = true;
 			did |= home_fill(w, now);
 			did |= home_top_up(w, now);
 			did |= home_ports(w, now);

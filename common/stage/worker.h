@@ -17,6 +17,7 @@
 
 #define WORKER_BURST 64u /* packets a burst, by default */
 #define WORKER_RINGS 80u
+#define WORKER_WAY   (2 * LANES_MAX * (LANES_MAX + 1))
 
 struct worker_in {
 	struct ring_cons end;
@@ -41,6 +42,12 @@ struct worker_out {
 	nanos_t waiting;  /* since when published words wait for a sleeping consumer; 0: none */
 };
 
+/* A ring on the way from port to port, whoever's it is. */
+struct worker_way {
+	const uint32_t *prod, *cons; /* as published */
+	uint32_t lane;
+};
+
 struct worker {
 	struct appliance *appliance;
 	const struct stage_ops *ops;
@@ -62,6 +69,7 @@ struct worker {
 	uint8_t spare_in;                      /* place in in[]; NO_RING */
 	uint64_t touched;                      /* outputs written in this burst */
 	uint64_t unwoken;                      /* outputs published to whose consumers may sleep */
+	uint64_t upward;                       /* outputs to the session */
 	uint32_t burst_max;
 
 	/* Ingest's free buffers: the stack, and a bit a buffer (rebuilt at start). */
@@ -69,6 +77,9 @@ struct worker {
 	uint32_t stack_height;    /* as it will be; in the record with the commit */
 	uint32_t stack_committed; /* height at the last commit: what lies below is live */
 	uint64_t *is_free;
+
+	uint32_t n_way;
+	struct worker_way way[WORKER_WAY]; /* of ingest */
 
 	struct epoch epochs[2]; /* by number & 1 */
 	uint32_t newest;        /* adopted */

@@ -49,6 +49,11 @@ bool home_can_take(struct worker *w);
 void home_take(struct worker *w, uint32_t n);
 bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool drop);
 
+/* way.c, of ingest */
+void way_attach(struct worker *w);
+/* Frames that may be let in for all rings behind to have room for them. */
+uint32_t way_room(const struct worker *w);
+
 /* taps.c: to be called only while w->taps.points says that a tap is open. */
 /* The n frames that the burst has received. */
 void taps_ingress(struct worker *w);
