@@ -72,7 +72,9 @@ struct board_port {
 	char reason[BOARD_TEXT];                                     /* why it is not up */
 	char why_not[BOARD_TEXT];                                    /* why it has no better mode */
 	uint64_t rx_dropped, rx_ring_full, rx_fill_empty, rx_errors; /* the kernel's counters */
-	uint64_t tx_errors, tx_dropped, changes, reserved[7];
+	uint64_t tx_errors, tx_dropped, changes;
+	uint64_t urgent_dropped; /* frames of the control class that found its ring full */
+	uint64_t reserved[6];
 };
 
 #define BOARD_MAGIC 0x44524f42u /* "BORD" */

@@ -108,7 +108,8 @@ static void check_mode(struct loader *l, const struct config_port *p)
 /* Settings of interfaces of the machine. */
 static void check_live(struct loader *l, struct config_port *p)
 {
-	static const char *const of_live[] = {"interface", "mode", "rx_ring", "tx_ring", "adopt"};
+	static const char *const of_live[] = {
+	        "interface", "mode", "rx_ring", "tx_ring", "adopt", "control_dscp"};
 	bool live = epoch_driver_live(p->driver);
 
 	for (uint32_t i = 0; i < ARRAY_LEN(of_live) && !live; i++)

@@ -327,7 +327,7 @@ static void append_live(struct driver_text *to, const struct config_port *p)
 	append(to, "interface=%s;rx_ring=%u;tx_ring=%u;adopt=%u", p->interface.text, p->rx_ring, p->tx_ring,
 	        p->adopt);
 	if (p->driver != EPOCH_DRIVER_TAP)
-		append(to, ";mode=%s", modes[p->mode]);
+		append(to, ";mode=%s;control_dscp=%u", modes[p->mode], p->control_dscp);
 	append(to,
 	        ";poll.weight=%u;poll.budget=%u;poll.budget_us=%u;poll.defer_hard_irqs=%u;"
 	        "poll.gro_flush_timeout_us=%u;poll.busy_poll_us=%u",

@@ -119,6 +119,7 @@ struct config_port {
 	struct config_name interface; /* of the machine; empty: the port's own name */
 	uint8_t mode;                 /* a word of `mode` */
 	uint32_t rx_ring, tx_ring;
+	uint32_t control_dscp;
 	bool adopt;
 	struct config_poll poll;
 	struct config_fault fault;

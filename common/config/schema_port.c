@@ -150,6 +150,9 @@ static const struct schema_key port_keys[] = {
                 .doc = "Frames that the kernel may have ready for us: a power of two."},
         {"tx_ring", &type_number, AT(tx_ring), .size = 4, .min = 64, .max = 32768, .by_default = "2048",
                 .doc = "Frames of ours that may wait to be sent: a power of two."},
+        {"control_dscp", &type_number, AT(control_dscp), .size = 4, .min = 0, .max = 64, .by_default = "48",
+                .doc = "af_xdp, af_packet: packets with this DSCP or a higher one are of the control class, "
+                       "which overload leaves alone; ARP and neighbor discovery are always. 64: no others."},
         {"adopt", &type_bool, AT(adopt), .by_default = "false",
                 .doc = "Whether the kernel's addresses and routes there are taken over while the port is "
                        "open."},

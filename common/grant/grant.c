@@ -1,5 +1,7 @@
 #include "common/grant/grant.h"
 
+#include "common/settings/settings.h"
+
 static bool slots_ok(uint32_t slots)
 {
 	return slots && slots <= GRANT_RING_MAX && !(slots & (slots - 1));
@@ -20,7 +22,9 @@ static bool xdp_ok(const struct grant *g)
 
 	return g->mode >= GRANT_XDP_GENERIC && g->mode <= GRANT_XDP_ZEROCOPY && xdp_ring_ok(&x->rx) &&
 	       xdp_ring_ok(&x->tx) && xdp_ring_ok(&x->fill) && xdp_ring_ok(&x->completion) &&
-	       x->headroom < 65536 && x->need_wakeup <= 1 && x->chunks <= 1;
+	       (!x->urgent.slots || xdp_ring_ok(&x->urgent)) && g->n_fds == 1 + (x->urgent.slots > 0) &&
+	       x->control_dscp <= SETTINGS_DSCP_MAX && x->headroom < 65536 && x->need_wakeup <= 1 &&
+	       x->chunks <= 1;
 }
 
 static bool packet_ring_ok(const struct grant_packet_ring *r)
@@ -36,7 +40,9 @@ static bool packet_ok(const struct grant *g)
 	const struct grant_packet *p = &g->packet;
 
 	return (g->mode == GRANT_PACKET_V2 || g->mode == GRANT_PACKET_V3) && packet_ring_ok(&p->rx) &&
-	       packet_ring_ok(&p->tx) && p->vnet_hdr_len <= 12 && p->tx_offset < p->tx.frame_size;
+	       packet_ring_ok(&p->tx) && (!p->urgent.frame_nr || packet_ring_ok(&p->urgent)) &&
+	       g->n_fds == 1 + (p->urgent.frame_nr > 0) && p->control_dscp <= SETTINGS_DSCP_MAX &&
+	       p->vnet_hdr_len <= 12 && p->tx_offset < p->tx.frame_size;
 }
 
 static bool rings_ok(const struct grant *g)

@@ -47,14 +47,15 @@ struct grant_xdp_ring {
 };
 
 /* The whole pool is the UMEM (unaligned chunks; buffer i is at i * stride).  Descriptor 0 is the socket,
- * bound; its four rings are not mapped by the opener. */
+ * bound; its four rings are not mapped by the opener.  Descriptor 1, where `urgent` has slots, is the socket
+ * of the control class, which has that receive ring and shares the fill ring. */
 struct grant_xdp {
-	struct grant_xdp_ring rx, tx, fill, completion;
+	struct grant_xdp_ring rx, tx, fill, completion, urgent;
 	uint32_t headroom; /* as the UMEM was registered: a frame starts this and XDP_PACKET_HEADROOM behind
 	                      its chunk */
-	uint32_t need_wakeup; /* 1: bound with XDP_USE_NEED_WAKEUP */
-	uint32_t chunks;      /* 1: bound with XDP_USE_SG: a frame may come in several buffers */
-	uint32_t reserved;
+	uint32_t need_wakeup;  /* 1: bound with XDP_USE_NEED_WAKEUP */
+	uint32_t chunks;       /* 1: bound with XDP_USE_SG: a frame may come in several buffers */
+	uint32_t control_dscp; /* common/urgent */
 };
 
 /* Descriptor 0 is the socket, bound, with both rings set up (PACKET_RX_RING, then PACKET_TX_RING: one
@@ -65,8 +66,11 @@ struct grant_packet_ring {
 
 struct grant_packet {
 	struct grant_packet_ring rx, tx;
-	uint32_t vnet_hdr_len; /* 0: none */
-	uint32_t tx_offset;    /* of the frame (or vnet header) in a slot of the transmit ring */
+	struct grant_packet_ring urgent; /* V2, of the control class: descriptor 1, a mapping of its own; all
+	                                    0: there is none */
+	uint32_t vnet_hdr_len;           /* 0: none */
+	uint32_t tx_offset;              /* of the frame (or vnet header) in a slot of the transmit ring */
+	uint32_t control_dscp;           /* common/urgent */
 };
 
 /* Descriptor 0 is the queue of the TAP, non-blocking. */

@@ -58,6 +58,7 @@ static const struct key keys[] = {
         {"rx_ring", VALUE_RING, FOR_LIVE, AT(live.rx_ring), SETTINGS_RING_MIN, SETTINGS_RING_MAX},
         {"tx_ring", VALUE_RING, FOR_LIVE, AT(live.tx_ring), SETTINGS_RING_MIN, SETTINGS_RING_MAX},
         {"adopt", VALUE_U32, FOR_LIVE, AT(live.adopt), 0, 1},
+        {"control_dscp", VALUE_U32, FOR_XDP | FOR_PACKET, AT(live.control_dscp), 0, SETTINGS_DSCP_MAX},
         {"poll.weight", VALUE_U32, FOR_ANY, AT(poll.weight), 1, SETTINGS_WEIGHT_MAX},
         {"poll.budget", VALUE_U32, FOR_ANY, AT(poll.budget), 1, SETTINGS_BUDGET_MAX},
         {"poll.budget_us", VALUE_U32, FOR_ANY, AT(poll.budget_us), 1, SETTINGS_POLL_US_MAX},
@@ -225,7 +226,7 @@ int settings_parse(
 	*settings = (struct nic_settings){
 	        .loop = 1,
 	        .capacity = 256,
-	        .live = {.rx_ring = 2048, .tx_ring = 2048},
+	        .live = {.rx_ring = 2048, .tx_ring = 2048, .control_dscp = 48},
 	        .poll = {.weight = 64, .budget = 300, .budget_us = 2000},
 	        .fault = {.seed = 1},
 	};

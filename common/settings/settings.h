@@ -16,6 +16,7 @@
  *           mode=WORD          af_xdp: auto, native, generic, zerocopy; af_packet: auto, v2, v3.  auto: the
  * best there is rx_ring=N          frames that the kernel may have ready for us: a power of two (2048)
  *           tx_ring=N          frames that wait to be sent (2048)
+ *           control_dscp=N     the lowest DSCP of the control class (common/urgent): 48; 64: none by its DSCP
  *           adopt=0|1          1: the interface's addresses and routes are taken over while the port is open
  * (0) any   poll.weight=N      packets a queue and poll (64); these six can change while the port stays open
  *           poll.budget=N      packets a round (300); the largest among a worker's ports counts
@@ -43,6 +44,7 @@
 #define SETTINGS_WEIGHT_MAX  256u
 #define SETTINGS_BUDGET_MAX  65536u
 #define SETTINGS_POLL_US_MAX 1000000u
+#define SETTINGS_DSCP_MAX    64u
 
 enum settings_mode {
 	MODE_AUTO,
@@ -59,6 +61,7 @@ struct live_settings {
 	enum settings_mode mode;
 	uint32_t rx_ring, tx_ring; /* powers of two */
 	uint32_t adopt;
+	uint32_t control_dscp;
 };
 
 /* When a queue is polled (common/pace). */

@@ -40,6 +40,7 @@ uint32_t way_room(const struct worker *w)
 	uint32_t slots = w->appliance->plan.params.ring_slots, lanes = w->appliance->plan.params.lanes;
 	uint32_t used[LANES_MAX] = {0}, most = 0;
 
+	assert(lanes > 0);
 	for (uint32_t k = 0; k < w->n_way; k++) {
 		const struct worker_way *r = &w->way[k];
 		uint32_t cons = __atomic_load_n(r->cons, __ATOMIC_ACQUIRE); /* first: it may move meanwhile */

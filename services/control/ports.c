@@ -96,6 +96,7 @@ static void fill_kernel_counters(struct port_message *m)
 	add_counter(m, "kernel_rx_dropped", b->rx_dropped);
 	add_counter(m, "kernel_rx_ring_full", b->rx_ring_full);
 	add_counter(m, "kernel_rx_fill_empty", b->rx_fill_empty);
+	add_counter(m, "kernel_rx_urgent_full", b->urgent_dropped);
 	add_counter(m, "kernel_rx_errors", b->rx_errors);
 	add_counter(m, "kernel_tx_dropped", b->tx_dropped);
 	add_counter(m, "kernel_tx_errors", b->tx_errors);

@@ -406,11 +406,11 @@ static uint32_t fault_pending(const struct nic *nic)
 	return f->wire.ops->pending ? f->wire.ops->pending(&f->wire) : 0;
 }
 
-static int fault_fd(struct nic *nic)
+static uint32_t fault_fds(struct nic *nic, int *fd)
 {
 	struct fault *f = nic->driver;
 
-	return f->wire.ops->fd ? f->wire.ops->fd(&f->wire) : -1;
+	return f->wire.ops->fds ? f->wire.ops->fds(&f->wire, fd) : 0;
 }
 
 static void fault_arm(struct nic *nic, bool on)
@@ -491,6 +491,6 @@ const struct nic_ops nic_fault = {
         .fill = fault_fill,
         .done = fault_done,
         .pending = fault_pending,
-        .fd = fault_fd,
+        .fds = fault_fds,
         .arm = fault_arm,
 };

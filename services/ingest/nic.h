@@ -46,6 +46,7 @@
 
 #define NIC_STATE_BYTES 4224u /* of a port's queue, for its driver */
 #define NIC_ERROR_BYTES 512u
+#define NIC_FDS_MAX     2u
 
 struct nic_ops;
 
@@ -166,9 +167,10 @@ struct nic_ops {
 	uint32_t (*done)(struct nic *nic, struct pkt_index *index, uint32_t max);
 	uint32_t (*pending)(const struct nic *nic);
 
-	/* A descriptor that becomes readable when frames come, and the interrupt's switch; NULL for a driver
-	 * that has none (arm: whose descriptor tells by its level).  After arm(on) ingest looks again. */
-	int (*fd)(struct nic *nic);
+	/* The descriptors (at most NIC_FDS_MAX) that become readable when frames come, and the interrupt's
+	 * switch; NULL for a driver that has none (arm: whose descriptors tell by their level).  After
+	 * arm(on) ingest looks again. */
+	uint32_t (*fds)(struct nic *nic, int *fd);
 	void (*arm)(struct nic *nic, bool on);
 };
 

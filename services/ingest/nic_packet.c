@@ -1,17 +1,20 @@
-/* nic_packet: a port by AF_PACKET: a receive and a transmit ring of slots, copied to and from.
+/* nic_packet: a port by AF_PACKET: two receive rings and one to transmit, of slots copied to and from.
  *
- * A slot says whose it is by its status, which is stored in apply alone.  What tells, after a death, the
- * slots that the last commit took from those that the kernel has filled again since:
+ * The second receive ring is that of the control class (common/urgent), which is taken first; of a burst it
+ * gets no more than half where there is enough of the rest.  When the transmit ring is nearly full what is
+ * left of it is the control class's.
  *
- *     receive, V2   we write our index into the slot's padding, which the kernel zeroes with each frame
- *     receive, V3   a block has a number, which is our index and one
- *     transmit      our index stands in the upper half of the slot's length until it is handed over: one
- *                   store gives it its true length and to the kernel, so that nothing is sent twice or lost
+ * What belongs to whom is stored in apply alone.  What tells, after a death, the slots that the last commit
+ * used from those that the kernel has had again since, for reception says packet_ring.h; of transmission our
+ * index stands in the upper half of the slot's length until it is handed over: one store gives it its true
+ * length and to the kernel, so that nothing is sent twice or lost.
  *
  * Source: Linux Documentation/networking/packet_mmap.rst, net/packet/af_packet.c. */
 #include "services/ingest/nic.h"
 
 #include "common/wire/ether.h"
+#include "services/ingest/packet_ring.h"
+#include "services/ingest/share.h"
 
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
@@ -20,41 +23,32 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-/* Journaled. */
+#define MARKED 0x80000000u
+
 struct packet_state {
-	uint32_t rx;     /* next slot (V2), or block (V3) */
-	uint32_t taken;  /* frames taken from that block */
-	uint32_t offset; /* of the next frame in it, once one has been taken */
-	uint32_t tx;     /* next slot */
+	/* Journaled. */
+	_Alignas(CACHE_LINE) struct packet_place rx;
+	struct packet_place urgent;
+	uint32_t tx; /* next slot */
+	/* Never journaled. */
+	struct hand hand;
 };
 
-static_assert(sizeof(struct packet_state) <= CACHE_LINE, "one line a burst");
+static_assert(offsetof(struct packet_state, hand) == CACHE_LINE, "one line a burst");
 
 struct packet {
-	uint8_t *map;
-	size_t bytes;
-	uint8_t *rx;
+	uint8_t *map, *urgent_map; /* of each socket; the second NULL: there is none */
+	size_t bytes, urgent_bytes;
+	struct packet_ring rx, urgent;
 	uint8_t *tx;
-	uint32_t rx_bytes; /* of a slot, or block */
-	uint32_t rx_mask;
 	uint32_t tx_bytes;
 	uint32_t tx_mask;
 	uint32_t tx_offset; /* of the virtio header in a slot */
-	uint32_t rx_seen;   /* receive slots before it have been given back */
 	uint32_t tx_seen;   /* transmit slots before it have been handed over */
 	uint32_t kicked;    /* of them the kernel has been told of those before it */
+	struct share_tx share;
 	int fd;
 	bool v3;
-};
-
-/* A frame in the ring, V2 or V3. */
-struct arrival {
-	const uint8_t *frame;
-	uint32_t len;  /* of it in the slot */
-	uint32_t wire; /* as it came */
-	uint32_t status;
-	uint16_t tci;
-	uint16_t tpid;
 };
 
 static int packet_probe(const struct nic_settings *settings, char *error)
@@ -69,46 +63,58 @@ static void packet_close(struct nic *nic)
 
 	if (p->map)
 		munmap(p->map, p->bytes);
+	if (p->urgent_map)
+		munmap(p->urgent_map, p->urgent_bytes);
 	free(p);
 	nic->driver = NULL;
 }
 
-static void shape(struct packet *p, const struct grant_packet *g, const struct packet_state *s)
+static size_t ring_bytes(const struct grant_packet_ring *g)
 {
-	p->rx_bytes = p->v3 ? g->rx.block_size : g->rx.frame_size;
-	p->rx_mask = (p->v3 ? g->rx.block_nr : g->rx.frame_nr) - 1;
-	p->tx_bytes = g->tx.frame_size;
-	p->tx_mask = g->tx.frame_nr - 1;
-	p->tx_offset = g->tx_offset;
-	p->rx_seen = s->rx - (p->rx_mask + 1); /* all of them are looked at again */
-	p->tx_seen = s->tx - (p->tx_mask + 1);
-	p->kicked = s->tx - 1;
+	return (size_t)g->block_size * g->block_nr;
+}
+
+static int map_socket(uint8_t **map, size_t bytes, int fd)
+{
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	*map = at;
+	return 0;
 }
 
 static int map_rings(struct nic *nic, struct packet *p)
 {
 	const struct grant_packet *g = &nic->grant.packet;
-	size_t rx = (size_t)g->rx.block_size * g->rx.block_nr;
+	int err;
 
-	p->bytes = rx + (size_t)g->tx.block_size * g->tx.block_nr;
-	p->map = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, p->fd, 0);
-	if (p->map == MAP_FAILED) {
-		p->map = NULL;
-		return -errno;
-	}
-	p->rx = p->map;
-	p->tx = p->map + rx;
-	return 0;
+	p->bytes = ring_bytes(&g->rx) + ring_bytes(&g->tx);
+	p->urgent_bytes = ring_bytes(&g->urgent);
+	err = map_socket(&p->map, p->bytes, nic->fd[0]);
+	if (!err && p->urgent_bytes)
+		err = map_socket(&p->urgent_map, p->urgent_bytes, nic->fd[1]);
+	return err;
 }
 
-static bool power_of_two(uint32_t x)
+/* false: sizes that cannot be. */
+static bool attach_rings(struct packet *p, const struct grant_packet *g, const struct packet_state *s)
 {
-	return x && !(x & (x - 1));
+	p->tx = p->map + ring_bytes(&g->rx);
+	p->tx_bytes = g->tx.frame_size;
+	p->tx_mask = g->tx.frame_nr - 1;
+	p->tx_offset = g->tx_offset;
+	p->tx_seen = s->tx - g->tx.frame_nr; /* all of them are looked at again */
+	p->kicked = s->tx - 1;
+	share_tx_init(&p->share, g->control_dscp, g->tx.frame_nr);
+	return !(g->tx.frame_nr & p->tx_mask) && g->vnet_hdr_len == sizeof(struct virtio_net_hdr) &&
+	       packet_ring_attach(&p->rx, &g->rx, p->v3, p->map, &s->rx) &&
+	       (!p->urgent_map ||
+	               packet_ring_attach(&p->urgent, &g->urgent, false, p->urgent_map, &s->urgent));
 }
 
 static int packet_open(struct nic *nic, const struct nic_settings *settings, char *error)
 {
-	const struct grant_packet *g = &nic->grant.packet;
 	struct packet *p = calloc(1, sizeof *p);
 	int err = -ENOMEM;
 
@@ -120,11 +126,9 @@ static int packet_open(struct nic *nic, const struct nic_settings *settings, cha
 	}
 	p->fd = nic->fd[0];
 	p->v3 = nic->grant.mode == GRANT_PACKET_V3;
-	shape(p, g, nic->state);
-	err = power_of_two(p->rx_mask + 1) && power_of_two(p->tx_mask + 1) &&
-	                      g->vnet_hdr_len == sizeof(struct virtio_net_hdr)
-	              ? map_rings(nic, p)
-	              : -EINVAL;
+	err = map_rings(nic, p);
+	if (!err && !attach_rings(p, &nic->grant.packet, nic->state))
+		err = -EINVAL;
 	if (err) {
 		snprintf(error, NIC_ERROR_BYTES, "the AF_PACKET rings of %s cannot be mapped: %s",
 		        nic->grant.interface, strerror(-err));
@@ -135,102 +139,41 @@ static int packet_open(struct nic *nic, const struct nic_settings *settings, cha
 
 /* Reception. */
 
-#define MARKED 0x80000000u
-
-static struct tpacket2_hdr *slot_v2(const struct packet *p, uint32_t at)
+/* Where a ring stands: another number after each frame. */
+static uint32_t stands(const struct packet_place *at)
 {
-	return (struct tpacket2_hdr *)(void *)(p->rx + (size_t)(at & p->rx_mask) * p->rx_bytes);
+	return (at->next << 16) + at->taken;
 }
 
-static struct tpacket_hdr_v1 *block_v3(const struct packet *p, uint32_t at)
+static struct shares standing(const struct packet_state *s)
 {
-	uint8_t *block = p->rx + (size_t)(at & p->rx_mask) * p->rx_bytes;
-
-	return &((struct tpacket_block_desc *)(void *)block)->hdr.bh1;
+	return (struct shares){stands(&s->urgent), stands(&s->rx)};
 }
 
-static bool ours(const uint32_t *status)
+/* How many frames of each ring the next burst of at most `max` takes. */
+static struct shares shares(const struct nic *nic, uint32_t max)
 {
-	return __atomic_load_n(status, __ATOMIC_ACQUIRE) & TP_STATUS_USER;
-}
+	const struct packet *p = nic->driver;
+	const struct packet_state *s = nic->state;
+	struct shares ready = {
+	        p->urgent_map ? packet_ring_ready(&p->urgent, &s->urgent, max) : 0,
+	        packet_ring_ready(&p->rx, &s->rx, max),
+	};
 
-static uint32_t ready_v3(const struct packet *p, const struct packet_state *s, uint32_t max)
-{
-	uint32_t n = 0;
-
-	for (uint32_t k = 0; k <= p->rx_mask && n < max; k++) {
-		const struct tpacket_hdr_v1 *block = block_v3(p, s->rx + k);
-
-		if (!ours(&block->block_status))
-			break;
-		n += block->num_pkts - (k ? 0 : MIN(s->taken, block->num_pkts));
-	}
-	return MIN(n, max);
+	return share_ready(&s->hand, ready, standing(s), max);
 }
 
 static uint32_t packet_rx_ready(struct nic *nic, nanos_t now, uint32_t max)
 {
-	const struct packet *p = nic->driver;
-	const struct packet_state *s = nic->state;
-	uint32_t n = 0;
+	struct shares n = shares(nic, max);
 
 	(void)now;
-	if (p->v3)
-		return ready_v3(p, s, max);
-	while (n < max && n <= p->rx_mask && ours(&slot_v2(p, s->rx + n)->tp_status))
-		n++;
-	return n;
+	return n.urgent + n.rest;
 }
 
 static nanos_t packet_rx_next(struct nic *nic)
 {
 	return packet_rx_ready(nic, 0, 1) ? 0 : NANOS_NEVER;
-}
-
-static struct arrival next_v2(struct packet *p, struct packet_state *s)
-{
-	struct tpacket2_hdr *h = slot_v2(p, s->rx);
-	uint32_t mark = s->rx | MARKED;
-
-	memcpy(h->tp_padding, &mark, sizeof mark);
-	s->rx++;
-	return (struct arrival){
-	        .frame = (const uint8_t *)h + h->tp_mac,
-	        .len = h->tp_snaplen,
-	        .wire = h->tp_len,
-	        .status = h->tp_status,
-	        .tci = h->tp_vlan_tci,
-	        .tpid = h->tp_vlan_tpid,
-	};
-}
-
-static struct arrival next_v3(struct packet *p, struct packet_state *s)
-{
-	const struct tpacket_hdr_v1 *block = block_v3(p, s->rx);
-	const struct tpacket3_hdr *h;
-	struct arrival a;
-
-	while (s->taken >= block->num_pkts) { /* a block may be empty */
-		block = block_v3(p, ++s->rx);
-		s->taken = 0;
-	}
-	if (!s->taken)
-		s->offset = block->offset_to_first_pkt;
-	h = (const void *)(p->rx + (size_t)(s->rx & p->rx_mask) * p->rx_bytes + s->offset);
-	a = (struct arrival){
-	        .frame = (const uint8_t *)h + h->tp_mac,
-	        .len = h->tp_snaplen,
-	        .wire = h->tp_len,
-	        .status = h->tp_status,
-	        .tci = (uint16_t)h->hv1.tp_vlan_tci,
-	        .tpid = h->hv1.tp_vlan_tpid,
-	};
-	s->offset += h->tp_next_offset;
-	if (++s->taken == block->num_pkts) {
-		s->rx++;
-		s->taken = 0;
-	}
-	return a;
 }
 
 /* What the kernel says of the checksum; `moved` bytes were put in front of what it counts from. */
@@ -283,16 +226,20 @@ static void take_frame(struct nic *nic, const struct arrival *a, struct pkt *pkt
 static void packet_rx(struct nic *nic, nanos_t now, struct burst *b, uint32_t first, uint32_t n)
 {
 	struct packet *p = nic->driver;
-	struct packet_state *s = journal_touch(nic->journal, nic->state);
+	struct packet_state *s = nic->state;
+	struct shares of = shares(nic, n);
 	bool traces = nic->wishes && nic->wishes->n_trace;
 
 	(void)now;
-	for (uint32_t i = first; i < first + n; i++) {
-		struct arrival a = p->v3 ? next_v3(p, s) : next_v2(p, s);
+	share_take(&s->hand, of, standing(s));
+	journal_touch(nic->journal, s);
+	for (uint32_t i = 0; i < n; i++) {
+		struct arrival a = i < of.urgent ? packet_ring_next(&p->urgent, &s->urgent)
+		                                 : packet_ring_next(&p->rx, &s->rx);
 
-		take_frame(nic, &a, &b->pkt[i], b->frame[i]);
+		take_frame(nic, &a, &b->pkt[first + i], b->frame[first + i]);
 		if (unlikely(traces))
-			b->pkt[i].trace = nic_trace(nic, p->v3 ? 0 : s->rx);
+			b->pkt[first + i].trace = nic_trace(nic, p->v3 ? 0 : s->rx.next + s->urgent.next);
 	}
 }
 
@@ -357,6 +304,18 @@ static void write_slot(struct packet *p, uint32_t at, const struct pkt *pkt, con
 	        __ATOMIC_RELAXED);
 }
 
+/* Whether the slot is free that lies so far ahead of the next one. */
+static bool has_slot(const struct packet *p, const struct packet_state *s, uint32_t ahead)
+{
+	return s->tx + ahead - p->tx_seen <= p->tx_mask && tx_free(p, s->tx + ahead);
+}
+
+static bool has_room(const struct packet *p, const struct packet_state *s, const struct pkt_ref *packet)
+{
+	return likely(has_slot(p, s, p->share.slots - p->share.rest)) ||
+	       (has_slot(p, s, 0) && share_is_urgent(&p->share, packet));
+}
+
 static void packet_tx(
         struct nic *nic, nanos_t now, struct burst *b, const struct pkt_ref *packets, uint32_t n)
 {
@@ -370,7 +329,7 @@ static void packet_tx(
 
 		if (unlikely(pkt->len > most)) {
 			ref_drop(packets[i], DROP_TX_LENGTH);
-		} else if (unlikely(s->tx - p->tx_seen > p->tx_mask || !tx_free(p, s->tx))) {
+		} else if (unlikely(!has_room(p, s, &packets[i]))) {
 			ref_drop(packets[i], DROP_TX_FAILED);
 			nic->stats.tx_errors++;
 		} else {
@@ -381,22 +340,6 @@ static void packet_tx(
 }
 
 /* The kernel's eyes. */
-
-static void give_back_v2(struct packet *p, uint32_t at)
-{
-	struct tpacket2_hdr *h = slot_v2(p, at);
-
-	if (ours(&h->tp_status) && load_u32(h->tp_padding) == (at | MARKED))
-		__atomic_store_n(&h->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-}
-
-static void give_back_v3(struct packet *p, uint32_t at)
-{
-	struct tpacket_hdr_v1 *h = block_v3(p, at);
-
-	if (ours(&h->block_status) && (uint32_t)h->seq_num == at + 1)
-		__atomic_store_n(&h->block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-}
 
 static void hand_over(struct packet *p, uint32_t at)
 {
@@ -416,11 +359,9 @@ static void packet_apply(struct nic *nic)
 	struct packet *p = nic->driver;
 	const struct packet_state *s = nic->state;
 
-	for (; p->rx_seen != s->rx; p->rx_seen++)
-		if (p->v3)
-			give_back_v3(p, p->rx_seen);
-		else
-			give_back_v2(p, p->rx_seen);
+	packet_ring_return(&p->rx, s->rx.next);
+	if (p->urgent_map)
+		packet_ring_return(&p->urgent, s->urgent.next);
 	for (; p->tx_seen != s->tx; p->tx_seen++)
 		hand_over(p, p->tx_seen);
 }
@@ -436,11 +377,13 @@ static void packet_kick(struct nic *nic)
 		p->kicked = p->tx_seen; /* else the next round tries again: nothing is lost */
 }
 
-static int packet_fd(struct nic *nic)
+static uint32_t packet_fds(struct nic *nic, int *fd)
 {
 	const struct packet *p = nic->driver;
 
-	return p->fd;
+	fd[0] = p->fd;
+	fd[1] = nic->fd[1];
+	return p->urgent_map ? 2 : 1;
 }
 
 const struct nic_ops nic_packet = {
@@ -455,5 +398,5 @@ const struct nic_ops nic_packet = {
         .tx = packet_tx,
         .apply = packet_apply,
         .kick = packet_kick,
-        .fd = packet_fd,
+        .fds = packet_fds,
 };

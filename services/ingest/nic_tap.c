@@ -303,11 +303,12 @@ static uint32_t tap_held(const void *state, struct pkt_index *index, uint32_t *p
 	return n;
 }
 
-static int tap_fd(struct nic *nic)
+static uint32_t tap_fds(struct nic *nic, int *fd)
 {
 	const struct tap *t = nic->driver;
 
-	return t->fd;
+	fd[0] = t->fd;
+	return 1;
 }
 
 const struct nic_ops nic_tap = {
@@ -324,5 +325,5 @@ const struct nic_ops nic_tap = {
         .pending = tap_pending,
         .drain = tap_drain,
         .held = tap_held,
-        .fd = tap_fd,
+        .fds = tap_fds,
 };

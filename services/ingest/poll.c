@@ -81,8 +81,8 @@ uint32_t poll_arm(void *worker, bool on, int *fd)
 		if (o->queue.state == PACE_SCHEDULED && o->queue.again)
 			continue; /* put off: a timer brings the worker back */
 		mask(&o->nic, on);
-		if (o->nic.ops->fd && o->nic.ops->fd(&o->nic) >= 0)
-			fd[n++] = o->nic.ops->fd(&o->nic);
+		if (o->nic.ops->fds)
+			n += o->nic.ops->fds(&o->nic, fd + n);
 	}
 	return n;
 }

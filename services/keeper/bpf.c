@@ -11,10 +11,6 @@
 
 #define TC_DROP 2 /* TC_ACT_SHOT */
 
-/* BPF_W, BPF_LD and BPF_IMM are zeros, which reads as a mistake beside others. */
-#define LOAD_WORD (BPF_LDX | BPF_MEM)
-#define LOAD_MAP  BPF_DW
-
 static int bpf_call(enum bpf_cmd command, union bpf_attr *attr, size_t bytes)
 {
 	long r = syscall(SYS_bpf, command, attr, bytes);
@@ -22,7 +18,7 @@ static int bpf_call(enum bpf_cmd command, union bpf_attr *attr, size_t bytes)
 	return r < 0 ? -errno : (int)r;
 }
 
-static int load(uint32_t type, const struct bpf_insn *insns, uint32_t n, const char *name, uint32_t flags)
+int bpf_load(uint32_t type, const struct bpf_insn *insns, uint32_t n, const char *name, uint32_t flags)
 {
 	union bpf_attr attr = {
 	        .prog_type = type,
@@ -36,48 +32,30 @@ static int load(uint32_t type, const struct bpf_insn *insns, uint32_t n, const c
 	return bpf_call(BPF_PROG_LOAD, &attr, sizeof attr);
 }
 
-int bpf_xskmap(uint32_t queues)
+int bpf_xskmap(uint32_t sockets)
 {
 	union bpf_attr attr = {
 	        .map_type = BPF_MAP_TYPE_XSKMAP,
 	        .key_size = sizeof(uint32_t),
 	        .value_size = sizeof(uint32_t),
-	        .max_entries = queues,
-	        .map_name = "sluice_queues",
+	        .max_entries = sockets,
+	        .map_name = "sluice_sockets",
 	};
 
 	return bpf_call(BPF_MAP_CREATE, &attr, sizeof attr);
 }
 
-int bpf_xskmap_set(int map, uint32_t queue, int socket)
+int bpf_xskmap_set(int map, uint32_t place, int socket)
 {
 	uint32_t value = (uint32_t)socket;
 	union bpf_attr attr = {
 	        .map_fd = (uint32_t)map,
-	        .key = (uintptr_t)&queue,
+	        .key = (uintptr_t)&place,
 	        .value = (uintptr_t)&value,
 	        .flags = BPF_ANY,
 	};
 
 	return bpf_call(BPF_MAP_UPDATE_ELEM, &attr, sizeof attr);
-}
-
-int bpf_load_redirect(int map, bool frags)
-{
-	const struct bpf_insn insns[] = {
-	        {.code = LOAD_WORD,
-	                .dst_reg = BPF_REG_2,
-	                .src_reg = BPF_REG_1,
-	                .off = offsetof(struct xdp_md, rx_queue_index)},
-	        {.code = LOAD_MAP, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map},
-	        {0},
-	        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = XDP_DROP},
-	        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map},
-	        {.code = BPF_JMP | BPF_EXIT},
-	};
-
-	return load(
-	        BPF_PROG_TYPE_XDP, insns, ARRAY_LEN(insns), "sluice_take", frags ? BPF_F_XDP_HAS_FRAGS : 0);
 }
 
 static int load_constant(uint32_t type, int32_t value, const char *name)
@@ -87,7 +65,7 @@ static int load_constant(uint32_t type, int32_t value, const char *name)
 	        {.code = BPF_JMP | BPF_EXIT},
 	};
 
-	return load(type, insns, ARRAY_LEN(insns), name, 0);
+	return bpf_load(type, insns, ARRAY_LEN(insns), name, 0);
 }
 
 int bpf_load_pass(void)

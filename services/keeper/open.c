@@ -115,6 +115,13 @@ static int open_kind(struct opened *opened, const struct open_wish *wish, char *
 	return err;
 }
 
+uint32_t open_fds(const struct opened *opened, uint32_t queue, int fd[GRANT_FDS_MAX])
+{
+	fd[0] = opened->queue[queue];
+	fd[1] = opened->urgent[queue];
+	return fd[1] >= 0 ? 2 : 1;
+}
+
 static void fill_grants(struct opened *opened, const struct open_wish *wish)
 {
 	for (uint32_t q = 0; q < opened->queues; q++) {
@@ -125,7 +132,7 @@ static void fill_grants(struct opened *opened, const struct open_wish *wish)
 		g->mode = (uint16_t)opened->mode;
 		g->queue = (uint16_t)q;
 		g->queues = (uint16_t)opened->queues;
-		g->n_fds = 1;
+		g->n_fds = (uint16_t)open_fds(opened, q, (int[GRANT_FDS_MAX]){0});
 		g->ifindex = opened->ifindex;
 		memcpy(g->interface, opened->interface, sizeof g->interface);
 	}
@@ -137,6 +144,7 @@ int open_port(struct opened *opened, const struct open_wish *wish, char *error)
 
 	memset(opened, 0, sizeof *opened);
 	memset(opened->queue, 0xff, sizeof opened->queue);
+	memset(opened->urgent, 0xff, sizeof opened->urgent);
 	memset(opened->part, 0xff, sizeof opened->part);
 	opened->ifindex = wish->ifindex;
 	memcpy(opened->interface, wish->interface, sizeof opened->interface);
@@ -157,10 +165,14 @@ void open_close(struct opened *opened)
 	for (uint32_t i = 0; i < OPEN_PARTS; i++)
 		if (opened->part[i] >= 0)
 			close(opened->part[i]);
-	for (uint32_t q = 0; q < LANES_MAX; q++)
+	for (uint32_t q = 0; q < LANES_MAX; q++) {
 		if (opened->queue[q] >= 0)
 			close(opened->queue[q]);
+		if (opened->urgent[q] >= 0)
+			close(opened->urgent[q]);
+	}
 	memset(opened->queue, 0xff, sizeof opened->queue);
+	memset(opened->urgent, 0xff, sizeof opened->urgent);
 	memset(opened->part, 0xff, sizeof opened->part);
 	opened->queues = 0;
 }

@@ -15,6 +15,9 @@
  * kernel itself would send (frames of ours do not pass there).  A TAP's other end is the kernel itself and is
  * left alone.
  *
+ * A queue of AF_XDP and AF_PACKET has two rings to receive from: frames of the control class
+ * (common/urgent) have one of their own, so that they do not find it full of others.
+ *
  * For the port opener.  One thread.
  */
 #ifndef SLUICE_SERVICES_KEEPER_OPEN_H
@@ -36,6 +39,7 @@ struct open_wish {
 	uint32_t rx_queues;        /* that the interface has; 0: unknown */
 	uint32_t rx_ring, tx_ring; /* powers of two */
 	uint32_t busy_poll_us;     /* 0: none */
+	uint32_t control_dscp;     /* common/urgent */
 	uint32_t mtu;
 	bool promiscuous;
 	bool veth;               /* the interface is one end of a veth pair */
@@ -57,7 +61,8 @@ struct opened {
 	uint32_t queues;
 	uint32_t mode; /* enum grant_mode */
 	int queue[LANES_MAX];
-	int part[OPEN_PARTS]; /* -1: there is none */
+	int urgent[LANES_MAX]; /* the queue's ring of the control class; -1: it has none */
+	int part[OPEN_PARTS];  /* -1: there is none */
 	struct grant
 	        grant[LANES_MAX];     /* mode, queue, rings; what, phys, incarnation, link are the caller's */
 	char why_not[OPEN_WHY_BYTES]; /* why there is no better mode; empty: it is the best */
@@ -71,6 +76,9 @@ struct opened {
 
 /* Closes all descriptors. */
 void open_close(struct opened *opened);
+
+/* The descriptors of a queue in the order of its grant; they stay the port's.  Returns how many. */
+uint32_t open_fds(const struct opened *opened, uint32_t queue, int fd[GRANT_FDS_MAX]);
 
 /* "native", "v2", ...; "" for GRANT_MODE_NONE. */
 const char *open_mode_name(uint32_t mode);

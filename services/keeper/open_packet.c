@@ -1,12 +1,15 @@
-/* open_packet: a port by AF_PACKET: a socket a queue with a receive and a transmit ring.
+/* open_packet: a port by AF_PACKET: a socket a queue with a receive and a transmit ring, and one with a small
+ * receive ring for the control class (common/urgent).  Each has a filter that lets nothing of the other's in.
  *
  * Frames come with a virtio header, which tells partial checksums from whole ones.  A veth's other end sends
  * what it likes to be cut later, up to 64 KiB in one frame; it stops doing so while a program for XDP is on
  * this end, hence one that lets everything pass. */
+#include "common/urgent/urgent.h"
 #include "services/keeper/bpf.h"
 #include "services/keeper/open.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -86,6 +89,8 @@ static int set_rings(int fd, struct grant_packet *g, const struct open_wish *w, 
 
 	ring_shape(&g->rx, w->rx_ring, w->mtu);
 	ring_shape(&g->tx, w->tx_ring, w->mtu);
+	ring_shape(&g->urgent, URGENT_RING, w->mtu);
+	g->control_dscp = w->control_dscp;
 	g->vnet_hdr_len = VNET_BYTES;
 	g->tx_offset = (uint32_t)((v3 ? TPACKET3_HDRLEN : TPACKET2_HDRLEN) - sizeof(struct sockaddr_ll));
 	err = set_ring(fd, PACKET_RX_RING, &g->rx, v3, error);
@@ -110,31 +115,84 @@ static int spread(int fd, uint32_t *group, char *error)
 	return 0;
 }
 
-static int open_queue(struct opened *o, uint32_t q, const struct open_wish *w, uint32_t *group, char *error)
+static int new_socket(char *error)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), err = -errno;
+
+	if (fd >= 0)
+		return fd;
+	snprintf(error, OPEN_ERROR_BYTES, "a packet socket: %s (CAP_NET_RAW is needed)", strerror(-err));
+	return err;
+}
+
+/* From the first frame on: before the socket is bound. */
+static int set_filter(int fd, uint32_t dscp, bool urgent, char *error)
+{
+	struct urgent_program p;
+	struct sock_filter insn[URGENT_INSNS];
+
+	urgent_program(&p, dscp);
+	if (!urgent)
+		urgent_inverse(&p);
+	static_assert(sizeof insn == sizeof p.insn, "the same machine's");
+	memcpy(insn, p.insn, sizeof insn);
+	return open_option(fd, SOL_SOCKET, SO_ATTACH_FILTER,
+	        &(struct sock_fprog){.len = (unsigned short)p.n, .filter = insn}, sizeof(struct sock_fprog),
+	        "the filter of AF_PACKET", error);
+}
+
+static int bind_socket(int fd, const struct open_wish *w, char *error)
 {
 	struct sockaddr_ll to = {
 	        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)w->ifindex};
-	bool v3 = w->mode == MODE_V3;
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), err;
+	int err = bind(fd, (const struct sockaddr *)&to, sizeof to) ? -errno : 0;
 
-	if (fd < 0) {
-		err = -errno;
-		snprintf(error, OPEN_ERROR_BYTES, "a packet socket: %s (CAP_NET_RAW is needed)",
-		        strerror(-err));
-		return err;
-	}
+	if (err)
+		snprintf(error, OPEN_ERROR_BYTES, "AF_PACKET on %s: %s", w->interface, strerror(-err));
+	return err;
+}
+
+/* The sockets of a port share what comes by flow, each kind among themselves. */
+struct groups {
+	uint32_t rest, urgent;
+};
+
+static int open_queue(
+        struct opened *o, uint32_t q, const struct open_wish *w, struct groups *groups, char *error)
+{
+	bool v3 = w->mode == MODE_V3;
+	int fd = new_socket(error), err;
+
+	if (fd < 0)
+		return fd;
 	o->queue[q] = fd;
 	err = set_options(fd, v3, error);
 	if (!err)
 		err = set_rings(fd, &o->grant[q].packet, w, v3, error);
-	if (err)
-		return err;
-	if (bind(fd, (const struct sockaddr *)&to, sizeof to)) {
-		err = -errno;
-		snprintf(error, OPEN_ERROR_BYTES, "AF_PACKET on %s: %s", w->interface, strerror(-err));
-		return err;
-	}
-	return w->queues > 1 ? spread(fd, group, error) : 0;
+	if (!err)
+		err = set_filter(fd, w->control_dscp, false, error);
+	if (!err)
+		err = bind_socket(fd, w, error);
+	return err || w->queues == 1 ? err : spread(fd, &groups->rest, error);
+}
+
+/* Always V2, whose frames wait for no block to be full. */
+static int open_urgent(
+        struct opened *o, uint32_t q, const struct open_wish *w, struct groups *groups, char *error)
+{
+	int fd = new_socket(error), err;
+
+	if (fd < 0)
+		return fd;
+	o->urgent[q] = fd;
+	err = set_options(fd, false, error);
+	if (!err)
+		err = set_ring(fd, PACKET_RX_RING, &o->grant[q].packet.urgent, false, error);
+	if (!err)
+		err = set_filter(fd, w->control_dscp, true, error);
+	if (!err)
+		err = bind_socket(fd, w, error);
+	return err || w->queues == 1 ? err : spread(fd, &groups->urgent, error);
 }
 
 /* Keeps a veth's peer from sending segments that are larger than its MTU. */
@@ -155,14 +213,16 @@ static void hold_segments(struct opened *o, const struct open_wish *w)
 
 int open_packet(struct opened *o, const struct open_wish *w, char *error)
 {
-	uint32_t group = 0;
+	struct groups groups = {0};
 
 	o->mode = w->mode == MODE_V3 ? GRANT_PACKET_V3 : GRANT_PACKET_V2;
 	hold_segments(o, w);
 	open_quiet(o, w->ifindex, true);
 	for (uint32_t q = 0; q < w->queues; q++) {
-		int err = open_queue(o, q, w, &group, error);
+		int err = open_queue(o, q, w, &groups, error);
 
+		if (!err)
+			err = open_urgent(o, q, w, &groups, error);
 		if (err)
 			return err;
 	}

@@ -42,6 +42,7 @@ static int open_queue(struct opened *o, uint32_t q, const struct open_wish *w, c
 int open_tap(struct opened *o, const struct open_wish *w, char *error)
 {
 	o->mode = GRANT_MODE_NONE;
+	snprintf(o->why_not, sizeof o->why_not, "a TAP has no ring of its own for the control class");
 	for (uint32_t q = 0; q < w->queues; q++) {
 		int err = open_queue(o, q, w, error);
 

@@ -1,9 +1,14 @@
-/* open_xdp: a port by AF_XDP: a socket a queue, the whole pool as its UMEM, a program that sends each frame
- * there.
+/* open_xdp: a port by AF_XDP: two sockets a queue, the whole pool as their UMEM, a program that sends each
+ * frame to one of them.
+ *
+ * The second socket is for the control class (common/urgent) and has nothing but a small receive ring: the
+ * kernel lets sockets of one queue share its fill ring, no more.  It is lent a buffer for each slot of both
+ * receive rings, so that a full one leaves enough for the other.
  *
  * Chunks are unaligned, so that buffer i lies at i * stride whatever the stride; a chunk is what of a buffer
  * fits a page.  The frame starts at PKT_FRAME_OFF.  A driver whose zero copy wants aligned chunks is used
  * with a copy: the buffers of the pool stand an odd number of cache lines apart on purpose. */
+#include "common/urgent/urgent.h"
 #include "services/keeper/bpf.h"
 #include "services/keeper/open.h"
 
@@ -53,14 +58,19 @@ static int set_ring(int fd, int option, uint32_t slots, char *error)
 	return open_option(fd, SOL_XDP, option, &slots, sizeof slots, "AF_XDP ring", error);
 }
 
-/* Room for what is lent to the kernel: its fill ring never overflows, hence as many as its receive ring. */
+static uint32_t fill_slots(const struct open_wish *w)
+{
+	return pow2_at_least(w->rx_ring + URGENT_RING);
+}
+
+/* Room for what is lent to the kernel: its fill ring never overflows, hence as many as both receive rings. */
 static int set_rings(int fd, const struct open_wish *w, char *error)
 {
 	uint32_t budget = w->tx_ring, room = SEND_ROOM;
 	int err = set_ring(fd, XDP_RX_RING, w->rx_ring, error);
 
 	if (!err)
-		err = set_ring(fd, XDP_UMEM_FILL_RING, w->rx_ring, error);
+		err = set_ring(fd, XDP_UMEM_FILL_RING, fill_slots(w), error);
 	if (!err)
 		err = set_ring(fd, XDP_TX_RING, w->tx_ring, error);
 	if (!err)
@@ -96,25 +106,34 @@ static int fill_grant(struct grant *g, int fd, const struct open_wish *w, char *
 		return err;
 	}
 	ring_grant(&g->xdp.rx, &at.rx, w->rx_ring);
-	ring_grant(&g->xdp.fill, &at.fr, w->rx_ring);
+	ring_grant(&g->xdp.urgent, &at.rx, URGENT_RING);
+	ring_grant(&g->xdp.fill, &at.fr, fill_slots(w));
 	ring_grant(&g->xdp.tx, &at.tx, w->tx_ring);
 	ring_grant(&g->xdp.completion, &at.cr, w->tx_ring);
 	g->xdp.headroom = HEADROOM;
 	g->xdp.need_wakeup = 1;
+	g->xdp.control_dscp = w->control_dscp;
 	return 0;
+}
+
+static int new_socket(char *error)
+{
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), err = -errno;
+
+	if (fd >= 0)
+		return fd;
+	snprintf(error, OPEN_ERROR_BYTES, "AF_XDP socket: %s (CAP_NET_RAW and CONFIG_XDP_SOCKETS are needed)",
+	        strerror(-err));
+	return err;
 }
 
 /* A socket that only has to be bound. */
 static int make_socket(struct opened *o, uint32_t q, const struct open_wish *w, char *error)
 {
-	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), err;
+	int fd = new_socket(error), err;
 
-	if (fd < 0) {
-		err = -errno;
-		snprintf(error, OPEN_ERROR_BYTES,
-		        "AF_XDP socket: %s (CAP_NET_RAW and CONFIG_XDP_SOCKETS are needed)", strerror(-err));
-		return err;
-	}
+	if (fd < 0)
+		return fd;
 	o->queue[q] = fd;
 	err = register_pool(fd, w->pool, error);
 	if (!err)
@@ -146,6 +165,38 @@ static int bind_socket(struct opened *o, const struct open_wish *w, uint32_t q, 
 	return err == -EINVAL ? bind_as(o->queue[q], w, q, flags) : err;
 }
 
+/* The ring of the control class, once the queue's own socket is bound, which says how. */
+static int open_urgent(struct opened *o, uint32_t q, const struct open_wish *w, char *error)
+{
+	struct sockaddr_xdp to = {
+	        .sxdp_family = AF_XDP,
+	        .sxdp_flags = XDP_SHARED_UMEM,
+	        .sxdp_ifindex = w->ifindex,
+	        .sxdp_queue_id = q,
+	        .sxdp_shared_umem_fd = (uint32_t)o->queue[q],
+	};
+	int fd = new_socket(error), err;
+
+	if (fd < 0)
+		return fd;
+	o->urgent[q] = fd;
+	err = set_ring(fd, XDP_RX_RING, URGENT_RING, error);
+	if (!err && bind(fd, (const struct sockaddr *)&to, sizeof to)) {
+		err = -errno;
+		snprintf(error, OPEN_ERROR_BYTES, "a second AF_XDP socket on queue %u of %s: %s", q,
+		        w->interface, strerror(-err));
+	}
+	return err;
+}
+
+/* In the places where bpf_load_steer's program looks. */
+static int place_sockets(const struct opened *o, uint32_t q)
+{
+	int map = o->part[OPEN_XDP_MAP], err = bpf_xskmap_set(map, 2 * q, o->queue[q]);
+
+	return err ? err : bpf_xskmap_set(map, 2 * q + 1, o->urgent[q]);
+}
+
 /* Opens and binds the sockets of all queues, without a copy or with one. */
 static int bind_all(struct opened *o, const struct open_wish *w, uint16_t flags, char *error)
 {
@@ -160,7 +211,9 @@ static int bind_all(struct opened *o, const struct open_wish *w, uint16_t flags,
 				        err == -EBUSY ? " (another program has a socket there)" : "");
 		}
 		if (!err)
-			err = bpf_xskmap_set(o->part[OPEN_XDP_MAP], q, o->queue[q]);
+			err = open_urgent(o, q, w, error);
+		if (!err)
+			err = place_sockets(o, q);
 		if (err)
 			return err;
 	}
@@ -173,7 +226,9 @@ static void unbind_all(struct opened *o)
 	for (uint32_t q = 0; q < LANES_MAX; q++) {
 		if (o->queue[q] >= 0)
 			close(o->queue[q]);
-		o->queue[q] = -1;
+		if (o->urgent[q] >= 0)
+			close(o->urgent[q]);
+		o->queue[q] = o->urgent[q] = -1;
 	}
 }
 
@@ -181,9 +236,11 @@ static void unbind_all(struct opened *o)
 static int attach_as(struct opened *o, const struct open_wish *w, uint32_t mode, bool *loaded)
 {
 	bool generic = mode == GRANT_XDP_GENERIC;
-	int map = o->part[OPEN_XDP_MAP], program = map < 0 ? map : bpf_load_redirect(map, generic);
-	int *link = &o->part[OPEN_XDP_LINK];
+	int map = o->part[OPEN_XDP_MAP], program, *link = &o->part[OPEN_XDP_LINK];
+	struct urgent_program urgent;
 
+	urgent_program(&urgent, w->control_dscp);
+	program = map < 0 ? map : bpf_load_steer(map, urgent.insn, urgent.n, generic);
 	*loaded = program >= 0;
 	if (program < 0)
 		return program;
@@ -208,7 +265,7 @@ static int attach(struct opened *o, const struct open_wish *w, char *error)
 	bool loaded = true;
 	int err = -EINVAL;
 
-	o->part[OPEN_XDP_MAP] = bpf_xskmap(MAX(w->queues, 1u));
+	o->part[OPEN_XDP_MAP] = bpf_xskmap(2 * MAX(w->queues, 1u));
 	if (w->mode != MODE_GENERIC) {
 		err = attach_as(o, w, GRANT_XDP_NATIVE, &loaded);
 		if (!err)

@@ -109,6 +109,7 @@ static struct port_want want_of(struct opener *o, const struct epoch *epoch, con
 	        .queues = MIN(MAX((uint32_t)e->queues, 1u), o->host.pool->lanes),
 	        .rx_ring = live->rx_ring,
 	        .tx_ring = live->tx_ring,
+	        .control_dscp = live->control_dscp,
 	        .busy_poll_us = o->settings.poll.busy_poll_us,
 	        .mtu = e->mtu,
 	        .promiscuous = e->flags & EPOCH_PORT_PROMISC,

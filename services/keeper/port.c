@@ -21,6 +21,7 @@ void port_init(struct port *p, uint16_t phys)
 	p->state = BOARD_PORT_CLOSED;
 	p->due = NANOS_NEVER;
 	memset(p->opened.queue, 0xff, sizeof p->opened.queue);
+	memset(p->opened.urgent, 0xff, sizeof p->opened.urgent);
 	memset(p->opened.part, 0xff, sizeof p->opened.part);
 }
 
@@ -64,7 +65,7 @@ static struct grant grant_of(const struct port *p, uint32_t queue)
 	g.phys = p->phys;
 	g.queue = (uint16_t)queue;
 	g.queues = (uint16_t)p->queues;
-	g.n_fds = p->word == GRANT_OPEN;
+	g.n_fds = p->word == GRANT_OPEN ? g.n_fds : 0;
 	g.link = has_link(p);
 	g.mtu = (uint16_t)MIN(p->link.mtu, (uint32_t)UINT16_MAX);
 	g.mac = p->link.mac;
@@ -80,8 +81,10 @@ static void tell(struct port *p, const struct port_host *host)
 		return;
 	for (uint32_t q = 0; q < p->queues; q++) {
 		struct grant g = grant_of(p, q);
-		int err = host->say(host->context, &g, &p->opened.queue[q], g.n_fds);
+		int fd[GRANT_FDS_MAX], err;
 
+		(void)open_fds(&p->opened, q, fd);
+		err = host->say(host->context, &g, fd, g.n_fds);
 		if (err == -EAGAIN)
 			return;
 	}
@@ -126,9 +129,12 @@ static void keep_all(struct port *p, const struct port_host *host)
 			kept.parts |= 1u << i;
 			fd[n++] = p->opened.part[i];
 		}
-	for (uint32_t q = 0; q < p->opened.queues; q++)
+	for (uint32_t q = 0; q < p->opened.queues; q++) {
+		int rings[GRANT_FDS_MAX];
+
 		host->keep(host->context, PORT_KEY(p->phys, q), &p->opened.grant[q],
-		        sizeof p->opened.grant[q], &p->opened.queue[q], 1);
+		        sizeof p->opened.grant[q], rings, open_fds(&p->opened, q, rings));
+	}
 	/* A port without parts (a TAP) is kept as well: any descriptor will do. */
 	if (!n)
 		fd[n++] = p->opened.queue[0];
@@ -166,9 +172,10 @@ void port_resume(struct port *p, uint32_t slot, const void *body, size_t bytes, 
 {
 	if (slot == PORT_SLOT_OWN && bytes == sizeof(struct port_kept)) {
 		resume_own(p, body, fd, n_fds);
-	} else if (slot < LANES_MAX && bytes == sizeof(struct grant) && n_fds == 1) {
+	} else if (slot < LANES_MAX && bytes == sizeof(struct grant) && (n_fds == 1 || n_fds == 2)) {
 		memcpy(&p->opened.grant[slot], body, bytes);
 		p->opened.queue[slot] = fd[0];
+		p->opened.urgent[slot] = n_fds == 2 ? fd[1] : -1;
 	} else {
 		for (uint32_t i = 0; i < n_fds; i++)
 			close(fd[i]);
@@ -281,7 +288,7 @@ static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 	p->incarnation = MAX(p->incarnation + 1, now);
 	p->gone_at = 0;
 	p->due = 0;
-	p->packet_drops = p->packet_freezes = 0;
+	p->packet_drops = p->urgent_drops = 0;
 	set_state(p, BOARD_PORT_OPENING, "");
 	keep_all(p, host);
 	say(p, GRANT_OPEN);
@@ -318,11 +325,13 @@ static void look(struct port *p, const struct port_host *host, nanos_t now)
 static void count_xdp(const struct port *p, struct board_port *b)
 {
 	for (uint32_t q = 0; q < p->opened.queues; q++) {
-		struct xdp_statistics s = {0};
+		struct xdp_statistics s = {0}, urgent = {0};
 		socklen_t bytes = sizeof s;
 
-		if (getsockopt(p->opened.queue[q], SOL_XDP, XDP_STATISTICS, &s, &bytes))
+		if (getsockopt(p->opened.queue[q], SOL_XDP, XDP_STATISTICS, &s, &bytes) ||
+		        getsockopt(p->opened.urgent[q], SOL_XDP, XDP_STATISTICS, &urgent, &bytes))
 			continue;
+		b->urgent_dropped += urgent.rx_dropped + urgent.rx_ring_full;
 		b->rx_dropped += s.rx_dropped;
 		b->rx_ring_full += s.rx_ring_full;
 		b->rx_fill_empty += s.rx_fill_ring_empty_descs;
@@ -331,23 +340,28 @@ static void count_xdp(const struct port *p, struct board_port *b)
 	}
 }
 
+/* Drops since it was last asked. */
+static uint32_t packet_drops(int fd)
+{
+	struct tpacket_stats_v3 s = {0};
+	socklen_t bytes = sizeof s;
+
+	return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &s, &bytes) ? 0 : s.tp_drops;
+}
+
 static void count_packet(struct port *p, struct board_port *b)
 {
 	for (uint32_t q = 0; q < p->opened.queues; q++) {
-		struct tpacket_stats_v3 s = {0};
-		socklen_t bytes = sizeof s;
-
-		if (getsockopt(p->opened.queue[q], SOL_PACKET, PACKET_STATISTICS, &s, &bytes))
-			continue;
-		p->packet_drops += s.tp_drops;
-		p->packet_freezes += s.tp_freeze_q_cnt;
+		p->packet_drops += packet_drops(p->opened.queue[q]);
+		p->urgent_drops += packet_drops(p->opened.urgent[q]);
 	}
 	b->rx_ring_full += p->packet_drops;
+	b->urgent_dropped += p->urgent_drops;
 }
 
 static void count(struct port *p, struct board_port *b)
 {
-	b->rx_dropped = b->rx_ring_full = b->rx_fill_empty = 0;
+	b->rx_dropped = b->rx_ring_full = b->rx_fill_empty = b->urgent_dropped = 0;
 	b->rx_errors = p->link.rx_errors;
 	b->tx_errors = p->link.tx_errors;
 	b->tx_dropped = p->link.tx_dropped;

@@ -64,7 +64,7 @@ struct port {
 	enum grant_what word;           /* the last about this incarnation; 0: none */
 	bool untold;                    /* ... which ingest has yet to hear */
 	char reason[OPEN_ERROR_BYTES];
-	uint64_t packet_drops, packet_freezes; /* PACKET_STATISTICS, which forgets as it is read */
+	uint64_t packet_drops, urgent_drops; /* PACKET_STATISTICS, which forgets as it is read */
 };
 
 /* What the opener does for its ports. */

@@ -100,7 +100,8 @@ static void set_up(struct ports *p)
 
 static void want(struct ports *p, char *line)
 {
-	struct port_want w = {.wish = {.queues = 1, .rx_ring = 256, .tx_ring = 256, .pool = &p->pool}};
+	struct port_want w = {
+	        .wish = {.queues = 1, .rx_ring = 256, .tx_ring = 256, .control_dscp = 48, .pool = &p->pool}};
 	char *rest = line + strlen("want "), *word[5];
 
 	for (uint32_t i = 0; i < 5; i++)

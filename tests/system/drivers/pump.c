@@ -55,7 +55,7 @@ static void attach(struct pump *p)
 		        .journal = &p->journal,
 		        .state = p->m.state->nic[i],
 		        .grant = opened[i].grant[0],
-		        .fd = {opened[i].queue[0]},
+		        .fd = {opened[i].queue[0], opened[i].urgent[0]},
 		        .ledger = &p->ledger,
 		};
 		if (nic->ops->open(nic, NULL, error)) {
@@ -187,17 +187,25 @@ static bool step(struct pump *p)
 	return did;
 }
 
+static void rest(struct pump *p)
+{
+	struct pollfd poll_fd[2 * NIC_FDS_MAX];
+	int fd[2 * NIC_FDS_MAX];
+	uint32_t n = p->nic[0].ops->fds(&p->nic[0], fd);
+
+	n += p->nic[1].ops->fds(&p->nic[1], fd + n);
+	for (uint32_t i = 0; i < n; i++)
+		poll_fd[i] = (struct pollfd){.fd = fd[i], .events = POLLIN};
+	(void)poll(poll_fd, n, 10);
+}
+
 static void child(struct pump *p)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	attach(p);
-	while (!__atomic_load_n(&p->m.shared->stop, __ATOMIC_RELAXED)) {
-		struct pollfd fd[2] = {{.fd = p->nic[0].ops->fd(&p->nic[0]), .events = POLLIN},
-		        {.fd = p->nic[1].ops->fd(&p->nic[1]), .events = POLLIN}};
-
+	while (!__atomic_load_n(&p->m.shared->stop, __ATOMIC_RELAXED))
 		if (!step(p))
-			(void)poll(fd, 2, 10);
-	}
+			rest(p);
 	_exit(0);
 }
 
@@ -213,7 +221,12 @@ static uint64_t passed(const struct pump_memory *m)
 
 static void open_side(uint32_t side, char *text, const struct pump_memory *m)
 {
-	struct open_wish w = {.queues = 1, .rx_ring = 1024, .tx_ring = 1024, .mtu = 1500, .pool = &m->pool};
+	struct open_wish w = {.queues = 1,
+	        .rx_ring = 1024,
+	        .tx_ring = 1024,
+	        .mtu = 1500,
+	        .control_dscp = 48,
+	        .pool = &m->pool};
 	const char *name = strtok(text, ":"), *driver = strtok(NULL, ":"), *mode = strtok(NULL, ":");
 	char error[OPEN_ERROR_BYTES];
 

@@ -234,7 +234,8 @@ Test(config, interfaces_of_the_machine_get_their_settings_as_text)
 	struct port_id id;
 
 	cr_expect_str_eq(epoch_text(&b.epoch, port(&b, "a", &id)->driver_text),
-	        "interface=eth7;rx_ring=512;tx_ring=2048;adopt=1;mode=generic;poll.weight=64;poll.budget=300;"
+	        "interface=eth7;rx_ring=512;tx_ring=2048;adopt=1;mode=generic;control_dscp=48;poll.weight=64;"
+	        "poll.budget=300;"
 	        "poll.budget_us=2000;poll.defer_hard_irqs=0;poll.gro_flush_timeout_us=0;poll.busy_poll_us=0");
 	cr_expect(port(&b, "a", &id)->flags & EPOCH_PORT_CSUM_PARTIAL);
 	cr_expect_not(port(&b, "b", &id)->flags & EPOCH_PORT_CSUM_PARTIAL);

@@ -103,13 +103,13 @@ static void keep_some(
 static void cut_apply(struct fake *f, struct nic *nic, uint64_t *random)
 {
 	uint8_t *before = malloc(f->bytes);
-	const uint32_t *state = nic->state; /* rx stands first, tx fourth */
+	const uint32_t *state = nic->state; /* rx stands first, tx seventh */
 	uint32_t tx = rx_bytes(f);
 
 	memcpy(before, f->map, f->bytes);
 	nic->ops->apply(nic);
 	if (random_next(random) % 2) {
-		keep_some(f->map + tx, before + tx, FAKE_SLOTS, SLOT_BYTES, state[3],
+		keep_some(f->map + tx, before + tx, FAKE_SLOTS, SLOT_BYTES, state[6],
 		        (uint32_t)(random_next(random) % 8));
 	} else {
 		memcpy(f->map + tx, before + tx, f->bytes - tx);
@@ -122,7 +122,8 @@ static void cut_apply(struct fake *f, struct nic *nic, uint64_t *random)
 
 void fake_packet(struct fake *f, const struct pool *pool, bool v3)
 {
-	uint32_t start[4] = {FAKE_START, 0, 0, FAKE_START};
+	/* rx (next, taken, offset), urgent (the same), tx */
+	uint32_t start[7] = {FAKE_START, 0, 0, 0, 0, 0, FAKE_START};
 
 	memset(f, 0, sizeof *f);
 	f->packet.v3 = v3;

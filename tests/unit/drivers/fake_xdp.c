@@ -157,7 +157,8 @@ static struct grant_xdp_ring ring(void)
 
 void fake_xdp(struct fake *f, const struct pool *pool, bool chunks)
 {
-	uint32_t start[4] = {FAKE_START, FAKE_START, FAKE_START, FAKE_START};
+	/* rx (next, cut), urgent (the same), fill, tx, completion */
+	uint32_t start[7] = {FAKE_START, 0, 0, 0, FAKE_START, FAKE_START, FAKE_START};
 
 	memset(f, 0, sizeof *f);
 	f->fd = memfd_create("rings", MFD_CLOEXEC);
