@@ -30,6 +30,9 @@ static void write_unit(FILE *to, const char *name)
 			fprintf(to, "# UNIT %s %s\n", name, units[u]);
 }
 
+static const char *const types[] = {
+        [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_HISTOGRAM] = "histogram"};
+
 static void write_head(FILE *to, const struct metric *family, enum metrics_format format)
 {
 	bool counter = family->type == METRIC_COUNTER;
@@ -39,7 +42,7 @@ static void write_head(FILE *to, const struct metric *family, enum metrics_forma
 	/* In the older format a counter's family bears the name of its samples. */
 	snprintf(full, sizeof full, "%s%s", name, counter && format == METRICS_TEXT ? "_total" : "");
 	write_help(to, family, full);
-	fprintf(to, "# TYPE %s %s\n", full, counter ? "counter" : "gauge");
+	fprintf(to, "# TYPE %s %s\n", full, types[family->type]);
 	if (format == METRICS_OPENMETRICS)
 		write_unit(to, full);
 }
@@ -56,25 +59,63 @@ static void write_escaped(FILE *to, const char *text)
 	}
 }
 
-static void write_labels(FILE *to, const struct metric_point *point)
+static void write_number(FILE *to, const struct metric *family, uint64_t value)
 {
+	switch ((enum metric_unit)family->unit) {
+	case METRIC_PLAIN: fprintf(to, "%" PRIu64, value); break;
+	case METRIC_NANOS:
+		fprintf(to, "%" PRIu64 ".%09" PRIu64, value / NANOS_PER_SEC, value % NANOS_PER_SEC);
+		break;
+	}
+}
+
+static void write_labels(FILE *to, const struct metric *family, const struct metric_point *point)
+{
+	const char *before = "{";
+
 	for (uint32_t l = 0; l < point->n_labels; l++) {
-		fprintf(to, "%s%s=\"", l ? "," : "{", point->label[l].key);
+		fprintf(to, "%s%s=\"", before, point->label[l].key);
 		write_escaped(to, point->label[l].value);
 		fputc('"', to);
+		before = ",";
 	}
-	if (point->n_labels)
+	if (point->part == METRIC_BUCKET) {
+		fprintf(to, "%sle=\"", before);
+		write_number(to, family, point->bound);
+		fputs(family->unit == METRIC_PLAIN ? ".0\"" : "\"", to);
+	} else if (point->part == METRIC_ALL) {
+		fprintf(to, "%sle=\"+Inf\"", before);
+	}
+	if (point->n_labels || point->part == METRIC_BUCKET || point->part == METRIC_ALL)
 		fputc('}', to);
 }
 
-static void write_value(FILE *to, const struct metric *family, uint64_t value)
+/* What stands behind the family's name in a point's. */
+static const char *suffix(const struct metric *family, enum metric_part part)
 {
-	switch ((enum metric_unit)family->unit) {
-	case METRIC_PLAIN: fprintf(to, " %" PRIu64 "\n", value); break;
-	case METRIC_NANOS:
-		fprintf(to, " %" PRIu64 ".%09" PRIu64 "\n", value / NANOS_PER_SEC, value % NANOS_PER_SEC);
-		break;
+	switch (part) {
+	case METRIC_WHOLE: return family->type == METRIC_COUNTER ? "_total" : "";
+	case METRIC_BUCKET:
+	case METRIC_ALL: return "_bucket";
+	case METRIC_SUM: return "_sum";
+	case METRIC_COUNT: return "_count";
 	}
+	return "";
+}
+
+static void write_point(
+        FILE *to, const struct metric *family, const char *name, const struct metric_point *point)
+{
+	bool number = point->part == METRIC_WHOLE || point->part == METRIC_SUM;
+
+	fprintf(to, "%s%s", name, suffix(family, point->part));
+	write_labels(to, family, point);
+	fputc(' ', to);
+	if (number)
+		write_number(to, family, point->value);
+	else
+		fprintf(to, "%" PRIu64, point->value);
+	fputc('\n', to);
 }
 
 static void write_family(
@@ -87,9 +128,7 @@ static void write_family(
 	metric_name(name, family);
 	for (uint32_t i = 0; i < metric_points(family, m); i++) {
 		metric_point(family, m, i, &point);
-		fprintf(to, "%s%s", name, family->type == METRIC_COUNTER ? "_total" : "");
-		write_labels(to, &point);
-		write_value(to, family, point.value);
+		write_point(to, family, name, &point);
 	}
 }
 

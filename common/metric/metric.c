@@ -1,6 +1,7 @@
 #include "common/metric/metric.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 
 #define REASONS (DROP_REASON_COUNT - 1u) /* without DROP_NONE */
 
@@ -8,7 +9,7 @@ static const char *const stage_names[] = {"ingest", "filter", "router", "session
 
 static_assert(ARRAY_LEN(stage_names) == STAGE_COUNT, "a name a stage");
 
-uint32_t metric_points(const struct metric *family, const struct metrics *m)
+static uint32_t instances(const struct metric *family, const struct metrics *m)
 {
 	switch ((enum metric_scope)family->scope) {
 	case METRIC_OF_APPLIANCE: return 1;
@@ -19,6 +20,17 @@ uint32_t metric_points(const struct metric *family, const struct metrics *m)
 	case METRIC_OF_PORT: return m->n_ports;
 	}
 	return 0;
+}
+
+/* Points of an instance: one; of a histogram its buckets, the last of all, the sum, and the count. */
+static uint32_t parts(const struct metric *family)
+{
+	return family->type == METRIC_HISTOGRAM ? family->buckets + 3u : 1;
+}
+
+uint32_t metric_points(const struct metric *family, const struct metrics *m)
+{
+	return instances(family, m) * parts(family);
 }
 
 /* The structure that instance i of a scope stands in. */
@@ -56,14 +68,44 @@ static void add_labels(
 	}
 }
 
+static uint64_t count_up_to(const struct histogram *h, uint32_t bucket)
+{
+	uint64_t n = 0;
+
+	for (uint32_t b = 0; b <= bucket; b++)
+		n += h->bucket[b];
+	return n;
+}
+
+static void histogram_part(
+        struct metric_point *point, const struct metric *family, const struct histogram *h, uint32_t k)
+{
+	uint32_t buckets = family->buckets;
+
+	point->part = k < buckets         ? METRIC_BUCKET
+	              : k == buckets      ? METRIC_ALL
+	              : k == buckets + 1u ? METRIC_SUM
+	                                  : METRIC_COUNT;
+	point->bound = k < buckets ? UINT64_C(1) << (family->shift + k) : 0;
+	point->value = point->part == METRIC_SUM ? h->sum
+	                                         : count_up_to(h, k < buckets ? k : HISTOGRAM_BUCKETS - 1);
+}
+
 void metric_point(
         const struct metric *family, const struct metrics *m, uint32_t i, struct metric_point *point)
 {
 	enum metric_scope scope = (enum metric_scope)family->scope;
+	uint32_t k = i % parts(family);
+	const uint8_t *at;
 
+	i /= parts(family);
+	at = (const uint8_t *)instance(scope, m, i) + family->at;
 	*point = (struct metric_point){0};
 	add_labels(point, scope, m, i);
-	memcpy(&point->value, (const uint8_t *)instance(scope, m, i) + family->at, sizeof point->value);
+	if (family->type == METRIC_HISTOGRAM)
+		histogram_part(point, family, (const void *)at, k);
+	else
+		memcpy(&point->value, at, sizeof point->value);
 }
 
 enum metric_file metric_file(const struct metric *family)
@@ -88,6 +130,17 @@ void metric_name(char name[METRIC_NAME_LEN], const struct metric *family)
 		*c = (char)tolower((unsigned char)*c);
 }
 
+static void write_part(char *to, size_t room, const struct metric_point *point)
+{
+	switch (point->part) {
+	case METRIC_WHOLE: break;
+	case METRIC_BUCKET: snprintf(to, room, "_le_%" PRIu64, point->bound); break;
+	case METRIC_ALL: snprintf(to, room, "_le_inf"); break;
+	case METRIC_SUM: snprintf(to, room, "_sum"); break;
+	case METRIC_COUNT: snprintf(to, room, "_count"); break;
+	}
+}
+
 void metric_column(
         char column[METRIC_NAME_LEN], const struct metric *family, const struct metric_point *point)
 {
@@ -95,4 +148,6 @@ void metric_column(
 
 	for (uint32_t l = 0; l < point->n_labels && at < METRIC_NAME_LEN; l++)
 		at += (size_t)snprintf(column + at, METRIC_NAME_LEN - at, "_%s", point->label[l].value);
+	if (at < METRIC_NAME_LEN)
+		write_part(column + at, METRIC_NAME_LEN - at, point);
 }

@@ -21,6 +21,7 @@
 #include <stdio.h>
 
 #include "common/board/board.h"
+#include "common/stage/samples.h"
 #include "common/stage/stage.h"
 
 /* Of a stage, over its lanes. */
@@ -28,6 +29,7 @@ struct metrics_stage {
 	uint64_t in, out, generated, cloned, split, delivered, merged, dropped, held, held_buffers;
 	uint64_t bursts, crashes, quarantines, bad_descriptors, rounds;
 	uint64_t by_reason[DROP_REASON_COUNT];
+	struct worker_samples samples;
 };
 
 struct metrics_process {
@@ -63,7 +65,7 @@ struct metrics {
 	struct metrics_port port[EPOCH_PHYS_MAX];
 };
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM /* struct histogram */ };
 
 enum metric_unit {
 	METRIC_PLAIN, /* as the name says */
@@ -101,6 +103,8 @@ struct metric {
 	uint8_t unit;                /* enum metric_unit */
 	uint8_t scope;               /* enum metric_scope */
 	uint8_t place;               /* of METRIC_SOFTNET and METRIC_DEV: which column */
+	uint8_t buckets;             /* of a histogram: how many have a bound that is told */
+	uint8_t shift;               /* and the power of two of the first */
 	uint32_t at;                 /* of the first instance's uint64_t, in its structure */
 };
 
@@ -111,10 +115,21 @@ struct metric_label {
 	const char *key, *value;
 };
 
+/* Which number of a histogram's. */
+enum metric_part {
+	METRIC_WHOLE,  /* it is none */
+	METRIC_BUCKET, /* how many are at most `bound` */
+	METRIC_ALL,    /* how many there are, as the last bucket */
+	METRIC_SUM,
+	METRIC_COUNT /* how many there are */
+};
+
 /* A value, with what makes it differ from the others of its family. */
 struct metric_point {
 	struct metric_label label[METRIC_LABELS];
 	uint32_t n_labels;
+	enum metric_part part;
+	uint64_t bound;
 	uint64_t value;
 };
 

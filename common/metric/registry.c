@@ -1,13 +1,16 @@
 /* registry: the table. */
 #include "common/metric/metric.h"
 
-#define AT(field)         .scope = METRIC_OF_APPLIANCE, .at = offsetof(struct metrics, field)
-#define OF_STAGE(field)   .scope = METRIC_OF_STAGE, .at = offsetof(struct metrics_stage, field)
-#define OF_PROCESS(field) .scope = METRIC_OF_PROCESS, .at = offsetof(struct metrics_process, field)
-#define OF_LANE(field)    .scope = METRIC_OF_LANE, .at = offsetof(struct metrics_lane, field)
-#define OF_PORT(field)    .scope = METRIC_OF_PORT, .at = offsetof(struct metrics_port, field)
-#define GAUGE             .type = METRIC_GAUGE
-#define SECONDS           .unit = METRIC_NANOS
+#define AT(field)           .scope = METRIC_OF_APPLIANCE, .at = offsetof(struct metrics, field)
+#define OF_STAGE(field)     .scope = METRIC_OF_STAGE, .at = offsetof(struct metrics_stage, field)
+#define OF_PROCESS(field)   .scope = METRIC_OF_PROCESS, .at = offsetof(struct metrics_process, field)
+#define OF_LANE(field)      .scope = METRIC_OF_LANE, .at = offsetof(struct metrics_lane, field)
+#define OF_PORT(field)      .scope = METRIC_OF_PORT, .at = offsetof(struct metrics_port, field)
+#define GAUGE               .type = METRIC_GAUGE
+#define SECONDS             .unit = METRIC_NANOS
+#define HISTOGRAM(n, power) .type = METRIC_HISTOGRAM, .buckets = (n), .shift = (power)
+
+static_assert(SAMPLE_EVERY == 31, "the sentences below say so");
 
 static const struct metric families[] = {
 /* The protocols' counters, by Linux's names. */
@@ -58,6 +61,20 @@ static const struct metric families[] = {
         {"stage_rounds", "Rounds of the stage's workers.", "SluiceStage", "Rounds", OF_STAGE(rounds)},
         {"dropped_packets", "Packets dropped, by stage and reason.", "Drop", "Packets",
                 .scope = METRIC_OF_REASON},
+
+        /* One burst in SAMPLE_EVERY. */
+        {"burst_packets", "Packets that a burst began with, of one burst in 31.", "SluiceSample",
+                "BurstPackets", OF_STAGE(samples.burst_packets), HISTOGRAM(8, 0)},
+        {"burst_duration_seconds", "Time from taking a burst to its commit, of one burst in 31.",
+                "SluiceSample", "BurstTime", SECONDS, OF_STAGE(samples.burst_time),
+                HISTOGRAM(20, SAMPLE_TIME_SHIFT)},
+        {"ring_waiting_packets", "Packets in a ring when a burst was taken from it, of one burst in 31.",
+                "SluiceSample", "RingPackets", OF_STAGE(samples.ring_packets), HISTOGRAM(17, 0)},
+        {"transit_seconds",
+                "Time from a packet's arrival until its port's driver has it to send, of the first of one "
+                "burst in 31.",
+                "SluiceSample", "TransitTime", SECONDS, AT(stage[STAGE_INGEST].samples.transit_time),
+                HISTOGRAM(20, SAMPLE_TIME_SHIFT)},
 
         /* Processes. */
         {"process_up", "Whether the process runs.", "SluiceProcess", "Up", GAUGE, OF_PROCESS(up)},

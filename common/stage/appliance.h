@@ -127,6 +127,11 @@ static inline struct worker_census *appliance_census(const struct appliance *a, 
 	return appliance_public(a, worker, a->plan.worker[worker].census_off);
 }
 
+static inline struct worker_samples *appliance_samples(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].samples_off);
+}
+
 /* Of a worker of ingest. */
 static inline struct poll_stats *appliance_polls(const struct appliance *a, uint32_t worker)
 {

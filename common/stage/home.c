@@ -182,12 +182,14 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 	struct burst *b = &w->burst;
 	const struct epoch *epoch = adopt_view(w, (uint16_t)w->newest);
 	uint8_t link = (uint8_t)LINK_PORT_RX(w->plan, port.v);
+	nanos_t began;
 
 	if (!epoch || port.v >= EPOCH_PHYS_MAX)
 		return false;
 	n = MIN(n, MIN(BURST_MAX, home_height(w)));
 	if (!n)
 		return false;
+	began = sample_begin(w);
 	worker_begin(w, INPUT_PORT, w->plan->lane, n, now);
 	b->epoch = (uint16_t)epoch->number;
 	commit_open(w, link, crashed, n);
@@ -205,6 +207,8 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 	record_set_index(&w->journal, link, w->journal.work->index[link] + n);
 	record_add_packets(&w->journal, link, n);
 	commit_burst(w, NULL, 0, now);
+	if (unlikely(began))
+		sample_end(w, began, 0, false);
 	return true;
 }
 

@@ -92,6 +92,7 @@ static void lay_worker(struct plan *plan, struct worker_plan *w, const struct st
 	w->status_off = take(public, sizeof(struct worker_status));
 	w->trace_off = take(public, sizeof(struct trace_ring));
 	w->census_off = take(public, worker_census_bytes(plan->params.buffers));
+	w->samples_off = take(public, sizeof(struct worker_samples));
 	if (w->stage == STAGE_INGEST)
 		w->polls_off = take(public, sizeof(struct poll_stats));
 	w->state_bytes = bytes + sizeof(struct stat_block);

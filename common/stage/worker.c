@@ -113,6 +113,7 @@ static int attach_memory(struct worker *w)
 		if (!w->is_free)
 			return -ENOMEM;
 	}
+	w->samples = appliance_samples(a, w->id);
 	w->burst.pool = &a->pool;
 	w->burst.journal = &w->journal;
 	w->burst.trace = &w->log;
@@ -243,10 +244,12 @@ void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uin
 static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 {
 	const struct epoch *epoch;
-	uint32_t taken;
+	uint32_t taken, waiting = ring_used(&in->end, w->journal.work->index[in->link]);
+	nanos_t began;
 
-	if (!ring_used(&in->end, w->journal.work->index[in->link]))
+	if (!waiting)
 		return false;
+	began = sample_begin(w);
 	worker_begin(w, (enum input_kind)in->kind, in->lane, 0, now);
 	taken = load_burst(w, in, w->burst_max, &epoch);
 	commit_open(w, in->link, 0, taken);
@@ -256,6 +259,8 @@ static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 	}
 	emit_burst(w);
 	commit_burst(w, in, taken, now);
+	if (unlikely(began))
+		sample_end(w, began, waiting, w->stack && in->kind == INPUT_TX);
 	return true;
 }
 

@@ -101,6 +101,8 @@ struct worker {
 	bool plain; /* no chain and nothing traced among the packets of this burst */
 	struct burst burst;
 	struct tap_writer taps;
+	struct worker_samples *samples;
+	uint32_t until_sample; /* bursts before the next one that is measured */
 };
 
 #define NO_RING 0xff

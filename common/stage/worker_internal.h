@@ -67,6 +67,22 @@ void taps_outbox_dropped(
 /* A descriptor that never became a packet of the burst; its index may be any. */
 void taps_rejected(struct worker *w, struct pkt_index index, enum drop_reason reason);
 
+/* samples.c.  sample_begin: before a burst: the time, where this one is to be sampled, else 0.  sample_end:
+ * it is committed; `waiting` in the ring that it came from (0: from a port); `sent`: what it held has been
+ * given to drivers. */
+nanos_t sample_take(const struct worker *w);
+void sample_end(struct worker *w, nanos_t began, uint32_t waiting, bool sent);
+
+static always_inline nanos_t sample_begin(struct worker *w)
+{
+	if (likely(w->until_sample)) {
+		w->until_sample--;
+		return 0;
+	}
+	w->until_sample = SAMPLE_EVERY - 1;
+	return sample_take(w);
+}
+
 /* adopt.c */
 bool adopt_newest(struct worker *w, nanos_t now);
 const struct epoch *adopt_view(struct worker *w, uint16_t epoch);

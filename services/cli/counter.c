@@ -9,13 +9,14 @@
 
 static void help(void)
 {
-	printf("usage: sluice counter [GROUP...] [--zeros] [--json] [--run-dir DIR]\n\n"
+	printf("usage: sluice counter [GROUP...] [--zeros] [--buckets] [--json] [--run-dir DIR]\n\n"
 	       "All that is counted, since the start: what a kernel counts too by the names of nstat, and "
 	       "the\n"
 	       "appliance's own in groups of its own. Prometheus reads the same, and so does nstat:\n"
 	       "PROC_ROOT=/run/sluice/control/proc nstat.\n\n"
 	       "  GROUP     these alone: Ip, Icmp6, Dev, Drop, ...\n"
-	       "  --zeros   those too that are zero\n\n"
+	       "  --zeros   those too that are zero\n"
+	       "  --buckets the buckets of histograms too, beside their sum and count\n\n"
 	       "  sluice counter Icmp Icmp6\n"
 	       "  sluice counter Drop\n\n"
 	       "Exit status: 0, 1 no such group, 2 wrong use, 3 nobody answers.\n");
@@ -44,14 +45,15 @@ static const char *unknown_group(const struct remote *r, const Sluice__CountersR
 }
 
 /* Leaves those that were asked for. */
-static void choose(const struct remote *r, Sluice__CountersReply *reply, bool zeros)
+static void choose(const struct remote *r, Sluice__CountersReply *reply, bool zeros, bool buckets)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < reply->n_counters; i++) {
 		Sluice__Counter *counter = reply->counters[i];
 
-		if (is_in(r, counter) && (zeros || counter->value))
+		if (is_in(r, counter) && (zeros || counter->value) &&
+		        (buckets || !strstr(counter->name, "_le_")))
 			reply->counters[n++] = counter;
 		else
 			rpc_free(&counter->base);
@@ -70,7 +72,7 @@ static void print(const Sluice__CountersReply *reply)
 
 int cli_counter(int argc, char **argv)
 {
-	static const char *const own[] = {"zeros", NULL};
+	static const char *const own[] = {"zeros", "buckets", NULL};
 	Sluice__CountersRequest request = SLUICE__COUNTERS_REQUEST__INIT;
 	ProtobufCMessage *reply;
 	const char *unknown;
@@ -88,7 +90,7 @@ int cli_counter(int argc, char **argv)
 	if (code)
 		return code;
 	unknown = unknown_group(&r, (const Sluice__CountersReply *)reply);
-	choose(&r, (Sluice__CountersReply *)reply, remote_flag(&r, 0));
+	choose(&r, (Sluice__CountersReply *)reply, remote_flag(&r, 0), remote_flag(&r, 1));
 	if (unknown) {
 		code = remote_say(&r, RPC_NOT_FOUND,
 		        "there is no group %.40s; `sluice counter --zeros` lists them all", unknown);

@@ -8,6 +8,14 @@
 #define TRIES      100u
 #define PAGE_BYTES 4096u
 
+static void read_samples(struct worker_samples *to, const struct worker_samples *from)
+{
+	histogram_merge(&to->burst_packets, &from->burst_packets);
+	histogram_merge(&to->burst_time, &from->burst_time);
+	histogram_merge(&to->ring_packets, &from->ring_packets);
+	histogram_merge(&to->transit_time, &from->transit_time);
+}
+
 static void read_workers(struct metrics *m, const struct appliance *a)
 {
 	for (uint32_t w = 0; w < a->plan.n_workers; w++) {
@@ -18,6 +26,7 @@ static void read_workers(struct metrics *m, const struct appliance *a)
 			m->stat[s] += __atomic_load_n(&appliance_stats(a, w)->v[s], __ATOMIC_RELAXED);
 		stage->quarantines += __atomic_load_n(&status->quarantines, __ATOMIC_RELAXED);
 		stage->bad_descriptors += __atomic_load_n(&status->bad_desc, __ATOMIC_RELAXED);
+		read_samples(&stage->samples, appliance_samples(a, w));
 		stage->rounds += __atomic_load_n(&status->steps, __ATOMIC_RELAXED);
 	}
 }
