@@ -137,14 +137,10 @@ int cli_account(int argc, char **argv)
 	Sluice__BuffersRequest buffers = SLUICE__BUFFERS_REQUEST__INIT;
 	ProtobufCMessage *reply;
 	struct remote r;
-	int code = remote_options(&r, argc, argv, own);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, own, help, &code))
 		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
 	if (r.n_args)
 		return cli_usage("account", "it takes no '%s'", r.args[0]);
 	if (remote_flag(&r, 0))

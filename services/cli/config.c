@@ -214,14 +214,10 @@ static int confirm(int argc, char **argv)
 	Sluice__ConfirmRequest request = SLUICE__CONFIRM_REQUEST__INIT;
 	ProtobufCMessage *reply;
 	struct remote r;
-	int code = remote_options(&r, argc, argv, NULL);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, NULL, help_confirm, &code))
 		return code;
-	if (r.help) {
-		help_confirm();
-		return CLI_FINE;
-	}
 	if (r.n_args)
 		return cli_usage(argv[0], "it takes no '%s'", r.args[0]);
 	code = remote_ask(&r, RPC_ADMIN, &sluice__admin__descriptor, "Confirm", &request.base, &reply);

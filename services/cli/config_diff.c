@@ -159,14 +159,10 @@ int config_diff_main(int argc, char **argv)
 {
 	struct side side[2] = {0};
 	struct remote r;
-	int code = remote_options(&r, argc, argv, NULL);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, NULL, help, &code))
 		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
 	if (r.n_args < 1 || r.n_args > 2)
 		return cli_usage(argv[0], "a file or a number of the history is needed, or two of them");
 	code = read_side(&r, r.n_args == 2 ? r.args[0] : NULL, &side[0]);

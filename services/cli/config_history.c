@@ -94,14 +94,10 @@ int config_history_main(int argc, char **argv)
 	ProtobufCMessage *reply;
 	uint64_t most = NEWEST, before = 0;
 	struct remote r;
-	int code = remote_options(&r, argc, argv, own);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, own, help, &code))
 		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
 	if (r.n_args)
 		return cli_usage(argv[0], "it takes no '%s'", r.args[0]);
 	if (r.value[0] && !cli_number(r.value[0], "--count", 1, 100, &most))

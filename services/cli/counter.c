@@ -77,14 +77,10 @@ int cli_counter(int argc, char **argv)
 	ProtobufCMessage *reply;
 	const char *unknown;
 	struct remote r;
-	int code = remote_options(&r, argc, argv, own);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, own, help, &code))
 		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
 	request.zeros = true;
 	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Counters", &request.base, &reply);
 	if (code)

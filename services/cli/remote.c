@@ -63,6 +63,15 @@ int remote_options(struct remote *r, int argc, char **argv, const char *const *o
 	return 0;
 }
 
+bool remote_begin(
+        struct remote *r, int argc, char **argv, const char *const *own, void (*help)(void), int *code)
+{
+	*code = remote_options(r, argc, argv, own);
+	if (!*code && r->help)
+		help();
+	return !*code && !r->help;
+}
+
 bool remote_flag(const struct remote *r, uint32_t own)
 {
 	return r->flags & 1u << own;
@@ -213,15 +222,11 @@ int remote_show(const struct remote_table *table, ProtobufCMessage *request, int
 {
 	ProtobufCMessage *reply;
 	struct remote r;
-	int code = remote_options(&r, argc, argv, NULL);
+	int code;
 	const char *arg;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, NULL, table->help, &code))
 		return code;
-	if (r.help) {
-		table->help();
-		return CLI_FINE;
-	}
 	if (r.n_args > (table->prepare ? 1 : 0))
 		return cli_usage(r.command, "it takes no '%s'", r.args[table->prepare ? 1 : 0]);
 	arg = r.n_args ? r.args[0] : "";

@@ -25,6 +25,9 @@ struct remote {
  * REMOTE_OWN_MAX): --NAME, -N where the name is one letter; "name=" is one that takes a value.  0, or
  * CLI_USAGE with its sentence told. */
 [[nodiscard]] int remote_options(struct remote *r, int argc, char **argv, const char *const *own);
+/* The same, and --help is answered.  Whether the command is to go on; else *code is what it ends with. */
+bool remote_begin(
+        struct remote *r, int argc, char **argv, const char *const *own, void (*help)(void), int *code);
 bool remote_flag(const struct remote *r, uint32_t own);
 
 /* Connects to read.sock or admin.sock, in the run folder's BLUEPRINT_SOCKETS.  0, or an exit code with its

@@ -184,14 +184,10 @@ int cli_route(int argc, char **argv)
 {
 	static const char *const own[] = {"local", "4", "6", NULL};
 	struct remote r;
-	int code = remote_options(&r, argc, argv, own);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, own, help, &code))
 		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
 	if (r.n_args == 2 && !strcmp(r.args[0], "get"))
 		return get(&r, r.args[1]);
 	if (r.n_args && !(r.n_args == 1 && !strcmp(r.args[0], "list")))

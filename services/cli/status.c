@@ -89,14 +89,10 @@ int cli_status(int argc, char **argv)
 	Sluice__StatusRequest request = SLUICE__STATUS_REQUEST__INIT;
 	ProtobufCMessage *reply;
 	struct remote r;
-	int code = remote_options(&r, argc, argv, NULL);
+	int code;
 
-	if (code)
+	if (!remote_begin(&r, argc, argv, NULL, help, &code))
 		return code;
-	if (r.help) {
-		help();
-		return CLI_FINE;
-	}
 	if (r.n_args)
 		return cli_usage("status", "it takes no '%s'", r.args[0]);
 	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Status", &request.base, &reply);
