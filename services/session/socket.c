@@ -73,7 +73,7 @@ static struct session_socket *best_of(
 {
 	struct session_socket *best = NULL,
 	                      *sk = socket_at(s, s->state->bucket[bucket_of(s, local, flow->dport)]);
-	int best_score = -1;
+	int best_score = 0;
 
 	for (; sk; sk = socket_at(s, sk->hash_next)) {
 		int score;
@@ -83,7 +83,7 @@ static struct session_socket *best_of(
 		if (!binding_fits(&sk->conf, flow))
 			continue;
 		score = binding_score(&sk->conf, flow);
-		if (score > best_score || (score == best_score && goes_before(sk, best))) {
+		if (!best || score > best_score || (score == best_score && goes_before(sk, best))) {
 			best = sk;
 			best_score = score;
 		}
