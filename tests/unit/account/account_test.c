@@ -15,7 +15,7 @@ static void two_lanes(void)
 	relay_setup(2);
 }
 
-TestSuite(account, .init = two_lanes, .fini = relay_teardown, .timeout = 60);
+TestSuite(account, .init = two_lanes, .fini = relay_teardown, .timeout = 280);
 
 static int count_buffers(void)
 {
