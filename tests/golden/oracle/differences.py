@@ -280,9 +280,3 @@ def reset_of_a_signed_segment(case, k, s):
 def protocols_of_linux(case, k, s):
     protocol = upper6(case.frame)[0] if is_v6(case.frame) else case.frame[23] if is_v4(case.frame) else None
     return protocol in (103, 136) and not frames(k)
-
-
-@matcher
-def path_mtu_without_a_socket(case, k, s):
-    pieces = [f for f in frames(s) if own6(f) and f[20] == FRAGMENT or own4(f) and get16(f, 20) & 0x3fff]
-    return len(frames(k)) == 1 and pieces and ('66.3' in case.name or '66::3' in case.name)
