@@ -8,14 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGE     1024u
-#define HOPS_MAX 16u /* told of a route; the others are counted in its `hops` no more */
+#define PAGE 1024u
 
 struct route_message {
 	Sluice__Route route;
 	char to[TEXT_IP6_PREFIX_SIZE], source[TEXT_IP6_SIZE], protocol[16];
-	Sluice__NextHop hop[HOPS_MAX], *hops[HOPS_MAX];
-	char gateway[HOPS_MAX][TEXT_IP6_SIZE];
+	Sluice__NextHop hop[FIB_HOPS_MAX], *hops[FIB_HOPS_MAX];
+	char gateway[FIB_HOPS_MAX][TEXT_IP6_SIZE];
 };
 
 struct page {
@@ -95,7 +94,7 @@ static void add_route(struct page *page, const struct fib_route *from)
 		m->route.source = address(m->source, family, &group->source);
 	hops = fib_group_hops(&page->fib, group, &n);
 	m->route.hops = m->hops;
-	for (uint32_t i = 0; i < n && i < HOPS_MAX; i++)
+	for (uint32_t i = 0; i < n; i++)
 		fill_hop(page, m, family, &hops[i]);
 	page->list[page->reply.n_routes++] = &m->route;
 }
