@@ -3,10 +3,8 @@
 
 #include "services/cli/json.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define NEWEST 20u
 
@@ -35,29 +33,6 @@ static void help(void)
 	        NEWEST);
 }
 
-static const char *user_name(int64_t uid, char text[32])
-{
-	const struct passwd *p = uid < 0 ? NULL : getpwuid((uid_t)uid);
-
-	if (uid < 0)
-		return "-";
-	if (p)
-		snprintf(text, 32, "%s", p->pw_name);
-	else
-		snprintf(text, 32, "uid %lld", (long long)uid);
-	return text;
-}
-
-static const char *local_time(uint64_t ms, char text[32])
-{
-	time_t s = (time_t)(ms / 1000);
-	struct tm t;
-
-	localtime_r(&s, &t);
-	strftime(text, 32, "%Y-%m-%d %H:%M:%S", &t);
-	return text;
-}
-
 static const char *act_text(const Sluice__Change *c, char text[32])
 {
 	if (c->of)
@@ -73,7 +48,7 @@ static void print_change(const Sluice__Change *c, const Sluice__ConfigHistoryRep
 	char who[32], when[32], act[32], left[32];
 
 	printf("%5u%c %s  %-10s %-15s %s%s%s", c->number, c->number == all->in_force ? '*' : ' ',
-	        local_time(c->time_ms, when), user_name(c->uid, who), act_text(c, act),
+	        remote_date(when, c->time_ms), remote_user(who, c->uid), act_text(c, act),
 	        remote_paint(good ? "\033[32m" : "\033[31m"), c->outcome, remote_paint("\033[0m"));
 	if (c->number == all->waits)
 		printf(", waits %s to be confirmed", remote_time(left, all->waits_ms * NANOS_PER_MS));

@@ -5,9 +5,11 @@
 #include "services/cli/json.h"
 
 #include <getopt.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 /* getopt's, from a list as of remote_options; `name` holds the words without their "=". */
@@ -210,6 +212,29 @@ const char *remote_time(char text[32], uint64_t ns)
 		snprintf(text, 32, "%.1f s", (double)ns / 1e9);
 	else
 		snprintf(text, 32, "%.1f ms", (double)ns / 1e6);
+	return text;
+}
+
+const char *remote_date(char text[32], uint64_t ms)
+{
+	time_t s = (time_t)(ms / 1000);
+	struct tm t;
+
+	localtime_r(&s, &t);
+	strftime(text, 32, "%Y-%m-%d %H:%M:%S", &t);
+	return text;
+}
+
+const char *remote_user(char text[32], int64_t uid)
+{
+	const struct passwd *p = uid < 0 ? NULL : getpwuid((uid_t)uid);
+
+	if (uid < 0)
+		return "-";
+	if (p)
+		snprintf(text, 32, "%s", p->pw_name);
+	else
+		snprintf(text, 32, "uid %lld", (long long)uid);
 	return text;
 }
 

@@ -64,6 +64,12 @@ struct remote_table {
 /* "3 d 4 h", "2.5 s", "140 ms". */
 const char *remote_time(char text[32], uint64_t ns);
 
+/* Of milliseconds since 1970, "2026-11-23 02:55:15" here. */
+const char *remote_date(char text[32], uint64_t ms);
+
+/* A user's name; "-": nobody asked. */
+const char *remote_user(char text[32], int64_t uid);
+
 /* Colours, where standard output is a terminal and NO_COLOR is not set; else "". */
 const char *remote_paint(const char *code);
 

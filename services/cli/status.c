@@ -13,7 +13,10 @@ static void help(void)
 	printf("usage: sluice status [--json] [--run-dir DIR]\n\n"
 	       "The processes of a running appliance: what each is, since when, how often it was started and "
 	       "why\n"
-	       "it died last, and which configuration epoch each of its lanes has taken up.\n\n"
+	       "it died last, and which configuration epoch each of its lanes has taken up; which "
+	       "configuration "
+	       "is in\n"
+	       "force, since when, by whom, and whether it waits to be confirmed.\n\n"
 	       "  sluice status\n"
 	       "  sluice status --json | jq '.roles[] | select(.state != \"running\")'\n\n"
 	       "Exit status: 0 if every process runs and has taken the epoch up, 1 if not, 2 wrong use, 3 "
@@ -74,10 +77,27 @@ static bool fine(const Sluice__StatusReply *s)
 	return good;
 }
 
+static void print_in_force(const Sluice__StatusReply *s)
+{
+	const Sluice__Change *c = s->in_force;
+	char text[32];
+
+	if (!c)
+		return;
+	printf("configuration %u, %s, in force since %s", c->number, c->act, remote_date(text, s->since_ms));
+	if (c->uid >= 0)
+		printf(" (by %s)", remote_user(text, c->uid));
+	if (s->waits)
+		printf("; %sunless confirmed%s it is rolled back in %s", remote_paint("\033[33m"),
+		        remote_paint("\033[0m"), remote_time(text, s->waits_ms * NANOS_PER_MS));
+	fputc('\n', stdout);
+}
+
 static void print(const Sluice__StatusReply *s)
 {
 	printf("epoch %u%s, %u lane%s, %u buffers, %s\n", s->epoch, s->retired ? "" : " (an older one lives)",
 	        s->lanes, s->lanes == 1 ? "" : "s", s->buffers, s->config);
+	print_in_force(s);
 	for (size_t i = 0; i < s->n_roles; i++)
 		print_role(s->roles[i], s->epoch);
 	if (*s->problem)

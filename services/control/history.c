@@ -75,10 +75,11 @@ static void back(struct history *h, uint32_t number)
 	h->waits = 0;
 }
 
-static void in_force(struct history *h, uint32_t number, uint32_t epoch)
+static void in_force(struct history *h, const struct entry *r)
 {
-	h->in_force = number;
-	h->in_force_epoch = epoch;
+	h->in_force = r->number;
+	h->in_force_epoch = r->epoch;
+	h->since_ms = r->at_ms;
 }
 
 int history_take(struct history *h, const struct entry *r)
@@ -95,7 +96,7 @@ int history_take(struct history *h, const struct entry *r)
 	switch ((enum entry_event)r->event) {
 	case ENTRY_BEGUN: h->begun = r->number; return 0;
 	case ENTRY_APPLIED:
-		in_force(h, r->number, r->epoch);
+		in_force(h, r);
 		h->waits = c && c->r.confirm_s ? r->number : 0;
 		if (c && c->r.act == ENTRY_START)
 			h->started = r->number;
@@ -104,7 +105,7 @@ int history_take(struct history *h, const struct entry *r)
 	case ENTRY_UNDONE:
 	case ENTRY_UNCONFIRMED:
 	case ENTRY_ROLLED_BACK: back(h, r->number); break;
-	case ENTRY_RESTORED: in_force(h, r->number, r->epoch); break;
+	case ENTRY_RESTORED: in_force(h, r); break;
 	case ENTRY_REFUSED:
 	case ENTRY_INTERRUPTED:
 	case ENTRY_EVENTS_N: break;

@@ -19,6 +19,7 @@ struct history {
 	uint32_t next;           /* number of the next change */
 	uint32_t in_force;       /* number; 0: not known */
 	uint32_t in_force_epoch; /* the epoch that it was put in force as; 0: it is to be put in force */
+	uint64_t since_ms;       /* 1970; when that was written down */
 	uint32_t begun;          /* without an end; 0: none */
 	uint32_t waits;          /* in force, and to be confirmed; 0: none */
 	uint32_t started;        /* the newest that came from the file of a start and was applied; 0: none */

@@ -102,6 +102,8 @@ struct change_wanted {
 };
 /* Judges it, notes it, and has it applied; the call gets its answer now or then. */
 void change_want(struct control *c, const struct change_wanted *w);
+/* past.c: what is known of a change, for an answer; valid as long as the history does not change. */
+void change_message(Sluice__Change *to, const struct change *c);
 /* The beginning of a change's entry. */
 void change_entry(const struct control *c, const struct change_wanted *w, struct entry *r);
 /* Notes what became of a change; where that cannot be written, Status tells. */

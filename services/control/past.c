@@ -51,7 +51,7 @@ void control_config_text(void *context, struct rpc_call *call, const ProtobufCMe
 	free(text);
 }
 
-static void fill(Sluice__Change *to, const struct change *c)
+void change_message(Sluice__Change *to, const struct change *c)
 {
 	const struct entry *r = &c->r;
 
@@ -86,7 +86,7 @@ void control_config_history(void *context, struct rpc_call *call, const Protobuf
 		if (r->before && h->list[i].r.number >= r->before)
 			continue;
 		list[reply.n_changes] = &change[reply.n_changes];
-		fill(list[reply.n_changes++], &h->list[i]);
+		change_message(list[reply.n_changes++], &h->list[i]);
 	}
 	reply.changes = list;
 	reply.in_force = h->in_force;

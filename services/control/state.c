@@ -179,7 +179,7 @@ static int compact_into(struct state *s, FILE *to)
 	struct history *h = &s->history;
 	struct entry now = {.number = h->in_force,
 	        .event = ENTRY_RESTORED,
-	        .at_ms = now_ms(),
+	        .at_ms = h->since_ms,
 	        .uid = -1,
 	        .epoch = h->in_force_epoch};
 	char line[ENTRY_LINE];

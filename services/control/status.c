@@ -6,6 +6,7 @@
 struct status_message {
 	Sluice__StatusReply reply;
 	Sluice__Rpc rpc;
+	Sluice__Change in_force;
 	Sluice__Role role[ROLE_COUNT], *role_list[ROLE_COUNT];
 	Sluice__Lane lane[STAGE_COUNT][LANES_MAX], *lane_list[STAGE_COUNT][LANES_MAX];
 };
@@ -87,6 +88,20 @@ static void fill_rpc(struct status_message *m, const struct control *c)
 	m->reply.rpc = &m->rpc;
 }
 
+static void fill_in_force(struct status_message *m, const struct control *c)
+{
+	const struct history *h = &c->state.history;
+	const struct change *change = history_find(h, h->in_force);
+
+	if (!change)
+		return;
+	change_message(&m->in_force, change);
+	m->reply.in_force = &m->in_force;
+	m->reply.since_ms = h->since_ms;
+	m->reply.waits = h->waits == h->in_force;
+	m->reply.waits_ms = confirm_left_ms(c);
+}
+
 void control_status(void *context, struct rpc_call *call, const ProtobufCMessage *request)
 {
 	struct status_message *m = calloc(1, sizeof *m);
@@ -101,6 +116,7 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	sluice__status_reply__init(&m->reply);
 	fill_roles(m, c);
 	fill_rpc(m, c);
+	fill_in_force(m, c);
 	m->reply.epoch = number;
 	m->reply.retired = number < 2 || appliance_epoch_retired(c->appliance, number - 1);
 	m->reply.lanes = c->appliance->plan.params.lanes;

@@ -72,7 +72,7 @@ static uint32_t apply(void)
 
 static bool same(const struct history *a, const struct history *b)
 {
-	if (a->n != b->n || a->next != b->next || a->in_force != b->in_force ||
+	if (a->n != b->n || a->next != b->next || a->in_force != b->in_force || a->since_ms != b->since_ms ||
 	        a->in_force_epoch != b->in_force_epoch || a->begun != b->begun || a->waits != b->waits ||
 	        a->started != b->started)
 		return false;
