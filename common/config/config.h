@@ -297,6 +297,11 @@ void config_free(struct config *c);
 /* A port by its name, sub-ports included; NULL where there is none. */
 const struct config_port *config_port(const struct config *c, const char *name);
 
+/* Calls visit for each key that a rule's text gives, in the order of the schema, with the word that stands
+ * there; of a list with each of its words.  Both live as long as the configuration. */
+void config_rule_words(const struct config_rule *r,
+        void (*visit)(void *context, const char *key, const char *word), void *context);
+
 /* Gives physical port number `i` (in the order of the file) a driver and what it opens, in its own syntax; a
  * `fault` setting of the port stays in force.  0, -EINVAL where there is no such port, -ENOMEM. */
 [[nodiscard]] int config_port_set_driver(

@@ -43,6 +43,19 @@ static const struct schema_key rule_keys[] = {
 static const struct schema_section rule_section = {
         "a rule", rule_keys, ARRAY_LEN(rule_keys), sizeof(struct config_rule)};
 
+void config_rule_words(const struct config_rule *r,
+        void (*visit)(void *context, const char *key, const char *word), void *context)
+{
+	for (uint32_t k = 0; k < ARRAY_LEN(rule_keys); k++) {
+		const struct node *n = node_get(r->item.node, rule_keys[k].name);
+
+		if (n && n->kind == NODE_SCALAR)
+			visit(context, rule_keys[k].name, n->text);
+		for (const struct node *e = n ? n->first : NULL; e; e = e->next)
+			visit(context, rule_keys[k].name, e->text);
+	}
+}
+
 #define SET(field) .at = offsetof(struct config_ruleset, field)
 
 static const struct schema_key ruleset_keys[] = {

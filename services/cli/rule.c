@@ -9,28 +9,59 @@
 static void help(void)
 {
 	printf("usage: sluice rule [--json] [--run-dir DIR]\n\n"
-	       "The rules in the order in which they are looked at, and how many packets each has matched "
-	       "since its\n"
-	       "ruleset is in force.  What a rule says stands in the configuration.\n\n"
+	       "The rules in the order in which they are looked at: what each matches, in the words of the\n"
+	       "configuration, how many packets it has matched since its ruleset is in force, and what "
+	       "becomes of\n"
+	       "them.\n\n"
 	       "  sluice rule\n"
 	       "  sluice rule --json | jq '.rules[] | select(.packets > 0)'\n\n"
 	       "Exit status: 0, 2 wrong use, 3 nobody answers.\n");
 }
 
-static void print(const ProtobufCMessage *reply, const char *arg)
+/* From `in` to `action`, the keys of a rule in the configuration; but for the last in their order there. */
+static void print_match(const Sluice__Rule *r)
 {
-	const Sluice__RulesReply *all = (const void *)reply;
-	const char *direction = "";
+	const ProtobufCMessageDescriptor *d = r->base.descriptor;
+	const ProtobufCFieldDescriptor *action = protobuf_c_message_descriptor_get_field_by_name(d, "action");
 
-	(void)arg;
+	for (const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, "in");
+	        f < action; f++) {
+		const uint8_t *at = (const uint8_t *)r + f->offset;
+		bool list = f->label == PROTOBUF_C_LABEL_REPEATED;
+		char *const *words = list ? *(char *const *const *)(const void *)at
+		                          : (char *const *)(const void *)at;
+		size_t n = list ? *(const size_t *)(const void *)((const uint8_t *)r + f->quantifier_offset)
+		                : **words != 0;
+
+		for (size_t i = 0; i < n; i++)
+			printf("%s%s%s", i ? "," : f->name, i ? "" : " ", words[i]);
+		fputs(n ? " " : "", stdout);
+	}
+}
+
+static void print_ruleset(const Sluice__RulesReply *all, const Sluice__Ruleset *set)
+{
+	printf("%s%s%s%s\n", set->direction, *set->policy ? " (policy " : "", set->policy,
+	        *set->policy ? ")" : "");
 	for (size_t i = 0; i < all->n_rules; i++) {
 		const Sluice__Rule *r = all->rules[i];
 
-		if (strcmp(r->direction, direction) != 0)
-			printf("%s\n", r->direction);
-		direction = r->direction;
-		printf("  %5u  packets %-12" PRIu64 " %s\n", r->number, r->packets, r->name);
+		if (strcmp(r->direction, set->direction) != 0)
+			continue;
+		printf("  %5u  ", r->number);
+		print_match(r);
+		printf("packets %" PRIu64 "%s%s%s%s\n", r->packets, *r->action ? " " : "", r->action,
+		        *r->name ? "  # " : "", r->name);
 	}
+}
+
+static void print(const ProtobufCMessage *reply, const char *arg)
+{
+	const Sluice__RulesReply *all = (const void *)reply;
+
+	(void)arg;
+	for (size_t i = 0; i < all->n_rulesets; i++)
+		print_ruleset(all, all->rulesets[i]);
 	if (all->uncounted)
 		printf("%" PRIu64 " matches could not be counted\n", all->uncounted);
 }

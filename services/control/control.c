@@ -46,6 +46,11 @@ const char *control_stage_name(enum stage_id stage)
 	return board_role_name((enum role)stage);
 }
 
+const struct config *control_config(const struct control *c)
+{
+	return c->apply.config && c->apply.published ? c->apply.config : c->config;
+}
+
 const void *control_state(const struct control *c, enum stage_id stage, uint32_t lane)
 {
 	const struct appliance *a = c->appliance;

@@ -158,6 +158,8 @@ void hold_end(struct control *c);
 bool control_lives(const struct control *c, enum stage_id stage);
 const struct board *control_board(const struct control *c);
 const char *control_stage_name(enum stage_id stage);
+/* What the epoch in force was compiled from; NULL: not known. */
+const struct config *control_config(const struct control *c);
 /* The state of a stage on a lane, for the reading functions of its public header. */
 const void *control_state(const struct control *c, enum stage_id stage, uint32_t lane);
 void control_wake_all(struct control *c);
