@@ -14,6 +14,7 @@ enum { CLI_FINE = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_SYSTEM = 3 };
 int cli_replay(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_health(int argc, char **argv);
 int cli_account(int argc, char **argv);
 int cli_port(int argc, char **argv);
 int cli_vlan(int argc, char **argv);

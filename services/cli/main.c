@@ -13,6 +13,7 @@ static const struct {
 } commands[] = {
         {"up", cli_up, "run an appliance on this machine's interfaces, in the foreground"},
         {"status", cli_status, "how its processes are"},
+        {"health", cli_health, "whether its processes serve, for those that ask each few seconds"},
         {"port", cli_port, "the ports: driver, state, addresses, what came and went"},
         {"vlan", cli_vlan, "the VLANs on them, their tags"},
         {"address", cli_address, "their addresses"},

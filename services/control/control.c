@@ -1,6 +1,7 @@
 #include "services/control/control.h"
 
 #include "proto/capture.pb-c.h"
+#include "proto/health.pb-c.h"
 #include "proto/tables.pb-c.h"
 #include "services/control/internal.h"
 #include "services/control/metrics.h"
@@ -34,6 +35,11 @@ static const struct rpc_method table_methods[] = {
 
 static const struct rpc_method tap_methods[] = {
         {"Capture", control_capture, true},
+};
+
+static const struct rpc_method health_methods[] = {
+        {"Check", control_health_check, false},
+        {"Watch", control_health_watch, true},
 };
 
 const struct board *control_board(const struct control *c)
@@ -107,6 +113,8 @@ static int serve(struct control *c, const char *dir, char *why)
 	                               ARRAY_LEN(read_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__tables__descriptor, RPC_READER, table_methods,
 	                               ARRAY_LEN(table_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__health__descriptor, RPC_READER, health_methods,
+	                               ARRAY_LEN(health_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__admin__descriptor, RPC_ADMIN, admin_methods,
 	                               ARRAY_LEN(admin_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
@@ -131,7 +139,8 @@ static void open_state(struct control *c, const char *path)
 
 static void init_timers(struct control *c)
 {
-	uv_timer_t *const timers[] = {&c->apply_timer, &c->hold_timer, &c->confirm_timer, &c->proc_timer};
+	uv_timer_t *const timers[] = {
+	        &c->apply_timer, &c->hold_timer, &c->confirm_timer, &c->proc_timer, &c->health_timer};
 
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
 		uv_timer_init(c->loop, timers[i]);
@@ -205,6 +214,7 @@ void control_close(struct control *c)
 	uv_close((uv_handle_t *)&c->apply_timer, closed);
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
 	uv_close((uv_handle_t *)&c->confirm_timer, closed);
+	uv_close((uv_handle_t *)&c->health_timer, closed);
 	proc_end(c);
 	if (c->web)
 		web_close(c->web);

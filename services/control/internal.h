@@ -38,6 +38,13 @@ struct hold {
 	uint64_t deadline;
 };
 
+/* Who watches the health of a process. */
+struct health_watch {
+	struct rpc_call *call; /* NULL: nobody */
+	uint32_t role;         /* ROLE_COUNT: of all */
+	uint32_t told;         /* a bit for each that served */
+};
+
 struct control {
 	uv_loop_t *loop;
 	struct appliance *appliance;
@@ -50,6 +57,8 @@ struct control {
 	struct hold hold;
 	uv_timer_t apply_timer, hold_timer, confirm_timer; /* run while there is such a thing */
 	uv_timer_t proc_timer;
+	uv_timer_t health_timer; /* runs while somebody watches */
+	struct health_watch health[RPC_STREAMS_MAX];
 	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
 	struct captures *captures;
 	struct web *web;                 /* NULL: metrics are told nowhere */
@@ -78,6 +87,10 @@ void control_rollback(void *context, struct rpc_call *call, const ProtobufCMessa
 void control_confirm(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_config_text(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_config_history(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+
+/* Of proto/health.proto's. */
+void control_health_check(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_health_watch(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 
 /* apply.c: from publishing to the end.  `how` says call, config (taken over), change, confirm_s. */
 void apply_begin(struct control *c, const struct apply *how, uint32_t deadline_ms);

@@ -5,6 +5,7 @@
 #include "common/metric/metric.h"
 #include "common/rpc/rpc.h"
 #include "proto/control.pb-c.h"
+#include "proto/health.pb-c.h"
 #include "tests/unit/whole/whole.h"
 
 #include <criterion/criterion.h>
@@ -520,4 +521,67 @@ Test(control, ports_that_are_not_there_are_said)
 	                     client, &sluice__read__descriptor, "Ports", &request.base, 5000, &reply, &error),
 	        RPC_NOT_FOUND);
 	cr_expect(strstr(error.message, "nowhere"));
+}
+
+static Sluice__HealthReply *ask_health(const char *process)
+{
+	Sluice__HealthRequest request = SLUICE__HEALTH_REQUEST__INIT;
+	ProtobufCMessage *reply;
+
+	request.process = (char *)process;
+	(void)rpc_client_call(
+	        client, &sluice__health__descriptor, "Check", &request.base, 5000, &reply, &error);
+	return (Sluice__HealthReply *)reply;
+}
+
+Test(control, health_is_told_of_all_and_of_one)
+{
+	Sluice__HealthReply *all = ask_health(""), *one = ask_health("router");
+
+	cr_assert(all && one);
+	cr_expect_str_eq(all->status, "SERVING");
+	cr_expect_eq(all->n_processes, ROLE_COUNT);
+	cr_expect_str_eq(one->status, "SERVING");
+	cr_assert_eq(one->n_processes, 1);
+	cr_expect_str_eq(one->processes[0]->name, "router");
+	cr_expect_null(ask_health("bridge"));
+	cr_expect_eq(error.status, RPC_NOT_FOUND);
+	rpc_free(&all->base);
+	rpc_free(&one->base);
+}
+
+/* The next piece of a stream of health; its status. */
+static void expect_health(struct rpc_client *watch, const char *status)
+{
+	ProtobufCMessage *piece;
+	enum rpc_status s;
+
+	do
+		s = rpc_client_next(watch, 1000, &piece, &error);
+	while (s == RPC_QUIET);
+	cr_assert_eq(s, RPC_MORE, "%s", error.message);
+	cr_expect_str_eq(((Sluice__HealthReply *)piece)->status, status);
+	rpc_free(piece);
+}
+
+Test(control, who_watches_health_is_told_each_change)
+{
+	Sluice__HealthRequest request = SLUICE__HEALTH_REQUEST__INIT;
+	struct worker_status *router = appliance_status(
+	        &whole.a, plan_worker_id(&whole.a.plan, STAGE_ROUTER, 0));
+	struct rpc_client *watch;
+	char endpoint[128];
+
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/read.sock", dir);
+	cr_assert_eq(rpc_client_open(&watch, endpoint), 0);
+	cr_assert_eq(rpc_client_start(watch, &sluice__health__descriptor, "Watch", &request.base, 0, &error),
+	        RPC_OK);
+	expect_health(watch, "SERVING");
+	__atomic_store_n(&halted, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&router->adopted, 0, __ATOMIC_SEQ_CST);
+	expect_health(watch, "NOT_SERVING");
+	__atomic_store_n(&router->adopted, 1, __ATOMIC_SEQ_CST);
+	expect_health(watch, "SERVING");
+	__atomic_store_n(&halted, 0, __ATOMIC_SEQ_CST);
+	rpc_client_close(watch);
 }
