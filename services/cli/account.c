@@ -7,19 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice account [--buffers] [--json] [--run-dir DIR]\n\n"
-	       "What became of the packets, by stage and over the whole appliance, exact at any moment:\n"
-	       "in + born = out + ended + dropped + held.\n\n"
-	       "  --buffers   and where each buffer of the pool is; ingest is held for some milliseconds, "
-	       "so\n"
-	       "              that they are at rest (for administrators)\n"
-	       "  --json      .balanced, .appliance and .stages[] with each term, .buffers with --buffers\n\n"
-	       "  sluice account\n"
-	       "  sluice account --json | jq .appliance.balance\n\n"
-	       "Exit status: 0 if all balances, 1 if not, 2 wrong use, 3 nobody answers.\n");
-}
+enum { BUFFERS };
 
 static void print_terms(const Sluice__Terms *t)
 {
@@ -112,14 +100,14 @@ static void print_json(const Sluice__AccountReply *a, const Sluice__BuffersReply
 	fputs("}\n", stdout);
 }
 
-static int show(const struct remote *r, const ProtobufCMessage *reply)
+static int show(const struct cli_call *call, const ProtobufCMessage *reply)
 {
-	const Sluice__BuffersReply *b = remote_flag(r, 0) ? (const void *)reply : NULL;
+	const Sluice__BuffersReply *b = cli_flag(call, BUFFERS) ? (const void *)reply : NULL;
 	const Sluice__AccountReply *a = b ? b->account : (const void *)reply;
 
 	if (!a)
-		return remote_say(r, RPC_INTERNAL, "control gave no account");
-	if (r->json) {
+		return cli_fail(call, RPC_INTERNAL, "control gave no account");
+	if (call->json) {
 		print_json(a, b);
 	} else {
 		print_account(a);
@@ -130,20 +118,15 @@ static int show(const struct remote *r, const ProtobufCMessage *reply)
 	return good(a, b) ? CLI_FINE : CLI_NO;
 }
 
-int cli_account(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const char *const own[] = {"buffers", NULL};
 	Sluice__AccountRequest account = SLUICE__ACCOUNT_REQUEST__INIT;
 	Sluice__BuffersRequest buffers = SLUICE__BUFFERS_REQUEST__INIT;
+	struct remote r = {.call = call};
 	ProtobufCMessage *reply;
-	struct remote r;
 	int code;
 
-	if (!remote_begin(&r, argc, argv, own, help, &code))
-		return code;
-	if (r.n_args)
-		return cli_usage("account", "it takes no '%s'", r.args[0]);
-	if (remote_flag(&r, 0))
+	if (cli_flag(call, BUFFERS))
 		code = remote_ask(
 		        &r, RPC_ADMIN, &sluice__admin__descriptor, "Buffers", &buffers.base, &reply);
 	else
@@ -151,7 +134,27 @@ int cli_account(int argc, char **argv)
 		        &r, RPC_READER, &sluice__read__descriptor, "Account", &account.base, &reply);
 	if (code)
 		return code;
-	code = show(&r, reply);
+	code = show(call, reply);
 	rpc_free(reply);
 	return code;
 }
+
+const struct cli_command command_account = {
+        .name = "account",
+        .what = "what became of every packet, and whether it balances",
+        .about = "What became of the packets, by stage and over the whole appliance, exact at any moment: in "
+                 "+ born = "
+                 "out + ended + dropped + held.",
+        .options = {[BUFFERS] = {.name = "buffers",
+                            .meaning = "and where each buffer of the pool is; ingest is held for some "
+                                       "milliseconds, "
+                                       "so that they are at rest (for administrators)"}},
+        .examples = {{"sluice account", "the account"},
+                {"sluice account --json | jq .appliance.balance", "packets that nobody can account for"}},
+        .exits = {"all balances", "it does not"},
+        .json = "{\"balanced\", \"appliance\", \"stages\": [...] with each term, \"buffers\" with --buffers, "
+                "...}",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -5,15 +5,6 @@
 
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice address [PORT] [--json] [--run-dir DIR]\n\n"
-	       "The addresses of the ports, a line each, as `ip -brief address` has them.\n\n"
-	       "  sluice address\n"
-	       "  sluice address wan\n\n"
-	       "Exit status: 0, 1 there is no such port, 2 wrong use, 3 nobody answers.\n");
-}
-
 static void prepare(ProtobufCMessage *request, const char *arg)
 {
 	((Sluice__PortsRequest *)request)->name = (char *)arg;
@@ -34,10 +25,23 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 	}
 }
 
-int cli_address(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {help, &sluice__read__descriptor, "Ports", prepare, print};
+	static const struct remote_table table = {&sluice__read__descriptor, "Ports", prepare, print};
 	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
 
-	return remote_show(&table, &request.base, argc, argv);
+	return remote_show(&table, &request.base, call);
 }
+
+const struct cli_command command_address = {
+        .name = "address",
+        .what = "their addresses",
+        .about = "The addresses of the ports, a line each, as `ip -brief address` has them.",
+        .arguments = {{{"PORT", CLI_PORT}, .meaning = "this one alone"}},
+        .examples = {{"sluice address", "all ports"}, {"sluice address wan", "one of them"}},
+        .exits = {[CLI_NO] = "there is no such port"},
+        .json = "{\"ports\": [...]}, as of `sluice port`",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -6,7 +6,6 @@
 #include "common/tap/file.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +13,10 @@
 
 #define FILTER_BYTES 16384u
 
+enum { PORT, WRITE, COUNT, SNAP, POINT };
+
 struct capture {
-	struct remote remote;
+	const struct cli_call *call;
 	struct watch watch;
 	const char *path; /* NULL: a line a packet */
 	FILE *to;
@@ -24,27 +25,6 @@ struct capture {
 	char filter[FILTER_BYTES];
 	struct tap_insn program[TAP_INSNS_MAX];
 };
-
-static void help(void)
-{
-	printf("usage: sluice capture [-i PORT] [-w FILE] [-c N] [-s BYTES] [--point POINT,...] [--json]\n"
-	       "                      [--run-dir DIR] [FILTER]\n\n"
-	       "Copies of packets of the running appliance: a line each, or as pcapng, until Ctrl-C.  FILTER "
-	       "is what\n"
-	       "tcpdump takes (man pcap-filter).\n\n"
-	       "  -i PORT      packets of this port\n"
-	       "  -w FILE      pcapng into FILE; -: to standard output\n"
-	       "  -c N         ends after N packets\n"
-	       "  -s BYTES     of each packet at the most (65535)\n"
-	       "  --point P    where: ingress, egress, drop; several with commas (all).  In a file a drop's "
-	       "reason is\n"
-	       "               the packet's comment\n"
-	       "  --json       a JSON object a packet in place of lines\n\n"
-	       "  sluice capture -i wan icmp or arp\n"
-	       "  sluice capture -w - 'tcp port 443' | tcpdump -nr -\n\n"
-	       "Exit status: 0, 1 no such port, 2 wrong use, 3 nobody answers or the file cannot be "
-	       "written.\n");
-}
 
 /* Ends where the reader of a pipe has seen enough. */
 static int flush_lines(void *context)
@@ -119,7 +99,7 @@ static int write_packet(void *context, const Sluice__CapturedPacket *p)
 
 static int refuse_file(const struct capture *c, int err)
 {
-	return remote_say(&c->remote, RPC_UNAVAILABLE, "%s cannot be written: %s", c->path, strerror(-err));
+	return cli_fail(c->call, RPC_UNAVAILABLE, "%s cannot be written: %s", c->path, strerror(-err));
 }
 
 static int flush_file(void *context)
@@ -135,7 +115,7 @@ static int open_file(struct capture *c)
 	bool standard = !strcmp(c->path, "-");
 
 	if (standard && isatty(1))
-		return cli_usage("capture",
+		return cli_usage(c->call,
 		        "-w - writes bytes that are not for a terminal: pipe it into `tcpdump -r -`");
 	c->to = standard ? stdout : fopen(c->path, "we");
 	if (!c->to)
@@ -162,81 +142,54 @@ static int parse_points(struct capture *c, const char *text)
 	char *at = c->points, *name;
 
 	if (strlen(text) >= sizeof c->points)
-		return cli_usage("capture", "--point takes some of ingress,egress,drop");
+		return cli_usage(c->call, "--point takes some of ingress,egress,drop");
 	memcpy(c->points, text, strlen(text) + 1);
 	c->watch.n_points = 0;
 	while ((name = strsep(&at, ","))) {
 		if (point_of(name) == TAP_POINTS || c->watch.n_points == TAP_POINTS)
 			return cli_usage(
-			        "capture", "--point takes some of ingress,egress,drop, not '%s'", text);
+			        c->call, "--point takes some of ingress,egress,drop, not '%s'", text);
 		c->watch.points[c->watch.n_points++] = name;
 	}
 	return 0;
 }
 
-static int parse_option(struct capture *c, int option)
-{
-	uint64_t n;
-
-	switch (option) {
-	case 'i': c->watch.port = optarg; return 0;
-	case 'w': c->path = optarg; return 0;
-	case 'c': return cli_number(optarg, "-c", 1, UINT64_MAX, &c->watch.most) ? 0 : CLI_USAGE;
-	case 's':
-		if (!cli_number(optarg, "-s", 1, TAP_SNAP_MAX, &n))
-			return CLI_USAGE;
-		c->watch.snap_bytes = (uint32_t)n;
-		return 0;
-	case 'p': return parse_points(c, optarg);
-	case 'r': c->remote.run_dir = optarg; return 0;
-	case 'j': c->remote.json = true; return 0;
-	case 'h': c->remote.help = true; return 0;
-	default: return cli_usage("capture", "that option is not known, or lacks its value");
-	}
-}
-
 /* The words of the filter as one. */
-static int parse_filter(struct capture *c, int argc, char **argv)
+static int parse_filter(struct capture *c)
 {
+	const struct cli_call *call = c->call;
 	size_t len = 0;
 
-	for (int i = optind; i < argc; i++) {
-		if (len + strlen(argv[i]) + 2 > FILTER_BYTES)
-			return cli_usage("capture", "the filter is longer than %u characters", FILTER_BYTES);
-		len += (size_t)snprintf(c->filter + len, FILTER_BYTES - len, "%s%s", len ? " " : "", argv[i]);
+	for (uint32_t i = 0; i < call->n_words; i++) {
+		if (len + strlen(call->words[i]) + 2 > FILTER_BYTES)
+			return cli_usage(call, "the filter is longer than %u characters", FILTER_BYTES);
+		len += (size_t)snprintf(
+		        c->filter + len, FILTER_BYTES - len, "%s%s", len ? " " : "", call->words[i]);
 	}
 	c->watch.program = c->program;
-	return *c->filter && expression_compile(c->filter, c->program, &c->watch.n_insns) ? CLI_USAGE : 0;
+	return *c->filter ? expression_compile(call, c->filter, c->program, &c->watch.n_insns) : 0;
 }
 
-static int parse(struct capture *c, int argc, char **argv)
+static int parse(struct capture *c)
 {
-	static const struct option options[] = {
-	        {"interface", required_argument, NULL, 'i'},
-	        {"point", required_argument, NULL, 'p'},
-	        {"run-dir", required_argument, NULL, 'r'},
-	        {"json", no_argument, NULL, 'j'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
-	};
-	int option, code = 0;
+	const char *points = cli_text(c->call, POINT);
+	int code = points ? parse_points(c, points) : 0;
 
-	while (!code && (option = getopt_long(argc, argv, "+i:w:c:s:h", options, NULL)) != -1)
-		code = parse_option(c, option);
-	if (code || c->remote.help)
+	if (code)
 		return code;
-	if (c->path && c->remote.json)
-		return cli_usage("capture", "--json is for lines, -w for a file: one of them");
-	return parse_filter(c, argc, argv);
+	c->path = cli_text(c->call, WRITE);
+	if (c->path && c->call->json)
+		return cli_usage(c->call, "--json is for lines, -w for a file: one of them");
+	return parse_filter(c);
 }
 
-static int run(struct capture *c)
+static int run_capture(struct capture *c)
 {
 	int code = c->path ? open_file(c) : 0;
 
 	if (code)
 		return code;
-	code = watch_run(&c->watch, &c->remote);
+	code = watch_run(&c->watch, c->call);
 	if (c->path)
 		code = end_file(c, code);
 	if (!code)
@@ -244,31 +197,59 @@ static int run(struct capture *c)
 	return code;
 }
 
-int cli_capture(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
 	struct capture *c = calloc(1, sizeof *c);
 	int code;
 
 	if (!c)
-		return CLI_SYSTEM;
-	c->remote = (struct remote){.command = argv[0], .run_dir = REMOTE_RUN_DIR};
+		return cli_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
+	c->call = call;
 	c->watch = (struct watch){
 	        .points = {"ingress", "egress", "drop"},
 	        .n_points = TAP_POINTS,
-	        .port = "",
+	        .port = cli_flag(call, PORT) ? cli_text(call, PORT) : "",
 	        .reason = "",
-	        .snap_bytes = TAP_SNAP_MAX,
-	        .packet = print_line,
+	        .snap_bytes = (uint32_t)cli_number(call, SNAP, TAP_SNAP_MAX),
+	        .most = cli_number(call, COUNT, 0),
+	        .packet = call->json ? watch_json : print_line,
 	        .flush = flush_lines,
 	        .context = c,
 	};
-	code = parse(c, argc, argv);
-	if (c->remote.json)
-		c->watch.packet = watch_json;
-	if (!code && c->remote.help)
-		help();
-	else if (!code)
-		code = run(c);
+	code = parse(c);
+	if (!code)
+		code = run_capture(c);
 	free(c);
 	return code;
 }
+
+const struct cli_command command_capture = {
+        .name = "capture",
+        .what = "packets as they come in, leave and are dropped, for tcpdump and Wireshark",
+        .about = "Copies of packets of the running appliance: a line each, or as pcapng, until Ctrl-C.",
+        .options = {[PORT] = {.name = "interface",
+                            .letter = 'i',
+                            .takes = {"PORT", CLI_PORT},
+                            .meaning = "packets of this port"},
+                [WRITE] = {.letter = 'w',
+                        .takes = {"FILE", CLI_FILE},
+                        .meaning = "pcapng into FILE; -: to standard output"},
+                [COUNT] = {.letter = 'c', .takes = {"N", CLI_NUMBER, 1}, .meaning = "ends after N packets"},
+                [SNAP] = {.letter = 's',
+                        .takes = {"BYTES", CLI_NUMBER, 1, TAP_SNAP_MAX},
+                        .meaning = "of each packet at the most (65535)"},
+                [POINT] = {.name = "point",
+                        .takes = {"POINT", CLI_TEXT},
+                        .meaning =
+                                "where: ingress, egress, drop; several with commas (all). In a file a drop's "
+                                "reason is the packet's comment"}},
+        .arguments = {{{"FILTER", CLI_TEXT}, .many = true, .rest = true,
+                .meaning = "which packets, in the language of tcpdump (`man pcap-filter`)"}},
+        .examples = {{"sluice capture -i wan icmp or arp", "a line a packet"},
+                {"sluice capture -w - 'tcp port 443' | tcpdump -nr -", "in the eyes of tcpdump"}},
+        .exits = {"so many came, or it was interrupted",
+                "there is no such port", [CLI_SYSTEM] = "nobody answers, or the file cannot be written"},
+        .json = "an object a packet, a line each",
+        .asks = true,
+        .run = run,
+};

@@ -2,21 +2,9 @@
 
 #include "common/config/config.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
-static void help(FILE *to, const char *command)
-{
-	fprintf(to,
-	        "usage: sluice %s FILE [--json]\n"
-	        "       sluice %s --schema\n\n"
-	        "Reads a configuration, says every error it finds with its place and what would be right; "
-	        "no\n"
-	        "appliance is asked.  --schema prints every key with its type, default and meaning.\n"
-	        "`sluice check` is short for it.\n\n"
-	        "  sluice config check deploy/examples/router.yaml\n",
-	        command, command);
-}
+enum { SCHEMA };
 
 static int check(const char *file, bool json)
 {
@@ -37,26 +25,27 @@ static int check(const char *file, bool json)
 	return err ? CLI_NO : CLI_FINE;
 }
 
-int cli_check(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct option options[] = {
-	        {"json", no_argument, NULL, 'j'},
-	        {"schema", no_argument, NULL, 's'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
-	};
-	bool json = false;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'j': json = true; break;
-		case 's': config_schema_print(stdout); return CLI_FINE;
-		case 'h': help(stdout, argv[0]); return CLI_FINE;
-		default: return cli_usage(argv[0], "that option is not known");
-		}
-	}
-	if (argc - optind != 1)
-		return cli_usage(argv[0], "one configuration file is needed");
-	return check(argv[optind], json);
+	if (!cli_flag(call, SCHEMA))
+		return check(cli_word(call, 0), call->json);
+	config_schema_print(stdout);
+	return CLI_FINE;
 }
+
+const struct cli_command command_config_check = {
+        .name = "check",
+        .what = "read a configuration and say what is wrong with it",
+        .about =
+                "Reads a configuration, says every error it finds with its place and what would be right; no "
+                "appliance is asked. `sluice check` is short for it.",
+        .options = {[SCHEMA] = {.name = "schema",
+                            .alone = true,
+                            .meaning = "every key that there is, with its type, default and meaning"}},
+        .arguments = {{{"FILE", CLI_FILE}, .needed = true, .meaning = "the configuration"}},
+        .examples = {{"sluice config check deploy/examples/router.yaml", "whether it is right"},
+                {"sluice config check --schema", "what may stand in one"}},
+        .exits = {"it is right", "it is not", [CLI_SYSTEM] = "the file cannot be read"},
+        .json = "the errors, as a list",
+        .run = run,
+};

@@ -74,7 +74,7 @@ int config_fetch(struct remote *r, uint32_t number, struct config_kept *kept)
 		if (code)
 			break;
 		if (!add_piece(kept, (const void *)reply))
-			code = remote_say(r, RPC_INTERNAL, "the text cannot be put together");
+			code = cli_fail(r->call, RPC_INTERNAL, "the text cannot be put together");
 		more = kept->len < ((const Sluice__ConfigTextReply *)(const void *)reply)->total;
 		rpc_free(reply);
 	}
@@ -103,50 +103,24 @@ void config_tell_applied(const Sluice__ApplyReply *reply)
 		        remote_time(text, reply->confirm_s * NANOS_PER_SEC));
 }
 
-/* Options of a verb that takes no more than one number of a configuration.  0, or an exit code; CLI_FINE with
- * r->help set: help has been printed. */
-static int options(
-        struct remote *r, int argc, char **argv, const char *const *own, uint64_t *number, void (*help)(void))
-{
-	int code = remote_options(r, argc, argv, own);
-
-	*number = 0;
-	if (code)
-		return code;
-	if (r->help)
-		help();
-	else if (r->n_args > 1)
-		return cli_usage(argv[0], "one number of a configuration or none, not %u", r->n_args);
-	else if (r->n_args && !cli_number(r->args[0], "the number of a configuration", 1, UINT32_MAX, number))
-		return CLI_USAGE;
-	return CLI_FINE;
-}
+/* What `show` and `rollback` take. */
+#define NUMBER(what)                                                                                         \
+	{                                                                                                    \
+		{"N", CLI_NUMBER, 1, UINT32_MAX}, .meaning = "the configuration of this number in `sluice "  \
+		                                             "config history`; otherwise " what              \
+	}
 
 /* ---- show ---- */
 
-static void help_show(void)
+static int show(const struct cli_call *call)
 {
-	printf("usage: sluice config show [N] [--json] [--run-dir DIR]\n\n"
-	       "The configuration in force, or number N of the history, byte for byte as it was applied.\n"
-	       "The newest 100 are kept.\n\n"
-	       "  sluice config show\n"
-	       "  sluice config show 12 >/tmp/12.yaml\n\n"
-	       "Exit status: 0, 1 there is no such text, 2 wrong use, 3 nobody answers.\n");
-}
-
-static int show(int argc, char **argv)
-{
+	struct remote r = {.call = call};
 	struct config_kept kept;
-	struct remote r;
-	uint64_t number;
-	int code = options(&r, argc, argv, NULL, &number, help_show);
+	int code = config_fetch(&r, (uint32_t)cli_word_number(call, 0, 0), &kept);
 
-	if (code || r.help)
-		return code;
-	code = config_fetch(&r, (uint32_t)number, &kept);
 	if (code)
 		return code;
-	if (r.json) {
+	if (call->json) {
 		printf("{\"number\":%u,\"epoch\":%u,\"file\":", kept.number, kept.epoch);
 		json_text(stdout, kept.file);
 		fputs(",\"text\":", stdout);
@@ -159,40 +133,38 @@ static int show(int argc, char **argv)
 	return fflush(stdout) ? CLI_SYSTEM : CLI_FINE;
 }
 
+static const struct cli_command command_show = {
+        .name = "show",
+        .what = "the text of the one in force, or of an earlier one",
+        .about = "The configuration in force, or an earlier one, byte for byte as it was applied. The newest "
+                 "100 are "
+                 "kept.",
+        .arguments = {NUMBER("the one in force")},
+        .examples = {{"sluice config show", "the one in force"},
+                {"sluice config show 12 >/tmp/12.yaml", "the text of number 12"}},
+        .exits = {[CLI_NO] = "there is no such text"},
+        .json = "{\"number\", \"epoch\", \"file\", \"text\"}",
+        .asks = true,
+        .run = show,
+};
+
 /* ---- rollback and confirm ---- */
 
-static void help_rollback(void)
-{
-	printf("usage: sluice config rollback [N] [--confirm TIME] [--json] [--run-dir DIR]\n\n"
-	       "Puts an earlier configuration in force again: number N of the history, or the one that was "
-	       "in\n"
-	       "force before this one; twice in a row is there and back.  Where one waits to be confirmed it "
-	       "is\n"
-	       "rolled back at once.  Files that it names (`file:` in routes) are read as they are now.\n\n"
-	       "  --confirm TIME  as of `sluice config apply`\n\n"
-	       "  sluice config rollback\n"
-	       "  sluice config rollback 12\n\n"
-	       "Exit status: 0 it is in force, 1 it is not, 2 wrong use, 3 nobody answers.\n");
-}
+enum { CONFIRM };
 
-static int rollback(int argc, char **argv)
+static int rollback(const struct cli_call *call)
 {
-	static const char *const own[] = {"confirm=", NULL};
 	Sluice__RollbackRequest request = SLUICE__ROLLBACK_REQUEST__INIT;
+	struct remote r = {.call = call};
 	ProtobufCMessage *reply;
-	struct remote r;
-	uint64_t number;
-	int code = options(&r, argc, argv, own, &number, help_rollback);
+	int code;
 
-	if (code || r.help)
-		return code;
-	if (r.value[0] && !cli_seconds(r.value[0], "--confirm", &request.confirm_s))
-		return CLI_USAGE;
-	request.number = (uint32_t)number;
+	request.number = (uint32_t)cli_word_number(call, 0, 0);
+	request.confirm_s = (uint32_t)cli_number(call, CONFIRM, 0);
 	code = remote_ask(&r, RPC_ADMIN, &sluice__admin__descriptor, "Rollback", &request.base, &reply);
 	if (code)
 		return code;
-	if (r.json)
+	if (call->json)
 		json_line(reply);
 	else
 		config_tell_applied((const void *)reply);
@@ -200,30 +172,36 @@ static int rollback(int argc, char **argv)
 	return CLI_FINE;
 }
 
-static void help_confirm(void)
-{
-	printf("usage: sluice config confirm [--json] [--run-dir DIR]\n\n"
-	       "The configuration that waits to be confirmed stays.\n\n"
-	       "  sluice config apply risky.yaml --confirm 60s\n"
-	       "  sluice config confirm\n\n"
-	       "Exit status: 0 it stays, 1 none waits (any more), 2 wrong use, 3 nobody answers.\n");
-}
+static const struct cli_command command_rollback = {
+        .name = "rollback",
+        .what = "put an earlier one in force again",
+        .about = "Puts an earlier configuration in force again; twice in a row is there and back. Where one "
+                 "waits to be "
+                 "confirmed it is rolled back at once. Files that it names (`file:` in routes) are read as "
+                 "they are "
+                 "now.",
+        .options = {[CONFIRM] = {.name = "confirm",
+                            .takes = {"TIME", CLI_TIME},
+                            .meaning = "as of `sluice config apply`"}},
+        .arguments = {NUMBER("the one that was in force before this one")},
+        .examples = {{"sluice config rollback", "undo what was applied last"},
+                {"sluice config rollback 12", "back to number 12"}},
+        .exits = {"it is in force", "it is not"},
+        .json = "{\"number\", \"epoch\", \"took_ns\", ...}, as of `sluice config apply`",
+        .asks = true,
+        .run = rollback,
+};
 
-static int confirm(int argc, char **argv)
+static int confirm(const struct cli_call *call)
 {
 	Sluice__ConfirmRequest request = SLUICE__CONFIRM_REQUEST__INIT;
+	struct remote r = {.call = call};
 	ProtobufCMessage *reply;
-	struct remote r;
-	int code;
+	int code = remote_ask(&r, RPC_ADMIN, &sluice__admin__descriptor, "Confirm", &request.base, &reply);
 
-	if (!remote_begin(&r, argc, argv, NULL, help_confirm, &code))
-		return code;
-	if (r.n_args)
-		return cli_usage(argv[0], "it takes no '%s'", r.args[0]);
-	code = remote_ask(&r, RPC_ADMIN, &sluice__admin__descriptor, "Confirm", &request.base, &reply);
 	if (code)
 		return code;
-	if (r.json)
+	if (call->json)
 		json_line(reply);
 	else
 		printf("configuration %u stays\n",
@@ -232,52 +210,29 @@ static int confirm(int argc, char **argv)
 	return CLI_FINE;
 }
 
-/* ---- the verbs ---- */
-
-static const struct {
-	const char *name, *whole;
-	int (*run)(int argc, char **argv);
-	const char *what;
-} verbs[] = {
-        {"check", "config check", cli_check, "read a configuration and say what is wrong with it"},
-        {"diff", "config diff", config_diff_main,
-                "what a file would change, or two configurations differ in"},
-        {"apply", "config apply", cli_apply, "put another configuration in force while packets flow"},
-        {"confirm", "config confirm", confirm, "keep what was applied with --confirm"},
-        {"show", "config show", show, "the text of the one in force, or of an earlier one"},
-        {"history", "config history", config_history_main, "who changed what when, and what became of it"},
-        {"rollback", "config rollback", rollback, "put an earlier one in force again"},
+static const struct cli_command command_confirm = {
+        .name = "confirm",
+        .what = "keep what was applied with --confirm",
+        .about = "The configuration that waits to be confirmed stays.",
+        .examples = {{"sluice config apply risky.yaml --confirm 60s", "ten minutes would be 10m"},
+                {"sluice config confirm", "within that time"}},
+        .exits = {"it stays", "none waits (any more)"},
+        .json = "{\"number\"}",
+        .asks = true,
+        .run = confirm,
 };
 
-static void help(FILE *to)
-{
-	fprintf(to, "usage: sluice config VERB ...\n\n");
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].what);
-	fprintf(to, "\n  sluice config diff new.yaml\n"
-	            "  sluice config apply new.yaml --confirm 60s && sluice config confirm\n"
-	            "  sluice config history\n"
-	            "  sluice config rollback\n\n"
-	            "sluice config VERB --help tells more.\n");
-}
+/* ---- the verbs ---- */
 
-int cli_config(int argc, char **argv)
-{
-	if (argc < 2) {
-		help(stderr);
-		return CLI_USAGE;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		help(stdout);
-		return CLI_FINE;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
-		if (strcmp(argv[1], verbs[i].name) != 0)
-			continue;
-		argv[1] = (char *)verbs[i].whole;
-		return verbs[i].run(argc - 1, argv + 1);
-	}
-	fprintf(stderr, "sluice config: there is no verb '%s'\n\n", argv[1]);
-	help(stderr);
-	return CLI_USAGE;
-}
+const struct cli_command command_config = {
+        .name = "config",
+        .what = "the configuration: check, diff, apply, confirm, show, history, rollback",
+        .about = "The configuration: what would change, changing it while packets flow, who changed it, and "
+                 "going back.",
+        .examples = {{"sluice config diff new.yaml", "what would change"},
+                {"sluice config apply new.yaml --confirm 60s && sluice config confirm",
+                        "change it, and keep it if you can still be heard"},
+                {"sluice config history", "who changed what when"}, {"sluice config rollback", "undo it"}},
+        .verbs = {&command_config_check, &command_config_diff, &command_config_apply, &command_confirm,
+                &command_show, &command_config_history, &command_rollback},
+};

@@ -22,8 +22,8 @@ void config_kept_free(struct config_kept *kept);
 /* "configuration 3 is in force as epoch 5, ...". */
 void config_tell_applied(const Sluice__ApplyReply *reply);
 
-/* Verbs; argv[0] is "config VERB". */
-int config_diff_main(int argc, char **argv);
-int config_history_main(int argc, char **argv);
+/* Verbs that have a file of their own. */
+extern const struct cli_command command_config_apply, command_config_check, command_config_diff,
+        command_config_history;
 
 #endif

@@ -25,23 +25,6 @@ static const struct {
         [CONFIG_MOVED] = {'^', "moved", "\033[36m"},
 };
 
-static void help(void)
-{
-	printf("usage: sluice config diff FILE|N [FILE|N] [--json] [--run-dir DIR]\n\n"
-	       "What would change if it were applied: from the configuration in force to a file, or to "
-	       "number N\n"
-	       "of the history.  With two of them: from the first to the second; of two files no appliance "
-	       "is\n"
-	       "asked.  What is said is compared, not how it is written.  (A file whose name is a number: "
-	       "./12)\n\n"
-	       "  + added, - removed, ~ changed, ^ moved in its list\n\n"
-	       "  sluice config diff new.yaml\n"
-	       "  sluice config diff 11 12\n\n"
-	       "Exit status: 0 they say the same, 1 they differ, 2 wrong use, or a file is no YAML, 3 files, "
-	       "or\n"
-	       "nobody answers.\n");
-}
-
 static bool is_number(const char *text)
 {
 	return *text && !text[strspn(text, "0123456789")];
@@ -69,14 +52,18 @@ static int read_side(struct remote *r, const char *what, struct side *side)
 
 	if (!what)
 		return read_kept(r, 0, side);
-	if (is_number(what))
-		return cli_number(what, "the number of a configuration", 1, UINT32_MAX, &number)
-		               ? read_kept(r, (uint32_t)number, side)
-		               : CLI_USAGE;
+	if (is_number(what)) {
+		errno = 0;
+		number = strtoull(what, NULL, 10);
+		if (errno || !number || number > UINT32_MAX)
+			return cli_usage(r->call, "no configuration has the number %s", what);
+		return read_kept(r, (uint32_t)number, side);
+	}
 	snprintf(side->title, sizeof side->title, "%s", what);
 	side->text = (char *)config_read_file(what, &side->len);
-	return side->text ? 0
-	                  : remote_say(r, RPC_UNAVAILABLE, "%s cannot be read: %s", what, strerror(errno));
+	return side->text
+	               ? 0
+	               : cli_fail(r->call, RPC_UNAVAILABLE, "%s cannot be read: %s", what, strerror(errno));
 }
 
 static void print(const struct side *a, const struct side *b, const struct config_differences *d)
@@ -126,16 +113,16 @@ static void print_json(const struct side *a, const struct side *b, const struct 
 	fputs("]}\n", stdout);
 }
 
-static int fail_yaml(const struct remote *r, const struct config_errors *errors)
+static int fail_yaml(const struct cli_call *call, const struct config_errors *errors)
 {
-	if (r->json)
+	if (call->json)
 		config_errors_json(stdout, errors);
 	else
 		config_errors_print(stderr, errors);
 	return CLI_USAGE;
 }
 
-static int compare(const struct remote *r, const struct side *a, const struct side *b)
+static int compare(const struct cli_call *call, const struct side *a, const struct side *b)
 {
 	const struct config_text before = {a->title, a->text, a->len}, after = {b->title, b->text, b->len};
 	struct config_differences d;
@@ -143,10 +130,10 @@ static int compare(const struct remote *r, const struct side *a, const struct si
 	int err = config_diff(&before, &after, &d, &errors), code = d.n ? CLI_NO : CLI_FINE;
 
 	if (err == -EINVAL)
-		code = fail_yaml(r, &errors);
+		code = fail_yaml(call, &errors);
 	else if (err)
-		code = remote_say(r, RPC_RESOURCE_EXHAUSTED, "out of memory");
-	else if (r->json)
+		code = cli_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
+	else if (call->json)
 		print_json(a, b, &d);
 	else
 		print(a, b, &d);
@@ -155,22 +142,37 @@ static int compare(const struct remote *r, const struct side *a, const struct si
 	return code;
 }
 
-int config_diff_main(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
+	struct remote r = {.call = call};
 	struct side side[2] = {0};
-	struct remote r;
-	int code;
+	int code = read_side(&r, call->n_words == 2 ? call->words[0] : NULL, &side[0]);
 
-	if (!remote_begin(&r, argc, argv, NULL, help, &code))
-		return code;
-	if (r.n_args < 1 || r.n_args > 2)
-		return cli_usage(argv[0], "a file or a number of the history is needed, or two of them");
-	code = read_side(&r, r.n_args == 2 ? r.args[0] : NULL, &side[0]);
 	if (!code)
-		code = read_side(&r, r.args[r.n_args - 1], &side[1]);
+		code = read_side(&r, call->words[call->n_words - 1], &side[1]);
 	if (!code)
-		code = compare(&r, &side[0], &side[1]);
+		code = compare(call, &side[0], &side[1]);
 	free(side[0].text);
 	free(side[1].text);
 	return code;
 }
+
+const struct cli_command command_config_diff = {
+        .name = "diff",
+        .what = "what a file would change, or two configurations differ in",
+        .about = "What would change if it were applied: from the configuration in force to a file, or to a "
+                 "number of "
+                 "the history. With two of them: from the first to the second; of two files no appliance is "
+                 "asked. "
+                 "What is said is compared, not how it is written. (A file whose name is a number: ./12)",
+        .arguments = {{{"FILE|N", CLI_FILE}, .needed = true, .meaning = "a file, or a number of the history"},
+                {{"FILE|N", CLI_FILE}, .meaning = "and this one is then the second"}},
+        .terms = {{"+", "added"}, {"-", "removed"}, {"~", "changed"}, {"^", "moved in its list"}},
+        .examples = {{"sluice config diff new.yaml", "what new.yaml would change"},
+                {"sluice config diff 11 12", "what changed from number 11 to 12"}},
+        .exits = {"they say the same", "they differ", "wrong use, or a file is no YAML",
+                "a file cannot be read, or nobody answers"},
+        .json = "{\"before\", \"after\", \"differences\": [{\"kind\", \"path\", \"before\", \"after\"}]}",
+        .asks = true,
+        .run = run,
+};

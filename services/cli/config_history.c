@@ -8,30 +8,7 @@
 
 #define NEWEST 20u
 
-static void help(void)
-{
-	printf("usage: sluice config history [--count N] [--before N] [--json] [--run-dir DIR]\n\n"
-	       "The changes of the configuration, the newest first: number, when, who (the user, as the "
-	       "kernel\n"
-	       "tells it of the socket's other end), what was done, what became of it, and what it changed\n"
-	       "(+ added, - removed, ~ changed, ^ moved; `sluice config diff` tells more).  * is in force.\n"
-	       "It outlives control and the appliance; the newest %u are told, of 500 to 1,000 that are "
-	       "kept.\n\n"
-	       "  --count N   so many, 100 at the most\n"
-	       "  --before N  those with a smaller number\n\n"
-	       "  begun        being put in force\n"
-	       "  applied      in force then, everywhere\n"
-	       "  confirmed    applied with --confirm, and confirmed\n"
-	       "  unconfirmed  rolled back by itself, since nobody did\n"
-	       "  rolled back  by somebody who did not want to wait for that\n"
-	       "  refused      never in force: errors, or this appliance cannot take it\n"
-	       "  undone       a running process did not take it up in time\n"
-	       "  interrupted  control or the appliance ended before it was in force\n\n"
-	       "  sluice config history\n"
-	       "  sluice config history --json | jq '.changes[] | {number, uid, outcome}'\n\n"
-	       "Exit status: 0, 2 wrong use, 3 nobody answers.\n",
-	        NEWEST);
-}
+enum { COUNT, BEFORE };
 
 static const char *act_text(const Sluice__Change *c, char text[32])
 {
@@ -61,34 +38,54 @@ static void print_change(const Sluice__Change *c, const Sluice__ConfigHistoryRep
 		printf("       %s\n", c->why);
 }
 
-int config_history_main(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const char *const own[] = {"count=", "before=", NULL};
 	Sluice__ConfigHistoryRequest request = SLUICE__CONFIG_HISTORY_REQUEST__INIT;
+	struct remote r = {.call = call};
 	const Sluice__ConfigHistoryReply *h;
 	ProtobufCMessage *reply;
-	uint64_t most = NEWEST, before = 0;
-	struct remote r;
 	int code;
 
-	if (!remote_begin(&r, argc, argv, own, help, &code))
-		return code;
-	if (r.n_args)
-		return cli_usage(argv[0], "it takes no '%s'", r.args[0]);
-	if (r.value[0] && !cli_number(r.value[0], "--count", 1, 100, &most))
-		return CLI_USAGE;
-	if (r.value[1] && !cli_number(r.value[1], "--before", 1, UINT32_MAX, &before))
-		return CLI_USAGE;
-	request.most = (uint32_t)most;
-	request.before = (uint32_t)before;
+	request.most = (uint32_t)cli_number(call, COUNT, NEWEST);
+	request.before = (uint32_t)cli_number(call, BEFORE, 0);
 	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "ConfigHistory", &request.base, &reply);
 	if (code)
 		return code;
 	h = (const void *)reply;
-	if (r.json)
+	if (call->json)
 		json_line(reply);
-	for (size_t i = 0; !r.json && i < h->n_changes; i++)
+	for (size_t i = 0; !call->json && i < h->n_changes; i++)
 		print_change(h->changes[i], h);
 	rpc_free(reply);
 	return CLI_FINE;
 }
+
+const struct cli_command command_config_history = {
+        .name = "history",
+        .what = "who changed what when, and what became of it",
+        .about = "The changes of the configuration, the newest first: number, when, who (the user, as the "
+                 "kernel tells "
+                 "it of the socket's other end), what was done, what became of it, and what it changed (+ "
+                 "added, - "
+                 "removed, ~ changed, ^ moved; `sluice config diff` tells more). * is in force. It outlives "
+                 "control "
+                 "and the appliance; of 500 to 1,000 changes that are kept the newest 20 are told.",
+        .options = {[COUNT] = {.name = "count",
+                            .takes = {"N", CLI_NUMBER, 1, 100},
+                            .meaning = "so many, 100 at the most"},
+                [BEFORE] = {.name = "before",
+                        .takes = {"N", CLI_NUMBER, 1, UINT32_MAX},
+                        .meaning = "those with a smaller number"}},
+        .terms = {{"begun", "being put in force"}, {"applied", "in force then, everywhere"},
+                {"confirmed", "applied with --confirm, and confirmed"},
+                {"unconfirmed", "rolled back by itself, since nobody did"},
+                {"rolled back", "by somebody who did not want to wait for that"},
+                {"refused", "never in force: errors, or this appliance cannot take it"},
+                {"undone", "a running process did not take it up in time"},
+                {"interrupted", "control or the appliance ended before it was in force"}},
+        .examples = {{"sluice config history", "the newest changes"},
+                {"sluice config history --json | jq '.changes[] | {number, uid, outcome}'", "for scripts"}},
+        .json = "{\"in_force\", \"waits\", \"changes\": [...], ...}",
+        .asks = true,
+        .run = run,
+};

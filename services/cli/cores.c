@@ -1,7 +1,5 @@
 #include "services/cli/cores.h"
 
-#include "services/cli/cli.h"
-
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -59,13 +57,14 @@ static int place_listed(
 	return 0;
 }
 
-int cores_place(const char *option, const struct config *config, struct blueprint *b)
+int cores_place(
+        const struct cli_call *call, const char *option, const struct config *config, struct blueprint *b)
 {
 	struct config_cores cores = config->appliance.cores;
 	cpu_set_t set;
 
 	if (option && !config_cores_parse(option, &cores))
-		return cli_usage("up",
+		return cli_usage(call,
 		        "--cores takes processors as in 2,3 (a lane each), any, or spread; not '%s'", option);
 	if (sched_getaffinity(0, sizeof set, &set)) {
 		fprintf(stderr, "sluice up: which processors may be used cannot be told: %s\n",

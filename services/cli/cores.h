@@ -8,9 +8,11 @@
 
 #include "common/blueprint/blueprint.h"
 #include "common/config/config.h"
+#include "services/cli/cli.h"
 
 /* Sets b->cores.  `option` is what --cores says, NULL where it is not given.  0, or an exit code; the reason
  * is told on stderr. */
-int cores_place(const char *option, const struct config *config, struct blueprint *b);
+int cores_place(
+        const struct cli_call *call, const char *option, const struct config *config, struct blueprint *b);
 
 #endif

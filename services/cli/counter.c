@@ -7,52 +7,40 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice counter [GROUP...] [--zeros] [--buckets] [--json] [--run-dir DIR]\n\n"
-	       "All that is counted, since the start: what a kernel counts too by the names of nstat, and "
-	       "the\n"
-	       "appliance's own in groups of its own. Prometheus reads the same, and so does nstat:\n"
-	       "PROC_ROOT=/run/sluice/control/proc nstat.\n\n"
-	       "  GROUP     these alone: Ip, Icmp6, Dev, Drop, ...\n"
-	       "  --zeros   those too that are zero\n"
-	       "  --buckets the buckets of histograms too, beside their sum and count\n\n"
-	       "  sluice counter Icmp Icmp6\n"
-	       "  sluice counter Drop\n\n"
-	       "Exit status: 0, 1 no such group, 2 wrong use, 3 nobody answers.\n");
-}
+enum { ZEROS, BUCKETS };
 
-static bool is_in(const struct remote *r, const Sluice__Counter *counter)
+static bool is_in(const struct cli_call *call, const Sluice__Counter *counter)
 {
-	for (uint32_t i = 0; i < r->n_args; i++)
-		if (strcmp(r->args[i], counter->group) == 0)
+	for (uint32_t i = 0; i < call->n_words; i++)
+		if (strcmp(call->words[i], counter->group) == 0)
 			return true;
-	return r->n_args == 0;
+	return call->n_words == 0;
 }
 
 /* A group that was asked for and that there is not; NULL: there are all. */
-static const char *unknown_group(const struct remote *r, const Sluice__CountersReply *reply)
+static const char *unknown_group(const struct cli_call *call, const Sluice__CountersReply *reply)
 {
-	for (uint32_t i = 0; i < r->n_args; i++) {
+	for (uint32_t i = 0; i < call->n_words; i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < reply->n_counters; k++)
-			found |= strcmp(r->args[i], reply->counters[k]->group) == 0;
+			found |= strcmp(call->words[i], reply->counters[k]->group) == 0;
 		if (!found)
-			return r->args[i];
+			return call->words[i];
 	}
 	return NULL;
 }
 
 /* Leaves those that were asked for. */
-static void choose(const struct remote *r, Sluice__CountersReply *reply, bool zeros, bool buckets)
+static void choose(const struct cli_call *call, Sluice__CountersReply *reply)
 {
+	const bool zeros = cli_flag(call, ZEROS), buckets = cli_flag(call, BUCKETS);
 	size_t n = 0;
 
 	for (size_t i = 0; i < reply->n_counters; i++) {
 		Sluice__Counter *counter = reply->counters[i];
 
-		if (is_in(r, counter) && (zeros || counter->value) &&
+		if (is_in(call, counter) && (zeros || counter->value) &&
 		        (buckets || !strstr(counter->name, "_le_")))
 			reply->counters[n++] = counter;
 		else
@@ -70,32 +58,47 @@ static void print(const Sluice__CountersReply *reply)
 	}
 }
 
-int cli_counter(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const char *const own[] = {"zeros", "buckets", NULL};
 	Sluice__CountersRequest request = SLUICE__COUNTERS_REQUEST__INIT;
+	struct remote r = {.call = call};
 	ProtobufCMessage *reply;
 	const char *unknown;
-	struct remote r;
 	int code;
 
-	if (!remote_begin(&r, argc, argv, own, help, &code))
-		return code;
 	request.zeros = true;
 	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Counters", &request.base, &reply);
 	if (code)
 		return code;
-	unknown = unknown_group(&r, (const Sluice__CountersReply *)reply);
-	choose(&r, (Sluice__CountersReply *)reply, remote_flag(&r, 0), remote_flag(&r, 1));
-	if (unknown) {
-		code = remote_say(&r, RPC_NOT_FOUND,
-		        "there is no group %.40s; `sluice counter --zeros` lists them all", unknown);
-	} else if (r.json) {
-		json_message(stdout, reply);
-		fputc('\n', stdout);
-	} else {
+	unknown = unknown_group(call, (const Sluice__CountersReply *)reply);
+	choose(call, (Sluice__CountersReply *)reply);
+	if (unknown)
+		code = cli_fail(call, RPC_NOT_FOUND,
+		        "there is no group '%.40s'; `sluice counter --zeros` lists them all", unknown);
+	else if (call->json)
+		json_line(reply);
+	else
 		print((const Sluice__CountersReply *)reply);
-	}
 	rpc_free(reply);
 	return code;
 }
+
+const struct cli_command command_counter = {
+        .name = "counter",
+        .what = "the protocols' counters, by the names of nstat",
+        .about = "All that is counted, since the start: what a kernel counts too by the names of nstat, and "
+                 "the "
+                 "appliance's own in groups of its own. Prometheus reads the same, and so does nstat: "
+                 "`PROC_ROOT=/run/sluice/control/proc nstat`.",
+        .options = {[ZEROS] = {.name = "zeros", .meaning = "those too that are zero"},
+                [BUCKETS] = {.name = "buckets",
+                        .meaning = "the buckets of histograms too, beside their sum and count"}},
+        .arguments = {{{"GROUP", CLI_TEXT}, .many = true,
+                .meaning = "these alone: Ip, Icmp6, Dev, Drop, ..."}},
+        .examples = {{"sluice counter Icmp Icmp6", "two groups"}, {"sluice counter Drop", "drops by reason"}},
+        .exits = {[CLI_NO] = "there is no such group"},
+        .json = "{\"counters\": [{\"group\", \"name\", \"value\"}]}",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

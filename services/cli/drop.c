@@ -3,36 +3,14 @@
 #include "services/cli/summary.h"
 #include "services/cli/watch.h"
 
-#include "common/pkt/drop.h"
 #include "proto/control.pb-c.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #define SUMMARY_SNAP 256u /* enough for the headers that a line tells of */
 
-struct drop {
-	struct remote remote;
-	struct watch watch;
-	bool follow;
-};
-
-static void help(void)
-{
-	printf("usage: sluice drop [--json] [--run-dir DIR]\n"
-	       "       sluice drop --follow [--reason NAME] [-i PORT] [-c N] [--json] [--run-dir DIR]\n\n"
-	       "What was dropped since the start, by reason and stage; with --follow each packet as it is "
-	       "dropped,\n"
-	       "until Ctrl-C.\n\n"
-	       "  --reason NAME  only this reason, as the table names it\n"
-	       "  -i PORT        packets that came in by this port or were to leave by it\n"
-	       "  -c N           ends after N packets\n"
-	       "  --json         JSON: one object, with --follow one a packet\n\n"
-	       "  sluice drop --follow --reason ttl_expired\n\n"
-	       "Exit status: 0, 1 no such port, 2 wrong use, 3 nobody answers.\n");
-}
+enum { FOLLOW, REASON, PORT, COUNT };
 
 static int print_drop(void *context, const Sluice__CapturedPacket *p)
 {
@@ -54,12 +32,22 @@ static int flush(void *context)
 	return fflush(stdout) ? CLI_SYSTEM : 0;
 }
 
-static int follow(struct drop *d)
+static int follow(const struct cli_call *call)
 {
-	int code = watch_run(&d->watch, &d->remote);
+	struct watch watch = {
+	        .points = {"drop"},
+	        .n_points = 1,
+	        .port = cli_flag(call, PORT) ? cli_text(call, PORT) : "",
+	        .reason = cli_flag(call, REASON) ? cli_text(call, REASON) : "",
+	        .snap_bytes = SUMMARY_SNAP,
+	        .most = cli_number(call, COUNT, 0),
+	        .packet = call->json ? watch_json : print_drop,
+	        .flush = flush,
+	};
+	int code = watch_run(&watch, call);
 
 	if (!code)
-		watch_tell(&d->watch);
+		watch_tell(&watch);
 	return code;
 }
 
@@ -95,19 +83,19 @@ static void print_json(const Sluice__AccountReply *a)
 	puts("]}");
 }
 
-static int table(struct drop *d)
+static int table(const struct cli_call *call)
 {
 	Sluice__AccountRequest request = SLUICE__ACCOUNT_REQUEST__INIT;
+	struct remote r = {.call = call};
 	const Sluice__AccountReply *a;
 	ProtobufCMessage *reply;
 	bool any = false;
-	int code = remote_ask(
-	        &d->remote, RPC_READER, &sluice__read__descriptor, "Account", &request.base, &reply);
+	int code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Account", &request.base, &reply);
 
 	if (code)
 		return code;
 	a = (const void *)reply;
-	if (d->remote.json) {
+	if (call->json) {
 		print_json(a);
 	} else {
 		for (size_t s = 0; s < a->n_stages; s++)
@@ -119,80 +107,39 @@ static int table(struct drop *d)
 	return CLI_FINE;
 }
 
-static bool known_reason(const char *label)
+static int run(const struct cli_call *call)
 {
-	for (uint32_t r = 1; r < DROP_REASON_COUNT; r++)
-		if (!strcmp(label, drop_reason_label((enum drop_reason)r)))
-			return true;
-	return false;
+	if (cli_flag(call, FOLLOW))
+		return follow(call);
+	if (call->n_given)
+		return cli_usage(call, "-i, -c and --reason are for --follow");
+	return table(call);
 }
 
-static int parse_option(struct drop *d, int option)
-{
-	switch (option) {
-	case 'f': d->follow = true; return 0;
-	case 'i': d->watch.port = optarg; return 0;
-	case 'c': return cli_number(optarg, "-c", 1, UINT64_MAX, &d->watch.most) ? 0 : CLI_USAGE;
-	case 'R':
-		d->watch.reason = optarg;
-		return known_reason(optarg)
-		               ? 0
-		               : cli_usage("drop",
-		                         "nothing is ever dropped as '%s': reasons are named as in the "
-		                         "table of `sluice drop`, such as ttl_expired",
-		                         optarg);
-	case 'r': d->remote.run_dir = optarg; return 0;
-	case 'j': d->remote.json = true; return 0;
-	case 'h': d->remote.help = true; return 0;
-	default: return cli_usage("drop", "that option is not known, or lacks its value");
-	}
-}
-
-static int parse(struct drop *d, int argc, char **argv)
-{
-	static const struct option options[] = {
-	        {"follow", no_argument, NULL, 'f'},
-	        {"reason", required_argument, NULL, 'R'},
-	        {"interface", required_argument, NULL, 'i'},
-	        {"run-dir", required_argument, NULL, 'r'},
-	        {"json", no_argument, NULL, 'j'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
-	};
-	int option, code = 0;
-
-	while (!code && (option = getopt_long(argc, argv, "fi:c:h", options, NULL)) != -1)
-		code = parse_option(d, option);
-	if (code || d->remote.help)
-		return code;
-	if (optind < argc)
-		return cli_usage("drop", "it takes no '%s'", argv[optind]);
-	if (!d->follow && (*d->watch.port || *d->watch.reason || d->watch.most))
-		return cli_usage("drop", "-i, -c and --reason are for --follow");
-	return 0;
-}
-
-int cli_drop(int argc, char **argv)
-{
-	struct drop d = {
-	        .remote = {.command = argv[0], .run_dir = REMOTE_RUN_DIR},
-	        .watch = {.points = {"drop"},
-	                .n_points = 1,
-	                .port = "",
-	                .reason = "",
-	                .snap_bytes = SUMMARY_SNAP,
-	                .packet = print_drop,
-	                .flush = flush},
-	};
-	int code = parse(&d, argc, argv);
-
-	if (d.remote.json)
-		d.watch.packet = watch_json;
-	if (code)
-		return code;
-	if (d.remote.help) {
-		help();
-		return CLI_FINE;
-	}
-	return d.follow ? follow(&d) : table(&d);
-}
+const struct cli_command command_drop = {
+        .name = "drop",
+        .what = "what was dropped, where and why; each packet as it happens",
+        .about = "What was dropped since the start, by reason and stage; with --follow each packet as it is "
+                 "dropped, "
+                 "until Ctrl-C.",
+        .options = {[FOLLOW] = {.name = "follow",
+                            .letter = 'f',
+                            .meaning = "each packet as it is dropped; the options below are for it alone"},
+                [REASON] = {.name = "reason",
+                        .takes = {"NAME", CLI_REASON},
+                        .meaning = "only this reason, as the table names it"},
+                [PORT] = {.name = "interface",
+                        .letter = 'i',
+                        .takes = {"PORT", CLI_PORT},
+                        .meaning = "packets that came in by this port or were to leave by it"},
+                [COUNT] = {.letter = 'c', .takes = {"N", CLI_NUMBER, 1}, .meaning = "ends after N packets"}},
+        .examples = {{"sluice drop", "how many, by reason"},
+                {"sluice drop --follow --reason ttl_expired", "each packet of one reason"}},
+        .exits = {[CLI_NO] = "there is no such port"},
+        .json = "{\"dropped\", \"drops\": [{\"stage\", \"reason\", \"text\", \"packets\"}]}; with --follow "
+                "an "
+                "object a packet, a line each",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -3,19 +3,24 @@
 #include "services/cli/expression.h"
 
 #include <pcap/pcap.h>
-#include <stdio.h>
 
 /* libpcap's instructions are ours, under other names. */
 static_assert(sizeof(struct bpf_insn) == sizeof(struct tap_insn), "copied as they are");
 
-static int take(const struct bpf_program *program, const char *text, struct tap_insn *insn, uint32_t *n)
+/* Behind the 80 letters of a filter that a sentence has room for. */
+static const char *dots(const char *text)
+{
+	return strlen(text) > 80 ? "..." : "";
+}
+
+static int take(const struct cli_call *call, const struct bpf_program *program, const char *text,
+        struct tap_insn *insn, uint32_t *n)
 {
 	if (program->bf_len > TAP_INSNS_MAX) {
-		fprintf(stderr,
-		        "sluice: the filter '%s' needs %u instructions, and %u are the most: take fewer "
-		        "addresses, or a whole network in place of them\n",
-		        text, program->bf_len, TAP_INSNS_MAX);
-		return -E2BIG;
+		return cli_usage(call,
+		        "the filter '%.80s%s' needs %u instructions, and %u are the most: take fewer "
+		        "addresses, or a whole network in place of them",
+		        text, dots(text), program->bf_len, TAP_INSNS_MAX);
 	}
 	for (uint32_t k = 0; k < program->bf_len; k++) {
 		const struct bpf_insn *from = &program->bf_insns[k];
@@ -25,26 +30,27 @@ static int take(const struct bpf_program *program, const char *text, struct tap_
 	*n = program->bf_len;
 	if (tap_program_check(insn, *n))
 		return 0;
-	fprintf(stderr, "sluice: the filter '%s' asks for more than packets' bytes and lengths\n", text);
-	return -EINVAL;
+	return cli_usage(
+	        call, "the filter '%.80s%s' asks for more than packets' bytes and lengths", text, dots(text));
 }
 
-int expression_compile(const char *text, struct tap_insn insn[TAP_INSNS_MAX], uint32_t *n)
+int expression_compile(
+        const struct cli_call *call, const char *text, struct tap_insn insn[TAP_INSNS_MAX], uint32_t *n)
 {
 	pcap_t *ethernet = pcap_open_dead(DLT_EN10MB, TAP_SNAP_MAX);
 	struct bpf_program program;
-	int err = -EINVAL;
+	int code;
 
 	if (!ethernet)
-		return -ENOMEM;
+		return cli_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
 	if (pcap_compile(ethernet, &program, text, 1, PCAP_NETMASK_UNKNOWN)) {
-		fprintf(stderr,
-		        "sluice: the filter '%s' cannot be used: %s; `man pcap-filter` tells the language\n",
-		        text, pcap_geterr(ethernet));
+		code = cli_usage(call,
+		        "the filter '%.80s%s' cannot be used: %s; `man pcap-filter` tells the language", text,
+		        dots(text), pcap_geterr(ethernet));
 	} else {
-		err = take(&program, text, insn, n);
+		code = take(call, &program, text, insn, n);
 		pcap_freecode(&program);
 	}
 	pcap_close(ethernet);
-	return err;
+	return code;
 }

@@ -5,9 +5,11 @@
 #define SLUICE_SERVICES_CLI_EXPRESSION_H
 
 #include "common/tap/tap.h"
+#include "services/cli/cli.h"
 
-/* Compiles an expression for Ethernet frames; "" is all of them.  0 with *n instructions, or a negative errno
- * with a sentence on stderr that has libpcap's words. */
-[[nodiscard]] int expression_compile(const char *text, struct tap_insn insn[TAP_INSNS_MAX], uint32_t *n);
+/* Compiles an expression for Ethernet frames; "" is all of them.  0 with *n instructions, or an exit code
+ * with a sentence told that has libpcap's words. */
+[[nodiscard]] int expression_compile(
+        const struct cli_call *call, const char *text, struct tap_insn insn[TAP_INSNS_MAX], uint32_t *n);
 
 #endif

@@ -6,23 +6,6 @@
 
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice health [PROCESS] [--json] [--run-dir DIR]\n\n"
-	       "Whether the processes of a running appliance serve, or one of them: it runs, and has taken "
-	       "up "
-	       "the\n"
-	       "configuration in force.  Quick, and for whoever may read; a HEALTHCHECK of a container, "
-	       "say.\n\n"
-	       "  sluice health\n"
-	       "  sluice health router\n"
-	       "  sluice health --json | jq -r '.processes[] | select(.status != \"SERVING\").name'\n\n"
-	       "Exit status: 0 if all that was asked for serves, 1 if not or there is no such process, 2 "
-	       "wrong "
-	       "use,\n"
-	       "3 nobody answers.\n");
-}
-
 static void print(const Sluice__HealthReply *h)
 {
 	for (size_t i = 0; i < h->n_processes; i++) {
@@ -33,20 +16,20 @@ static void print(const Sluice__HealthReply *h)
 	}
 }
 
-static int check(struct remote *r)
+static int run(const struct cli_call *call)
 {
 	Sluice__HealthRequest request = SLUICE__HEALTH_REQUEST__INIT;
+	struct remote r = {.call = call};
 	const Sluice__HealthReply *h;
 	ProtobufCMessage *reply;
 	int code;
 
-	if (r->n_args)
-		request.process = (char *)(uintptr_t)r->args[0];
-	code = remote_ask(r, RPC_READER, &sluice__health__descriptor, "Check", &request.base, &reply);
+	request.process = (char *)(uintptr_t)cli_word(call, 0);
+	code = remote_ask(&r, RPC_READER, &sluice__health__descriptor, "Check", &request.base, &reply);
 	if (code)
 		return code;
 	h = (const void *)reply;
-	if (r->json)
+	if (call->json)
 		json_line(reply);
 	else
 		print(h);
@@ -55,14 +38,20 @@ static int check(struct remote *r)
 	return code;
 }
 
-int cli_health(int argc, char **argv)
-{
-	struct remote r;
-	int code;
-
-	if (!remote_begin(&r, argc, argv, NULL, help, &code))
-		return code;
-	if (r.n_args > 1)
-		return cli_usage(r.command, "it takes no '%s'", r.args[1]);
-	return check(&r);
-}
+const struct cli_command command_health = {
+        .name = "health",
+        .what = "whether its processes serve, for those that ask each few seconds",
+        .about =
+                "Whether the processes of a running appliance serve, or one of them: it runs, and has taken "
+                "up the "
+                "configuration in force. Quick, and for whoever may read; a HEALTHCHECK of a container, say.",
+        .arguments = {{{"PROCESS", CLI_TEXT}, .meaning = "this one alone: ingest, filter, router, session"}},
+        .examples = {{"sluice health", "all of them"}, {"sluice health router", "one of them"},
+                {"sluice health --json | jq -r '.processes[] | select(.status != \"SERVING\").name'",
+                        "those that do not serve"}},
+        .exits = {"all that was asked for serves", "it does not, or there is no such process"},
+        .json = "{\"status\", \"processes\": [{\"name\", \"status\", \"why\"}]}",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -6,17 +6,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice neighbor [PORT] [--json] [--run-dir DIR]\n\n"
-	       "The neighbors on the ports' links, of ARP and of neighbor discovery, and their states (RFC "
-	       "4861).\n"
-	       "used, confirmed and updated are seconds ago, as `ip -statistics neighbor` has them.\n\n"
-	       "  sluice neighbor\n"
-	       "  sluice neighbor wan | grep FAILED\n\n"
-	       "Exit status: 0, 1 there is no such port, 2 wrong use, 3 nobody answers.\n");
-}
-
 static void prepare(ProtobufCMessage *request, const char *arg)
 {
 	((Sluice__NeighborsRequest *)request)->port = (char *)arg;
@@ -46,11 +35,26 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 	}
 }
 
-int cli_neighbor(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {
-	        help, &sluice__tables__descriptor, "Neighbors", prepare, print};
+	static const struct remote_table table = {&sluice__tables__descriptor, "Neighbors", prepare, print};
 	Sluice__NeighborsRequest request = SLUICE__NEIGHBORS_REQUEST__INIT;
 
-	return remote_show(&table, &request.base, argc, argv);
+	return remote_show(&table, &request.base, call);
 }
+
+const struct cli_command command_neighbor = {
+        .name = "neighbor",
+        .what = "the neighbors on the links: MAC, state",
+        .about = "The neighbors on the ports' links, of ARP and of neighbor discovery, and their states (RFC "
+                 "4861). "
+                 "used, confirmed and updated are seconds ago, as `ip -statistics neighbor` has them.",
+        .arguments = {{{"PORT", CLI_PORT}, .meaning = "those on its link alone"}},
+        .examples = {{"sluice neighbor", "all of them"},
+                {"sluice neighbor wan | grep FAILED", "those on a link that do not answer"}},
+        .exits = {[CLI_NO] = "there is no such port"},
+        .json = "{\"neighbors\": [...]}, with times in milliseconds ago",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -6,18 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice port [NAME] [--json] [--run-dir DIR]\n\n"
-	       "The ports: driver and mode (and why not a better one), state and its reason, addresses, what "
-	       "came\n"
-	       "and went.  With a NAME its driver's own counters too.\n\n"
-	       "  sluice port\n"
-	       "  sluice port wan\n"
-	       "  sluice port --json | jq '.ports[] | {name, state, rx_packets}'\n\n"
-	       "Exit status: 0, 1 there is no such port, 2 wrong use, 3 nobody answers.\n");
-}
-
 static void print_flags(const Sluice__Port *p)
 {
 	bool up = !strcmp(p->state, "up");
@@ -73,10 +61,27 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 		print_port(ports->ports[i], *arg);
 }
 
-int cli_port(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {help, &sluice__read__descriptor, "Ports", prepare, print};
+	static const struct remote_table table = {&sluice__read__descriptor, "Ports", prepare, print};
 	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
 
-	return remote_show(&table, &request.base, argc, argv);
+	return remote_show(&table, &request.base, call);
 }
+
+const struct cli_command command_port = {
+        .name = "port",
+        .what = "the ports: driver, state, addresses, what came and went",
+        .about = "The ports: driver and mode (and why not a better one), state and its reason, addresses, "
+                 "what came "
+                 "and went. With a NAME its driver's own counters too.",
+        .arguments = {{{"NAME", CLI_PORT}, .meaning = "this one alone, and all that its driver counts"}},
+        .examples = {{"sluice port", "all ports"},
+                {"sluice port wan", "one of them, with its driver's counters"},
+                {"sluice port --json | jq '.ports[] | {name, state, rx_packets}'", "for scripts"}},
+        .exits = {[CLI_NO] = "there is no such port"},
+        .json = "{\"ports\": [...]}, with all that is told of each",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -4,135 +4,76 @@
 #include "services/replay/replay.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct wish {
 	struct replay_options options;
-	bool json;
-	bool help;
 	const char *capture; /* file */
-	const char *filter;
 	struct tap_insn program[TAP_INSNS_MAX];
 };
 
-static void help(FILE *to)
-{
-	fprintf(to,
-	        "usage: sluice replay IN.pcap... --config FILE [--out DIR] [--processes] [--faults SEED] "
-	        "[--explain N] [--json]\n\n"
-	        "Plays captures through the whole appliance by their own clock: no privileges, no network "
-	        "card.  The n-th capture comes in on\n"
-	        "the n-th port that the configuration gives no driver.  The same input gives the same "
-	        "output, byte for byte.\n\n"
-	        "  --config FILE   the configuration (deploy/examples/replay.yaml suits any capture)\n"
-	        "  --out DIR       what leaves port P is kept in DIR/P.pcap\n"
-	        "  --processes     a process a stage instead of one for all\n"
-	        "  --faults SEED   frames get lost, doubled, late, reordered, cut and corrupted, by this "
-	        "seed\n"
-	        "  --explain N     the path of packet N through every layer, with each decision; may be "
-	        "given several times\n"
-	        "  --linger S      seconds that the clock goes on behind the last packet (65)\n"
-	        "  --capture FILE  what comes in, leaves and is dropped, as pcapng; a drop's comment is its "
-	        "reason\n"
-	        "  --filter EXPR   of that only what matches (the language of tcpdump: man pcap-filter)\n"
-	        "  --json          one JSON object instead of tables\n\n"
-	        "  sluice replay trace.pcap --config deploy/examples/replay.yaml --out sent --explain 7\n\n"
-	        "Exit status: 0 if every packet is accounted for, 1 if not, 2 wrong use, 3 files or "
-	        "memory.\n");
-}
+enum { CONFIG, OUT, PROCESSES, FAULTS, EXPLAIN, LINGER, CAPTURE, FILTER };
 
 /* [PORT:]N */
-static int parse_explain(struct replay_options *o, char *text)
+static int parse_explain(const struct cli_call *call, struct replay_options *o, const char *text)
 {
-	char *colon = strrchr(text, ':');
+	const char *colon = strrchr(text, ':'), *number = colon ? colon + 1 : text;
+	const bool digits = *number && !number[strspn(number, "0123456789")];
 	struct replay_explain *e;
-	uint64_t n;
 
 	if (o->n_explain == REPLAY_EXPLAIN_MAX)
-		return cli_usage("replay", "--explain may be given %u times at the most", REPLAY_EXPLAIN_MAX);
+		return cli_usage(call, "--explain may be given %u times at the most", REPLAY_EXPLAIN_MAX);
 	if (colon && colon - text >= (ptrdiff_t)sizeof o->explain[0].port)
-		return cli_usage("replay", "the port's name in --explain %s is too long", text);
-	if (!cli_number(colon ? colon + 1 : text, "the packet of --explain", 1, UINT32_MAX, &n))
-		return CLI_USAGE;
+		return cli_usage(call, "the port's name in --explain %s is too long", text);
+	if (!digits || strlen(number) > 9 || !strtoul(number, NULL, 10))
+		return cli_usage(call, "--explain takes a packet's number, or PORT:NUMBER, not '%s'", text);
 	e = &o->explain[o->n_explain++];
-	*e = (struct replay_explain){.number = (uint32_t)n};
+	*e = (struct replay_explain){.number = (uint32_t)strtoul(number, NULL, 10)};
 	if (colon)
 		memcpy(e->port, text, (size_t)(colon - text));
 	return 0;
 }
 
-static int parse_option(struct wish *w, int c)
+static int parse(const struct cli_call *call, struct wish *w)
 {
+	const char *filter = cli_text(call, FILTER);
 	struct replay_options *o = &w->options;
-	uint64_t n;
+	int code = 0;
 
-	switch (c) {
-	case 'c': o->config = optarg; return 0;
-	case 'o': o->out = optarg; return 0;
-	case 'p': o->processes = true; return 0;
-	case 'j': w->json = true; return 0;
-	case 'h': w->help = true; return 0;
-	case 'f':
-		o->faults = true;
-		return cli_number(optarg, "the seed of --faults", 1, UINT64_MAX, &o->fault_seed) ? 0
-		                                                                                 : CLI_USAGE;
-	case 'l':
-		if (!cli_number(optarg, "--linger", 0, 86400, &n))
-			return CLI_USAGE;
-		o->linger = n * NANOS_PER_SEC;
-		return 0;
-	case 'e': return parse_explain(o, optarg);
-	case 'C': w->capture = optarg; return 0;
-	case 'F':
-		w->filter = optarg;
-		return expression_compile(optarg, w->program, &o->capture_insns) ? CLI_USAGE : 0;
-	default: return cli_usage("replay", "that option is not known, or lacks its value");
-	}
-}
-
-static int parse(struct wish *w, int argc, char **argv)
-{
-	static const struct option options[] = {
-	        {"config", required_argument, NULL, 'c'},
-	        {"out", required_argument, NULL, 'o'},
-	        {"processes", no_argument, NULL, 'p'},
-	        {"faults", required_argument, NULL, 'f'},
-	        {"explain", required_argument, NULL, 'e'},
-	        {"capture", required_argument, NULL, 'C'},
-	        {"filter", required_argument, NULL, 'F'},
-	        {"linger", required_argument, NULL, 'l'},
-	        {"json", no_argument, NULL, 'j'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
+	*o = (struct replay_options){
+	        .config = cli_text(call, CONFIG),
+	        .out = cli_text(call, OUT),
+	        .processes = cli_flag(call, PROCESSES),
+	        .faults = cli_flag(call, FAULTS),
+	        .fault_seed = cli_number(call, FAULTS, 0),
+	        .linger = cli_number(call, LINGER, REPLAY_LINGER / NANOS_PER_SEC) * NANOS_PER_SEC,
+	        .pin = true,
+	        .captures = (const char *const *)call->words,
+	        .n_captures = call->n_words,
 	};
-	int c, err = 0;
-
-	while (!err && (c = getopt_long(argc, argv, "c:o:h", options, NULL)) != -1)
-		err = parse_option(w, c);
-	if (err || w->help)
-		return err;
-	if (optind == argc)
-		return cli_usage("replay", "at least one capture is needed");
-	if (w->filter && !w->capture)
-		return cli_usage("replay", "--filter is about what --capture FILE writes");
-	if (!w->options.config)
-		return cli_usage(
-		        "replay", "--config is needed: deploy/examples/replay.yaml suits any capture");
-	w->options.captures = (const char *const *)argv + optind;
-	w->options.n_captures = (uint32_t)(argc - optind);
-	return 0;
+	w->capture = cli_text(call, CAPTURE);
+	for (uint32_t i = 0; !code && i < call->n_given; i++)
+		if (call->given[i].option == EXPLAIN)
+			code = parse_explain(call, o, call->given[i].text);
+	if (!code && filter && !w->capture)
+		return cli_usage(call, "--filter is about what --capture FILE writes");
+	if (!code && filter)
+		code = expression_compile(call, filter, w->program, &o->capture_insns);
+	return code;
 }
 
-static bool open_capture(struct wish *w)
+static int open_capture(const struct cli_call *call, struct wish *w)
 {
+	if (!w->capture)
+		return 0;
 	w->options.capture = fopen(w->capture, "we");
 	w->options.capture_program = w->program;
-	if (!w->options.capture)
-		fprintf(stderr, "sluice replay: %s cannot be written: %s\n", w->capture, strerror(errno));
-	return w->options.capture;
+	return w->options.capture ? 0
+	                          : cli_fail(call, RPC_UNAVAILABLE, "%s cannot be written: %s", w->capture,
+	                                    strerror(errno));
 }
 
 static int close_capture(struct wish *w, int err, char *error, size_t size)
@@ -144,37 +85,87 @@ static int close_capture(struct wish *w, int err, char *error, size_t size)
 	return err;
 }
 
-int cli_replay(int argc, char **argv)
+static void show(const struct cli_call *call, struct replay *replay)
 {
-	struct wish w = {.options = {.linger = REPLAY_LINGER, .pin = true}};
+	const bool colour = isatty(1) && !getenv("NO_COLOR");
+
+	if (call->json) {
+		replay_print_json(replay, stdout);
+		return;
+	}
+	replay_print_explain(replay, stdout, colour);
+	replay_print(replay, stdout, colour);
+}
+
+static int run(const struct cli_call *call)
+{
+	struct wish w = {0};
 	struct replay replay;
 	char error[512];
-	bool colour = isatty(1) && !getenv("NO_COLOR"), balanced;
-	int err;
+	int err, code = parse(call, &w);
 
-	err = parse(&w, argc, argv);
-	if (err)
-		return err;
-	if (w.help) {
-		help(stdout);
-		return CLI_FINE;
-	}
-	if (w.capture && !open_capture(&w))
-		return CLI_SYSTEM;
+	if (!code)
+		code = open_capture(call, &w);
+	if (code)
+		return code;
 	err = replay_run(&w.options, &replay, error, sizeof error);
 	err = close_capture(&w, err, error, sizeof error);
 	if (err) {
-		fprintf(stderr, "sluice replay: %s\n", error);
-		replay_end(&replay);
-		return err == -EINVAL ? CLI_NO : CLI_SYSTEM;
-	}
-	balanced = replay_balanced(&replay);
-	if (w.json) {
-		replay_print_json(&replay, stdout);
+		code = cli_fail(
+		        call, err == -EINVAL ? RPC_FAILED_PRECONDITION : RPC_UNAVAILABLE, "%s", error);
 	} else {
-		replay_print_explain(&replay, stdout, colour);
-		replay_print(&replay, stdout, colour);
+		show(call, &replay);
+		code = replay_balanced(&replay) ? CLI_FINE : CLI_NO;
 	}
 	replay_end(&replay);
-	return balanced ? CLI_FINE : CLI_NO;
+	return code;
 }
+
+const struct cli_command command_replay = {
+        .name = "replay",
+        .what = "play captures through the whole appliance and account for every packet",
+        .about = "Plays captures through the whole appliance by their own clock: no privileges, no network "
+                 "card. The "
+                 "n-th capture comes in on the n-th port that the configuration gives no driver. The same "
+                 "input gives "
+                 "the same output, byte for byte.",
+        .options = {[CONFIG] = {.name = "config",
+                            .letter = 'c',
+                            .needed = true,
+                            .takes = {"FILE", CLI_FILE},
+                            .meaning = "the configuration (deploy/examples/replay.yaml suits any capture)"},
+                [OUT] = {.name = "out",
+                        .letter = 'o',
+                        .takes = {"DIR", CLI_FOLDER},
+                        .meaning = "what leaves port P is kept in DIR/P.pcap"},
+                [PROCESSES] = {.name = "processes", .meaning = "a process a stage instead of one for all"},
+                [FAULTS] = {.name = "faults",
+                        .takes = {"SEED", CLI_NUMBER, 1},
+                        .meaning =
+                                "frames get lost, doubled, late, reordered, cut and corrupted, by this seed"},
+                [EXPLAIN] = {.name = "explain",
+                        .takes = {"[PORT:]N", CLI_TEXT},
+                        .meaning =
+                                "the path of packet N through every layer, with each decision; may be given "
+                                "several times"},
+                [LINGER] = {.name = "linger",
+                        .takes = {"S", CLI_NUMBER, 0, 86400},
+                        .meaning = "seconds that the clock goes on behind the last packet (65)"},
+                [CAPTURE] = {.name = "capture",
+                        .takes = {"FILE", CLI_FILE},
+                        .meaning = "what comes in, leaves and is dropped, as pcapng; a drop's comment is its "
+                                   "reason"},
+                [FILTER] = {.name = "filter",
+                        .takes = {"EXPR", CLI_TEXT},
+                        .meaning = "of that only what matches (the language of tcpdump: `man pcap-filter`)"}},
+        .arguments = {{{"IN.pcap", CLI_FILE}, .needed = true, .many = true,
+                .meaning = "captures, pcap or pcapng"}},
+        .examples = {{"sluice replay trace.pcap --config deploy/examples/replay.yaml",
+                             "what became of each packet"},
+                {"sluice replay trace.pcap --config deploy/examples/replay.yaml --out sent --explain 7",
+                        "why packet 7 went where it went"}},
+        .exits = {"every packet is accounted for", "one is not, or the configuration or a capture is wrong",
+                [CLI_SYSTEM] = "a file cannot be read or written, or memory is short"},
+        .json = "one object: the account, the ports, what was dropped",
+        .run = run,
+};

@@ -7,18 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void help(void)
-{
-	printf("usage: sluice route [-4|-6] [--local] [--json] [--run-dir DIR]\n"
-	       "       sluice route get ADDRESS [--json] [--run-dir DIR]\n\n"
-	       "The routes in force, by family; or the one that packets for an address take.\n\n"
-	       "  --local   also what leads to ourselves: local and broadcast addresses (`ip route show "
-	       "table local`)\n\n"
-	       "  sluice route\n"
-	       "  sluice route -6\n"
-	       "  sluice route get 198.51.100.7\n\n"
-	       "Exit status: 0, 1 no route leads there, 2 wrong use, 3 nobody answers.\n");
-}
+enum { LOCAL, FOUR, SIX };
 
 /* As `ip` writes a prefix: default, and a single address without its length. */
 static void print_to(const char *to)
@@ -85,7 +74,7 @@ static void show(struct listing *l, const Sluice__Route *r)
 {
 	if (is_ours(r) && !l->local)
 		return;
-	if (l->remote->json) {
+	if (l->remote->call->json) {
 		fputs(l->any ? "," : "{\"routes\":[", l->to);
 		json_message(l->to, &r->base);
 	} else {
@@ -126,29 +115,43 @@ static int list_family(struct listing *l, uint32_t family)
 	return CLI_FINE;
 }
 
-static int get(struct remote *r, const char *to)
+static int get(const struct cli_call *call)
 {
 	Sluice__RoutesRequest request = SLUICE__ROUTES_REQUEST__INIT;
+	struct remote r = {.call = call};
 	const Sluice__RoutesReply *found;
 	ProtobufCMessage *reply;
 	int code;
 
-	request.to = (char *)to;
-	code = remote_ask(r, RPC_READER, &sluice__tables__descriptor, "Routes", &request.base, &reply);
+	request.to = (char *)cli_word(call, 0);
+	code = remote_ask(&r, RPC_READER, &sluice__tables__descriptor, "Routes", &request.base, &reply);
 	if (code)
 		return code;
 	found = (const void *)reply;
 	for (size_t i = 0; i < found->n_routes; i++) {
-		if (r->json)
+		if (call->json)
 			json_message(stdout, &found->routes[i]->base);
 		else
 			print_route(found->routes[i]);
 	}
-	if (r->json)
+	if (call->json)
 		fputc('\n', stdout);
 	rpc_free(reply);
 	return CLI_FINE;
 }
+
+static const struct cli_command command_get = {
+        .name = "get",
+        .what = "the route that packets for an address take",
+        .about = "The route that packets for an address take, as `ip route get` tells a kernel's.",
+        .arguments = {{{"ADDRESS", CLI_TEXT}, .needed = true,
+                .meaning = "IPv4 or IPv6: 192.0.2.1, 2001:db8::1"}},
+        .examples = {{"sluice route get 198.51.100.7", "where packets for it go"}},
+        .exits = {[CLI_NO] = "no route leads there"},
+        .json = "the route",
+        .asks = true,
+        .run = get,
+};
 
 static int list_families(struct listing *l, bool four, bool six)
 {
@@ -162,35 +165,41 @@ static int list_families(struct listing *l, bool four, bool six)
 }
 
 /* JSON is printed whole or, where a page fails, as the error alone. */
-static int list(struct remote *r, bool four, bool six, bool local)
+static int list(const struct cli_call *call)
 {
+	struct remote r = {.call = call};
 	char *text = NULL;
 	size_t bytes;
-	struct listing l = {.remote = r, .local = local, .to = open_memstream(&text, &bytes)};
-	int code = l.to ? remote_open(r, RPC_READER) : CLI_SYSTEM;
+	struct listing l = {
+	        .remote = &r, .local = cli_flag(call, LOCAL), .to = open_memstream(&text, &bytes)};
+	int code = l.to ? remote_open(&r, RPC_READER) : CLI_SYSTEM;
 
 	if (!code)
-		code = list_families(&l, four, six);
-	rpc_client_close(r->client);
+		code = list_families(&l, cli_flag(call, FOUR), cli_flag(call, SIX));
+	rpc_client_close(r.client);
 	if (l.to)
 		fclose(l.to);
-	if (r->json && !code)
+	if (call->json && !code)
 		printf("%s]}\n", l.any ? text : "{\"routes\":[");
 	free(text);
 	return code;
 }
 
-int cli_route(int argc, char **argv)
-{
-	static const char *const own[] = {"local", "4", "6", NULL};
-	struct remote r;
-	int code;
-
-	if (!remote_begin(&r, argc, argv, own, help, &code))
-		return code;
-	if (r.n_args == 2 && !strcmp(r.args[0], "get"))
-		return get(&r, r.args[1]);
-	if (r.n_args && !(r.n_args == 1 && !strcmp(r.args[0], "list")))
-		return cli_usage("route", "after it stands nothing, or `get ADDRESS`, not '%s'", r.args[0]);
-	return list(&r, remote_flag(&r, 1), remote_flag(&r, 2), remote_flag(&r, 0));
-}
+const struct cli_command command_route = {
+        .name = "route",
+        .what = "the routes in force, and the one that an address takes",
+        .about = "The routes in force, by family; or the one that packets for an address take.",
+        .options = {[LOCAL] = {.name = "local",
+                            .meaning = "also what leads to ourselves: local and broadcast addresses (`ip "
+                                       "route show "
+                                       "table local`)"},
+                [FOUR] = {.letter = '4', .meaning = "of IPv4 alone"},
+                [SIX] = {.letter = '6', .meaning = "of IPv6 alone"}},
+        .examples = {{"sluice route", "all of them"}, {"sluice route -6", "those of IPv6"},
+                {"sluice route get 198.51.100.7", "the one that packets for an address take"}},
+        .json = "{\"routes\": [...]}",
+        .asks = true,
+        .shows = true,
+        .verbs = {&command_get},
+        .run = list,
+};

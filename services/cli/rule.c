@@ -6,18 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice rule [--json] [--run-dir DIR]\n\n"
-	       "The rules in the order in which they are looked at: what each matches, in the words of the\n"
-	       "configuration, how many packets it has matched since its ruleset is in force, and what "
-	       "becomes of\n"
-	       "them.\n\n"
-	       "  sluice rule\n"
-	       "  sluice rule --json | jq '.rules[] | select(.packets > 0)'\n\n"
-	       "Exit status: 0, 2 wrong use, 3 nobody answers.\n");
-}
-
 /* From `in` to `action`, the keys of a rule in the configuration; but for the last in their order there. */
 static void print_match(const Sluice__Rule *r)
 {
@@ -66,10 +54,25 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 		printf("%" PRIu64 " matches could not be counted\n", all->uncounted);
 }
 
-int cli_rule(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {help, &sluice__tables__descriptor, "Rules", NULL, print};
+	static const struct remote_table table = {&sluice__tables__descriptor, "Rules", NULL, print};
 	Sluice__RulesRequest request = SLUICE__RULES_REQUEST__INIT;
 
-	return remote_show(&table, &request.base, argc, argv);
+	return remote_show(&table, &request.base, call);
 }
+
+const struct cli_command command_rule = {
+        .name = "rule",
+        .what = "the rules and how many packets each has matched",
+        .about = "The rules in the order in which they are looked at: what each matches, in the words of the "
+                 "configuration, "
+                 "how many packets it has matched since its ruleset is in force, and what becomes of them.",
+        .examples = {{"sluice rule", "all of them"},
+                {"sluice rule --json | jq '.rules[] | select(.packets > 0)'", "those that have matched"}},
+        .json = "{\"rulesets\": [...], \"rules\": [...], \"uncounted\": matches that no counter had room "
+                "for}",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

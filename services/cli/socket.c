@@ -6,16 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice socket [--json] [--run-dir DIR]\n\n"
-	       "The sockets: what waits in their queues, to what they are bound, who reads them, what they "
-	       "dropped.\n\n"
-	       "  sluice socket\n"
-	       "  sluice socket --json | jq '.sockets[] | select(.drops > 0)'\n\n"
-	       "Exit status: 0, 2 wrong use, 3 nobody answers.\n");
-}
-
 static void print(const ProtobufCMessage *reply, const char *arg)
 {
 	const Sluice__SocketsReply *all = (const void *)reply;
@@ -32,10 +22,23 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 	}
 }
 
-int cli_socket(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {help, &sluice__tables__descriptor, "Sockets", NULL, print};
+	static const struct remote_table table = {&sluice__tables__descriptor, "Sockets", NULL, print};
 	Sluice__SocketsRequest request = SLUICE__SOCKETS_REQUEST__INIT;
 
-	return remote_show(&table, &request.base, argc, argv);
+	return remote_show(&table, &request.base, call);
 }
+
+const struct cli_command command_socket = {
+        .name = "socket",
+        .what = "the sockets: queues, bindings, drops",
+        .about = "The sockets: what waits in their queues, to what they are bound, who reads them, what they "
+                 "dropped.",
+        .examples = {{"sluice socket", "all of them"},
+                {"sluice socket --json | jq '.sockets[] | select(.drops > 0)'", "those that have dropped"}},
+        .json = "{\"sockets\": [...]}",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -8,22 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice status [--json] [--run-dir DIR]\n\n"
-	       "The processes of a running appliance: what each is, since when, how often it was started and "
-	       "why\n"
-	       "it died last, and which configuration epoch each of its lanes has taken up; which "
-	       "configuration "
-	       "is in\n"
-	       "force, since when, by whom, and whether it waits to be confirmed.\n\n"
-	       "  sluice status\n"
-	       "  sluice status --json | jq '.roles[] | select(.state != \"running\")'\n\n"
-	       "Exit status: 0 if every process runs and has taken the epoch up, 1 if not, 2 wrong use, 3 "
-	       "nobody\n"
-	       "answers.\n");
-}
-
 static void print_lane(const Sluice__Lane *l, uint32_t epoch, size_t lanes)
 {
 	if (lanes > 1)
@@ -104,27 +88,37 @@ static void print(const Sluice__StatusReply *s)
 		printf("%sproblem%s: %s\n", remote_paint("\033[31m"), remote_paint("\033[0m"), s->problem);
 }
 
-int cli_status(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
 	Sluice__StatusRequest request = SLUICE__STATUS_REQUEST__INIT;
+	struct remote r = {.call = call};
 	ProtobufCMessage *reply;
-	struct remote r;
-	int code;
+	int code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Status", &request.base, &reply);
 
-	if (!remote_begin(&r, argc, argv, NULL, help, &code))
-		return code;
-	if (r.n_args)
-		return cli_usage("status", "it takes no '%s'", r.args[0]);
-	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Status", &request.base, &reply);
 	if (code)
 		return code;
-	if (r.json) {
-		json_message(stdout, reply);
-		fputc('\n', stdout);
-	} else {
+	if (call->json)
+		json_line(reply);
+	else
 		print((const void *)reply);
-	}
 	code = fine((const void *)reply) ? CLI_FINE : CLI_NO;
 	rpc_free(reply);
 	return code;
 }
+
+const struct cli_command command_status = {
+        .name = "status",
+        .what = "how its processes are",
+        .about = "The processes of a running appliance: what each is, since when, how often it was started "
+                 "and "
+                 "why it died last, and which configuration epoch each of its lanes has taken up; which "
+                 "configuration is in force, since when, by whom, and whether it waits to be confirmed.",
+        .examples = {{"sluice status", "all of them"},
+                {"sluice status --json | jq '.roles[] | select(.state != \"running\")'",
+                        "those that do not run"}},
+        .exits = {"every process runs and has taken the epoch up", "one does not, or has not yet"},
+        .json = "{\"epoch\", \"roles\": [...], ...}",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

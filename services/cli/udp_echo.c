@@ -5,27 +5,15 @@
 #include "common/sluice/sluice.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
 #define READY_MAX 64
 
-static void help(FILE *to)
+static int refuse(const struct cli_call *call, const char *what)
 {
-	fprintf(to, "usage: sluice udp-echo [--run-dir DIR] PORT...\n\n"
-	            "Listens on UDP ports of the running appliance, IPv4 and IPv6, and sends "
-	            "every\n"
-	            "datagram back.  Needs no rights; ports below 1024 are root's.\n\n"
-	            "  --run-dir DIR    the appliance's run folder (/run/sluice)\n\n"
-	            "  sluice udp-echo 7007\n");
-}
-
-static int refuse(const char *what)
-{
-	fprintf(stderr, "sluice udp-echo: %s: %s\n", what, strerror(errno));
-	return CLI_SYSTEM;
+	return cli_fail(call, RPC_UNAVAILABLE, "%s: %s", what, strerror(errno));
 }
 
 static int listen_on(struct sluice *s, uint16_t port)
@@ -53,7 +41,7 @@ static void echo(struct sluice_socket *k)
 	}
 }
 
-static int serve(struct sluice *s)
+static int serve(const struct cli_call *call, struct sluice *s)
 {
 	struct sluice_socket *ready[READY_MAX];
 	int n;
@@ -61,41 +49,33 @@ static int serve(struct sluice *s)
 	while ((n = sluice_wait(s, ready, READY_MAX, -1)) >= 0)
 		for (int i = 0; i < n; i++)
 			echo(ready[i]);
-	return refuse("the appliance is gone");
+	return refuse(call, "the appliance is gone");
 }
 
-static int listen_and_serve(const char *run_dir, int n, char **ports)
+static int run(const struct cli_call *call)
 {
-	struct sluice *s = sluice_open(run_dir);
-	uint64_t port;
+	struct sluice *s = sluice_open(call->run_dir);
 
 	if (!s)
-		return refuse("cannot join the appliance");
-	for (int i = 0; i < n; i++) {
-		if (!cli_number(ports[i], "a port", 1, 65535, &port))
-			return CLI_USAGE;
-		if (listen_on(s, (uint16_t)port))
-			return refuse(ports[i]);
-	}
+		return refuse(call, "cannot join the appliance");
+	for (uint32_t i = 0; i < call->n_words; i++)
+		if (listen_on(s, (uint16_t)cli_word_number(call, i, 0)))
+			return refuse(call, call->words[i]);
 	printf("listening\n");
 	fflush(stdout);
-	return serve(s);
+	return serve(call, s);
 }
 
-int cli_udp_echo(int argc, char **argv)
-{
-	static const struct option options[] = {
-	        {"run-dir", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {0}};
-	const char *run_dir = NULL;
-
-	for (int option; (option = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-		switch (option) {
-		case 'r': run_dir = optarg; break;
-		case 'h': help(stdout); return CLI_FINE;
-		default: return cli_usage("udp-echo", "that is no option of it");
-		}
-	}
-	if (optind == argc)
-		return cli_usage("udp-echo", "which port?");
-	return listen_and_serve(run_dir, argc - optind, argv + optind);
-}
+const struct cli_command command_udp_echo = {
+        .name = "udp-echo",
+        .what = "send UDP datagrams back: an application on libsluice, as an example",
+        .about = "Listens on UDP ports of the running appliance, IPv4 and IPv6, and sends every datagram "
+                 "back. Needs no "
+                 "rights; ports below 1024 are root's.",
+        .arguments = {{{"PORT", CLI_NUMBER, 1, 65535}, .needed = true, .many = true,
+                .meaning = "UDP ports to listen on"}},
+        .examples = {{"sluice udp-echo 7007", "answer on port 7007 until Ctrl-C"}},
+        .exits = {"never: it goes on until a signal ends it"},
+        .asks = true,
+        .run = run,
+};

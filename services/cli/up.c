@@ -10,37 +10,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN_DIR   "/run/sluice"
 #define STATE_DIR "/var/lib/sluice"
 
 struct up {
+	const struct cli_call *call;
 	const char *config, *run_dir, *state_dir, *cores;
 };
 
-static void help(FILE *to)
-{
-	fprintf(to,
-	        "usage: sluice up --config FILE [--run-dir DIR] [--state-dir DIR] "
-	        "[--cores LIST|any|spread]\n\n"
-	        "Runs the appliance that FILE describes, in the foreground, until SIGINT or SIGTERM.\n"
-	        "It needs the rights to own interfaces: root, or the capabilities in "
-	        "deploy/sluice.service.\n\n"
-	        "  --config FILE    the configuration (sluice check tells whether it is right)\n"
-	        "  --run-dir DIR    where its sockets are; one appliance a folder (" RUN_DIR ")\n"
-	        "  --state-dir DIR  what outlives it, for control alone (" STATE_DIR ";\n"
-	        "                   with another run folder: state in it)\n"
-	        "  --cores LIST     processor of each lane: 2,3; any: they are moved about by the system; in "
-	        "place of\n"
-	        "                   what the configuration says (appliance.cores)\n\n"
-	        "  sluice up --config /etc/sluice.yaml\n");
-}
+enum { CONFIG, RUN, STATE, CORES };
 
 static int refuse(int status, const char *what, int err)
 {
@@ -121,7 +104,7 @@ static bool give_folders(const struct up *up, struct blueprint *b)
 	snprintf(sockets, sizeof sockets, "%s/" BLUEPRINT_SOCKETS, b->run_dir);
 	if (up->state_dir)
 		snprintf(state, sizeof state, "%s", up->state_dir);
-	else if (!strcmp(up->run_dir, RUN_DIR))
+	else if (!strcmp(up->run_dir, CLI_RUN_DIR))
 		snprintf(state, sizeof state, STATE_DIR);
 	else
 		snprintf(state, sizeof state, "%s/state", b->run_dir);
@@ -159,7 +142,7 @@ static int make_blueprint(const struct up *up, const struct config *config)
 	blueprint_init(&b, &a);
 	if (!absolute(up->run_dir, b.run_dir) || !absolute(up->config, b.config))
 		return -refuse(CLI_SYSTEM, "the paths of run folder and configuration", errno);
-	status = cores_place(up->cores, config, &b);
+	status = cores_place(up->call, up->cores, config, &b);
 	if (status)
 		return -status;
 	if (!give_folders(up, &b))
@@ -251,30 +234,45 @@ static int load_and_up(const struct up *up)
 	return status;
 }
 
-int cli_up(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct option options[] = {
-	        {"config", required_argument, NULL, 'c'},
-	        {"run-dir", required_argument, NULL, 'r'},
-	        {"state-dir", required_argument, NULL, 's'},
-	        {"cores", required_argument, NULL, 'k'},
-	        {"help", no_argument, NULL, 'h'},
-	        {0},
+	const struct up up = {
+	        .call = call,
+	        .config = cli_text(call, CONFIG),
+	        .run_dir = cli_flag(call, RUN) ? cli_text(call, RUN) : CLI_RUN_DIR,
+	        .state_dir = cli_text(call, STATE),
+	        .cores = cli_text(call, CORES),
 	};
-	struct up up = {.run_dir = RUN_DIR};
-	int c;
 
-	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (c) {
-		case 'c': up.config = optarg; break;
-		case 'r': up.run_dir = optarg; break;
-		case 's': up.state_dir = optarg; break;
-		case 'k': up.cores = optarg; break;
-		case 'h': help(stdout); return CLI_FINE;
-		default: return cli_usage("up", "that option is not known");
-		}
-	}
-	if (!up.config || optind != argc)
-		return cli_usage("up", "a configuration is needed: --config FILE");
 	return load_and_up(&up);
 }
+
+const struct cli_command command_up = {
+        .name = "up",
+        .what = "run an appliance on this machine's interfaces, in the foreground",
+        .about = "Runs the appliance that FILE describes, in the foreground, until SIGINT or SIGTERM. It "
+                 "needs the rights "
+                 "to own interfaces: root, or the capabilities in deploy/sluice.service.",
+        .options = {[CONFIG] = {.name = "config",
+                            .needed = true,
+                            .takes = {"FILE", CLI_FILE},
+                            .meaning = "the configuration (`sluice check` tells whether it is right)"},
+                [RUN] = {.name = "run-dir",
+                        .takes = {"DIR", CLI_FOLDER},
+                        .meaning = "where its sockets are; one appliance a folder (" CLI_RUN_DIR ")"},
+                [STATE] = {.name = "state-dir",
+                        .takes = {"DIR", CLI_FOLDER},
+                        .meaning = "what outlives it, for control alone (" STATE_DIR
+                                   "; with another run folder: state "
+                                   "in it)"},
+                [CORES] = {.name = "cores",
+                        .takes = {"LIST", CLI_TEXT},
+                        .meaning = "processor of each lane: 2,3; any: they are moved about by the system; "
+                                   "spread: one "
+                                   "each; in place of what the configuration says (appliance.cores)"}},
+        .examples = {{"sluice up --config /etc/sluice.yaml", "until Ctrl-C"}},
+        .exits = {"it was ended", "the configuration is wrong, or cannot be laid out in memory",
+                [CLI_SYSTEM] =
+                        "the system refuses: rights, folders, memory, an appliance that runs there already"},
+        .run = run,
+};

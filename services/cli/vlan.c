@@ -5,16 +5,6 @@
 
 #include <stdio.h>
 
-static void help(void)
-{
-	printf("usage: sluice vlan [NAME] [--json] [--run-dir DIR]\n\n"
-	       "The VLAN sub-ports: on which port, with which tags (the outer one first), and their "
-	       "addresses.\n\n"
-	       "  sluice vlan\n"
-	       "  sluice vlan guests\n\n"
-	       "Exit status: 0, 1 there is no such port, 2 wrong use, 3 nobody answers.\n");
-}
-
 static void prepare(ProtobufCMessage *request, const char *arg)
 {
 	((Sluice__PortsRequest *)request)->name = (char *)arg;
@@ -41,10 +31,24 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 	}
 }
 
-int cli_vlan(int argc, char **argv)
+static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {help, &sluice__read__descriptor, "Ports", prepare, print};
+	static const struct remote_table table = {&sluice__read__descriptor, "Ports", prepare, print};
 	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
 
-	return remote_show(&table, &request.base, argc, argv);
+	return remote_show(&table, &request.base, call);
 }
+
+const struct cli_command command_vlan = {
+        .name = "vlan",
+        .what = "the VLANs on them, their tags",
+        .about = "The VLAN sub-ports: on which port, with which tags (the outer one first), and their "
+                 "addresses.",
+        .arguments = {{{"NAME", CLI_PORT}, .meaning = "this one alone"}},
+        .examples = {{"sluice vlan", "all of them"}, {"sluice vlan guests", "one of them"}},
+        .exits = {[CLI_NO] = "there is no such port"},
+        .json = "{\"ports\": [...]}, as of `sluice port`",
+        .asks = true,
+        .shows = true,
+        .run = run,
+};

@@ -57,7 +57,7 @@ static int start(struct watch *w, struct remote *r)
 	if (rpc_client_start(r->client, &sluice__taps__descriptor, "Capture", &request.base, 0, &error) ==
 	        RPC_OK)
 		return 0;
-	code = remote_fail(r, &error);
+	code = cli_tell(r->call, &error);
 	rpc_error_free(&error);
 	return code;
 }
@@ -78,7 +78,7 @@ static int follow(struct watch *w, struct remote *r)
 			code = take_piece(w, (const Sluice__CapturePiece *)piece);
 			rpc_free(piece);
 		} else {
-			code = remote_fail(r, &error);
+			code = cli_tell(r->call, &error);
 			rpc_error_free(&error);
 		}
 		if (code)
@@ -88,17 +88,18 @@ static int follow(struct watch *w, struct remote *r)
 	return 0;
 }
 
-int watch_run(struct watch *w, struct remote *r)
+int watch_run(struct watch *w, const struct cli_call *call)
 {
-	int code = remote_open(r, RPC_ADMIN);
+	struct remote r = {.call = call};
+	int code = remote_open(&r, RPC_ADMIN);
 
 	catch_signals();
 	if (!code)
-		code = start(w, r);
+		code = start(w, &r);
 	if (!code)
-		code = follow(w, r);
-	rpc_client_close(r->client);
-	r->client = NULL;
+		code = follow(w, &r);
+	rpc_client_close(r.client);
+	r.client = NULL;
 	return code;
 }
 

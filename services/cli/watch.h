@@ -30,7 +30,7 @@ struct watch {
 };
 
 /* 0, also where it was interrupted; or an exit code with its sentence told. */
-[[nodiscard]] int watch_run(struct watch *watch, struct remote *r);
+[[nodiscard]] int watch_run(struct watch *watch, const struct cli_call *call);
 
 /* "3 packets captured, 0 missed" on stderr. */
 void watch_tell(const struct watch *watch);

@@ -103,7 +103,7 @@ route()
 sluice()
 {
 	local words=1
-	[ "$1" != config ] || words=2
+	[[ "$1 ${2:-}" != @(config *|"route get") ]] || words=2
 	timeout 15 "$SLUICE_BUILD/bin/sluice" "${@:1:words}" --run-dir "$run" "${@:words+1}"
 }
 
