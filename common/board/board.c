@@ -34,6 +34,16 @@ void board_role_end(struct board_role *r)
 	end(&r->seq);
 }
 
+void board_adopted_begin(struct board_adopted *a)
+{
+	begin(&a->seq);
+}
+
+void board_adopted_end(struct board_adopted *a)
+{
+	end(&a->seq);
+}
+
 /* Words, each loaded whole, so that a reader beside the writer is no data race. */
 static void copy_words(void *to, const void *from, size_t bytes)
 {
@@ -69,6 +79,25 @@ bool board_port_read(const struct board_port *p, struct board_port *copy)
 bool board_role_read(const struct board_role *r, struct board_role *copy)
 {
 	return read_entry(&r->seq, r, copy, sizeof *copy);
+}
+
+bool board_adopted_read(const struct board_adopted *a, struct board_adopted *copy)
+{
+	bool whole = read_entry(&a->seq, a, copy, sizeof *copy);
+
+	copy->n_addresses = MIN(copy->n_addresses, BOARD_ADDRESSES);
+	copy->n_routes = MIN(copy->n_routes, BOARD_ROUTES);
+	copy->name[EPOCH_NAME_LEN - 1] = 0;
+	return whole;
+}
+
+uint32_t board_adoptions(const struct board *board)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+		n += __atomic_load_n(&board->adopted[i].seq, __ATOMIC_ACQUIRE);
+	return n;
 }
 
 const char *board_role_name(enum role role)

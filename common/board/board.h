@@ -3,6 +3,7 @@
  *     board_port_begin(p); p->state = ...; board_port_end(p);      the opener, the only writer of a port
  *     board_port_read(&board->port[i], &copy);                     anybody, at any time
  *     board_role_read(&board->role[r], &copy);
+ *     if (board_adoptions(board) != before) board_adopted_read(&board->adopted[i], &copy);      control
  *
  * Lies in REGION_BOARD, zero at first.  A role's entry is written by its attendant (and by the keeper while
  * that is dead), the ports by ingest's attendant; all others map it read-only.  Readers never block a writer
@@ -77,6 +78,38 @@ struct board_port {
 	uint64_t reserved[6];
 };
 
+#define BOARD_ADDRESSES 32u
+#define BOARD_ROUTES    128u
+
+/* Of what the kernel had on an interface. */
+struct board_address {
+	struct ip6_addr addr; /* IPv4 mapped */
+	uint8_t family;       /* 4 or 6 */
+	uint8_t prefix_len;
+	uint16_t reserved[3];
+};
+
+#define BOARD_ROUTE_ONLINK 0x01u /* the gateway need not be in a network of the interface */
+
+struct board_route {
+	struct ip6_addr to, gateway; /* gateway zero: the destination is on the link */
+	uint32_t metric;
+	uint8_t family;
+	uint8_t prefix_len;
+	uint8_t flags; /* BOARD_ROUTE_* */
+	uint8_t reserved;
+};
+
+/* What a physical port has taken over from the kernel's interface, for the time that it is open. */
+struct board_adopted {
+	_Alignas(CACHE_LINE) uint32_t seq; /* odd while it is written */
+	uint32_t n_addresses, n_routes;
+	uint32_t left_out;         /* that found no room here, or are of a kind that Sluice does not have */
+	char name[EPOCH_NAME_LEN]; /* of the port, terminated; empty: nothing is taken over */
+	struct board_address address[BOARD_ADDRESSES];
+	struct board_route route[BOARD_ROUTES];
+};
+
 #define BOARD_MAGIC 0x44524f42u /* "BORD" */
 
 struct board {
@@ -86,21 +119,30 @@ struct board {
 	uint64_t started_at; /* of the appliance, CLOCK_MONOTONIC */
 	struct board_role role[ROLE_COUNT];
 	struct board_port port[EPOCH_PHYS_MAX];
+	struct board_adopted adopted[EPOCH_PHYS_MAX]; /* by the number of the port as well */
 };
 
 static_assert(sizeof(struct board_role) == 2 * CACHE_LINE, "shared layout");
 static_assert(sizeof(struct board_port) == 6 * CACHE_LINE, "shared layout");
+static_assert(sizeof(struct board_address) == 24 && sizeof(struct board_route) == 40, "shared layout");
 
 /* Around a change of an entry; one writer at a time. */
 void board_port_begin(struct board_port *p);
 void board_port_end(struct board_port *p);
 void board_role_begin(struct board_role *r);
 void board_role_end(struct board_role *r);
+void board_adopted_begin(struct board_adopted *a);
+void board_adopted_end(struct board_adopted *a);
 
 /* A copy of an entry as it was at one time.  false: it is written without end (its writer died meanwhile, or
  * lies); the copy is then what could be seen. */
 bool board_port_read(const struct board_port *p, struct board_port *copy);
 bool board_role_read(const struct board_role *r, struct board_role *copy);
+/* Its counts are then within bounds, whatever stood there. */
+bool board_adopted_read(const struct board_adopted *a, struct board_adopted *copy);
+
+/* Another number after each change of what ports have taken over; 0: none ever has. */
+uint32_t board_adoptions(const struct board *board);
 
 /* "ingest", "filter", "router", "session", "control". */
 const char *board_role_name(enum role role);

@@ -36,6 +36,7 @@ struct config_memory {
 	uint32_t n_imports;
 	struct config_route *routes; /* config->routes, once there is an import: malloc'ed */
 	char *folder;                /* of the file, "" or ending in '/' */
+	struct arena adopted;        /* what config_adopt has put in */
 };
 
 void check_appliance(struct loader *l);
@@ -56,8 +57,23 @@ const struct config_port *port_named(struct loader *l, const struct config_item 
 /* Whether a port of ours has the address. */
 bool address_is_ours(const struct config *c, const struct config_prefix *address);
 
+/* Why an address is none that a port can have, with what helps; NULL where it is one. */
+const char *address_fault(const struct config_prefix *a, const char **hint);
+
+/* All ports' connected networks, in order and nested, into `networks`, which has room for every address. */
+void networks_make(struct config *c, struct network *networks);
+
+/* Whether one of the port's networks holds the address. */
+bool address_on_port(const struct config *c, const struct config_port *p, const struct config_prefix *a);
+
+/* Whether two ports' networks would be one and the same way: the inner one more than a single address. */
+bool networks_overlap(const struct config_prefix *inner, const struct config_prefix *outer);
+
 /* The smallest connected network that holds the address, or NULL. */
 const struct network *network_of(const struct config *c, const struct config_prefix *address);
+
+/* Whether the text gives a route with the prefix and metric of this one. */
+bool route_is_given(const struct config *c, const struct config_route *route);
 
 /* A path as the file means it: relative to its folder. */
 const char *path_in_folder(struct loader *l, const char *path);

@@ -9,8 +9,7 @@ static bool is_broadcast(const struct config_prefix *a)
 	return host && be32_to_host(a->addr.w32[3]) == (be32_to_host(net.addr.w32[3]) | host);
 }
 
-/* Why an address is none that a port can have; NULL where it is one. */
-static const char *address_fault(const struct config_prefix *a, const char **hint)
+const char *address_fault(const struct config_prefix *a, const char **hint)
 {
 	*hint = "A port has the address of a host in the network.";
 	if (address_is_multicast(a)) {
@@ -125,12 +124,9 @@ static void report_overlap(struct loader *l, const struct network *inner, const 
 	        "their own.");
 }
 
-/* Each network's smallest enclosing one, and overlaps between ports.  A single address (/32, /128) in another
- * port's network is usual and no overlap. */
-static void nest_networks(struct loader *l)
+/* Each network's smallest enclosing one. */
+static void nest_networks(struct config_memory *m)
 {
-	struct config_memory *m = l->config->memory;
-
 	for (uint32_t i = 0; i < m->n_networks; i++) {
 		struct network *n = &m->networks[i];
 		int32_t outer = (int32_t)i - 1;
@@ -139,9 +135,36 @@ static void nest_networks(struct loader *l)
 		                             prefix_holds(&m->networks[outer].net, &n->net)))
 			outer = m->networks[outer].outer;
 		n->outer = outer;
-		if (outer >= 0 && m->networks[outer].port != n->port &&
-		        n->net.len < (n->net.family == 4 ? 32 : 128))
-			report_overlap(l, n, &m->networks[outer]);
+	}
+}
+
+void networks_make(struct config *c, struct network *networks)
+{
+	c->memory->networks = networks;
+	c->memory->n_networks = 0;
+	add_networks(c->memory, c->ports, c->n_ports);
+	add_networks(c->memory, c->vlans, c->n_vlans);
+	sort(networks, c->memory->n_networks, sizeof *networks, compare_networks);
+	nest_networks(c->memory);
+}
+
+/* A single address (/32, /128) in another port's network is usual. */
+bool networks_overlap(const struct config_prefix *inner, const struct config_prefix *outer)
+{
+	return inner->len < (inner->family == 4 ? 32 : 128) && outer->len <= inner->len &&
+	       prefix_holds(outer, inner);
+}
+
+static void check_overlaps(struct loader *l)
+{
+	const struct config_memory *m = l->config->memory;
+
+	for (uint32_t i = 0; i < m->n_networks; i++) {
+		const struct network *n = &m->networks[i],
+		                     *outer = n->outer >= 0 ? &m->networks[n->outer] : NULL;
+
+		if (outer && outer->port != n->port && networks_overlap(&n->net, &outer->net))
+			report_overlap(l, n, outer);
 	}
 }
 
@@ -218,6 +241,15 @@ static void check_same_addresses(struct loader *l, uint32_t n_max)
 	}
 }
 
+bool address_on_port(const struct config *c, const struct config_port *p, const struct config_prefix *a)
+{
+	const struct network *n = network_of(c, a);
+
+	while (n && n->port != p)
+		n = n->outer >= 0 ? &c->memory->networks[n->outer] : NULL;
+	return n != NULL;
+}
+
 bool address_is_ours(const struct config *c, const struct config_prefix *address)
 {
 	const struct network *n = network_of(c, address);
@@ -232,6 +264,7 @@ bool address_is_ours(const struct config *c, const struct config_prefix *address
 void check_addresses(struct loader *l)
 {
 	struct config *c = l->config;
+	struct network *networks;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < c->n_ports + c->n_vlans; i++) {
@@ -241,12 +274,10 @@ void check_addresses(struct loader *l)
 		check_groups(l, p);
 		n += p->n_addresses;
 	}
-	c->memory->networks = arena_take(l->arena, (n + 1) * sizeof *c->memory->networks);
-	if (!c->memory->networks)
+	networks = arena_take(l->arena, (n + 1) * sizeof *networks);
+	if (!networks)
 		return;
-	add_networks(c->memory, c->ports, c->n_ports);
-	add_networks(c->memory, c->vlans, c->n_vlans);
-	sort(c->memory->networks, c->memory->n_networks, sizeof *c->memory->networks, compare_networks);
-	nest_networks(l);
+	networks_make(c, networks);
+	check_overlaps(l);
 	check_same_addresses(l, n);
 }

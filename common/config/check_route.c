@@ -77,16 +77,6 @@ static const struct config_port *hop_port(
 	return p;
 }
 
-/* Whether one of the port's networks holds the address. */
-static bool on_port(const struct config *c, const struct config_port *p, const struct config_prefix *a)
-{
-	const struct network *n = network_of(c, a);
-
-	while (n && n->port != p)
-		n = n->outer >= 0 ? &c->memory->networks[n->outer] : NULL;
-	return n != NULL;
-}
-
 /* Whether the address is one that a gateway may have; reported where it is not. */
 static bool check_gateway_address(struct loader *l, const struct config_route *r, struct config_nexthop *h)
 {
@@ -125,7 +115,7 @@ static void check_gateway(struct loader *l, const struct config_route *r, struct
 			hop_error(l, r, h, "via",
 			        phrase("the link-local gateway %s without a port", via.text).text, NULL,
 			        "The same address may be on every link: add `port`.");
-	} else if (port && !on_port(l->config, port, &h->via)) {
+	} else if (port && !address_on_port(l->config, port, &h->via)) {
 		hop_error(l, r, h, "via",
 		        phrase("the gateway %s, which is in no network of '%s'", via.text, port->name.text)
 		                .text,
@@ -212,9 +202,9 @@ static void check_destination(struct loader *l, const struct config_route *r)
 		        "an address of our own", NULL);
 }
 
-static int compare_routes(const void *a, const void *b)
+/* By what may stand in a FIB but once. */
+static int compare_places(const struct config_route *x, const struct config_route *y)
 {
-	const struct config_route *x = a, *y = b;
 	int c;
 
 	if (x->to.family != y->to.family)
@@ -226,11 +216,36 @@ static int compare_routes(const void *a, const void *b)
 		return x->to.len - y->to.len;
 	if (x->metric != y->metric)
 		return x->metric < y->metric ? -1 : 1;
+	return 0;
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct config_route *x = a, *y = b;
+	int c = compare_places(x, y);
+
+	if (c)
+		return c;
 	if (x->file != y->file)
 		return x->file - y->file;
 	if (x->file)
 		return x->line < y->line ? -1 : 1;
 	return x->item.node->line < y->item.node->line ? -1 : x->item.node->line > y->item.node->line;
+}
+
+bool route_is_given(const struct config *c, const struct config_route *route)
+{
+	uint32_t low = 0, high = c->n_routes;
+
+	while (low < high) {
+		uint32_t mid = (low + high) / 2;
+
+		if (compare_places(&c->routes[mid], route) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < c->n_routes && compare_places(&c->routes[low], route) == 0;
 }
 
 static bool same_prefix(const struct config_prefix *a, const struct config_prefix *b)
@@ -248,7 +263,7 @@ static void check_same_routes(struct loader *l)
 
 		if (!r->to.family)
 			continue;
-		if (before && same_prefix(&before->to, &r->to) && before->metric == r->metric)
+		if (before && compare_places(before, r) == 0)
 			route_error(l, r, "to",
 			        phrase("the route to %s for the second time", address_text(&r->to, true).text)
 			                .text,

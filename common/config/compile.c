@@ -259,6 +259,7 @@ int config_compile(const struct config *c, uint32_t number, const struct epoch *
 	h->egress = compile_rules(&k, &c->rules.egress, cap, &fault);
 	h->bytes = k.bytes;
 	h->number = number;
+	h->adopted = c->adopted_identity;
 	free(k.port_id);
 	*used = k.bytes;
 	if (k.bytes > UINT32_MAX || (k.bytes > cap && !fault))

@@ -74,7 +74,7 @@ static struct mac_addr mac_of(const struct compiler *k, uint32_t i)
 	return (struct mac_addr){{2, 'S', 'L', 0, 0, (uint8_t)(k->port_id[i] + 1)}};
 }
 
-static void add_address(struct compiler *k, const struct config_prefix *a, struct port_id port)
+static void add_address(struct compiler *k, const struct config_prefix *a, struct port_id port, uint8_t flags)
 {
 	struct epoch_address *to = (void *)(k->base + k->addresses.off);
 	uint32_t host = a->family == 4 && a->len < 31 ? UINT32_MAX >> a->len : 0;
@@ -87,6 +87,7 @@ static void add_address(struct compiler *k, const struct config_prefix *a, struc
 	        .scope = address_is_link_local(a) ? EPOCH_SCOPE_LINK
 	                 : address_is_loopback(a) ? EPOCH_SCOPE_HOST
 	                                          : EPOCH_SCOPE_GLOBAL,
+	        .flags = flags,
 	        .port = port,
 	};
 	if (host && to->scope != EPOCH_SCOPE_HOST)
@@ -141,10 +142,11 @@ static void compile_addresses(
 	if (needs_link_local(p)) {
 		struct config_prefix own = link_local(&to->mac);
 
-		add_address(k, &own, id);
+		add_address(k, &own, id, 0);
 	}
 	for (uint32_t i = 0; i < p->n_addresses; i++)
-		add_address(k, &p->addresses[i], id);
+		add_address(k, &p->addresses[i], id,
+		        i < p->n_addresses - p->n_adopted ? 0 : EPOCH_ADDRESS_ADOPTED);
 	to->addresses = (struct epoch_span){
 	        k->addresses.off + first * (uint32_t)sizeof(struct epoch_address), k->addresses.used - first};
 }
@@ -250,8 +252,8 @@ void compile_loopback(struct compiler *k)
 	        .mtu = UINT16_MAX,
 	        .hop_limit = 64,
 	};
-	add_address(k, &own[0], id);
-	add_address(k, &own[1], id);
+	add_address(k, &own[0], id, 0);
+	add_address(k, &own[1], id, 0);
 	to->addresses = (struct epoch_span){
 	        k->addresses.off + first * (uint32_t)sizeof(struct epoch_address), 2};
 }

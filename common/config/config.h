@@ -15,7 +15,7 @@
  * in one table (schema_*.c), which drives reading, suggestions and config_schema_print.
  *
  * For control, the command and the host of replay: it allocates and reads files.  No thread of its own; a
- * struct config does not change once loaded, save by config_port_set_driver.
+ * struct config does not change once loaded, save by config_port_set_driver and config_adopt.
  */
 #ifndef SLUICE_COMMON_CONFIG_CONFIG_H
 #define SLUICE_COMMON_CONFIG_CONFIG_H
@@ -142,8 +142,10 @@ struct config_port {
 	uint8_t dad, gratuitous_arp, hop_limit;
 	struct config_forwarding forwarding;
 	struct config_neighbor_settings neighbor;
-	struct config_prefix *addresses;
+	struct config_prefix *addresses; /* the text's, then what was adopted */
 	uint32_t n_addresses;
+	uint32_t n_adopted;           /* of the addresses, the last ones */
+	const char *not_adopted;      /* what config_adopt left out of this port's, and why; NULL: nothing */
 	struct config_prefix *groups; /* multicast groups; len is not used */
 	uint32_t n_groups;
 };
@@ -276,6 +278,9 @@ struct config {
 	uint32_t n_ports, n_vlans, n_routes, n_neighbors, n_sockets;
 	struct config_limits limits;
 	struct config_metrics metrics;
+	struct config_route *adopted; /* routes that ports have taken over; as `routes` */
+	uint32_t n_adopted;
+	uint64_t adopted_identity;    /* of all that is adopted; 0: nothing is */
 	struct config_memory *memory; /* what all of it lies in */
 };
 
@@ -307,6 +312,30 @@ void config_rule_words(const struct config_rule *r,
 [[nodiscard]] int config_port_set_driver(
         struct config *c, uint32_t i, enum epoch_driver driver, const char *text);
 
+/* What ports with `adopt` have taken over from the kernel's interfaces. */
+struct config_adopted_address {
+	struct config_name port;
+	struct config_prefix address;
+};
+
+struct config_adopted_route {
+	struct config_name port;
+	struct config_prefix to, via; /* via: family 0: the destination is on the link */
+	uint32_t metric;
+	bool onlink;
+};
+
+struct config_adopted {
+	const struct config_adopted_address *addresses;
+	const struct config_adopted_route *routes;
+	uint32_t n_addresses, n_routes;
+};
+
+/* From now on the configuration has these beside what its text gives, in place of those of an earlier call.
+ * What the text contradicts, or another port has, or no port can have, is left out, and the port says so
+ * (not_adopted); ports that do not adopt have none.  0; -ENOMEM: as it was. */
+[[nodiscard]] int config_adopt(struct config *c, const struct config_adopted *adopted);
+
 /* What is fixed while the appliance runs. */
 void config_params(const struct config *c, struct stage_params *params);
 
@@ -324,20 +353,22 @@ bool config_cores_parse(const char *text, struct config_cores *cores);
 
 #define CONFIG_PROTOCOL_KERNEL 2u /* fib_route.protocol of what follows from addresses (RTPROT_KERNEL) */
 #define CONFIG_PROTOCOL_STATIC 4u /* and of what the file gives (RTPROT_STATIC) */
+#define CONFIG_PROTOCOL_ADOPTED                                                                              \
+	5u /* and of what a port has taken over from the kernel's interface; none in linux/rtnetlink.h */
 
 /* Calls visit for every route that the configuration implies: of each address its own (local), its network
  * (connected), its broadcast address; 127.0.0.0/8 and ::1 (local, on lo); then the given ones, in the order
- * of c->routes.  Metrics are the file's, 0 for the implied ones.  A port that is not up has no connected
- * network and its next hops are left out.  Link-local destinations (fe80::/10, ff00::/8) have no routes: each
- * port knows its own (epoch_port_address). `epoch` is what config_compile made of this configuration;
- * route->group is not set; spec lives as long as the call. Stops where visit gives other than 0, and returns
- * that; else 0. */
+ * of c->routes, and the adopted ones.  Metrics are the file's, 0 for the implied ones.  A port that is not up
+ * has no connected network and its next hops are left out.  Link-local destinations (fe80::/10, ff00::/8)
+ * have no routes: each port knows its own (epoch_port_address). `epoch` is what config_compile made of this
+ * configuration; route->group is not set; spec lives as long as the call. Stops where visit gives other than
+ * 0, and returns that; else 0. */
 [[nodiscard]] int config_routes(const struct config *c, const struct epoch *epoch,
         int (*visit)(void *context, const struct fib_route *route, const struct fib_group_spec *spec),
         void *context);
 
 /* Limits for a region that takes all of it, at the least FIB_LIMITS_DEFAULT, with as much room again for
- * changes. */
+ * changes, and for what is adopted. */
 void config_fib_limits(const struct config *c, struct fib_limits *limits);
 
 /* Puts all of config_routes into a FIB that is empty.  0, or what fib_group_get and fib_route_load give. */

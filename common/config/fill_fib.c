@@ -86,7 +86,7 @@ void config_fib_limits(const struct config *c, struct fib_limits *limits)
 		hops += c->routes[i].n_nexthops > 1 ? c->routes[i].n_nexthops : 0;
 	}
 	for (uint32_t i = 0; i < c->n_ports; i++)
-		implied += c->ports[i].n_addresses * UINT64_C(4);
+		implied += (c->ports[i].n_addresses - c->ports[i].n_adopted) * UINT64_C(4);
 	for (uint32_t i = 0; i < c->n_vlans; i++)
 		implied += c->vlans[i].n_addresses * UINT64_C(4);
 	n[0] += implied;

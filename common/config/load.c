@@ -131,6 +131,7 @@ void config_free(struct config *c)
 		return;
 	forget_texts(c);
 	free(m->routes);
+	arena_free(&m->adopted);
 	arena_free(&m->arena);
 	free(m);
 }

@@ -139,10 +139,9 @@ static void spec_hops(struct walk *w, const struct config_route *r)
 	}
 }
 
-static int visit_given(struct walk *w, const struct config_route *r)
+static int visit_given(struct walk *w, const struct config_route *r, uint8_t protocol)
 {
-	struct fib_route route = {
-	        .prefix = fib_prefix_of(&r->to), .protocol = CONFIG_PROTOCOL_STATIC, .metric = r->metric};
+	struct fib_route route = {.prefix = fib_prefix_of(&r->to), .protocol = protocol, .metric = r->metric};
 
 	w->spec.type = type_of(r);
 	w->spec.mtu = r->mtu;
@@ -168,6 +167,8 @@ int config_routes(const struct config *c, const struct epoch *epoch,
 	for (uint32_t i = 0; i < epoch->n_addresses && !stop; i++)
 		stop = visit_address(&w, &epoch->addresses[i]);
 	for (uint32_t i = 0; i < c->n_routes && !stop; i++)
-		stop = visit_given(&w, &c->routes[i]);
+		stop = visit_given(&w, &c->routes[i], CONFIG_PROTOCOL_STATIC);
+	for (uint32_t i = 0; i < c->n_adopted && !stop; i++)
+		stop = visit_given(&w, &c->adopted[i], CONFIG_PROTOCOL_ADOPTED);
 	return stop;
 }

@@ -129,7 +129,8 @@ struct epoch_address {
 
 static_assert(sizeof(struct epoch_address) == 32, "shared layout");
 
-#define EPOCH_ADDRESS_NODAD 0x01u
+#define EPOCH_ADDRESS_NODAD   0x01u
+#define EPOCH_ADDRESS_ADOPTED 0x02u /* taken over from the kernel's interface */
 
 enum epoch_scope { EPOCH_SCOPE_GLOBAL, EPOCH_SCOPE_LINK, EPOCH_SCOPE_HOST };
 
@@ -219,7 +220,9 @@ struct epoch_header {
 	struct epoch_span text;          /* bytes: terminated strings */
 	struct epoch_span ingress_names; /* uint32_t: offsets of the rules' names by rule number, 0: none */
 	struct epoch_span egress_names;
-	struct epoch_span spare[2];
+	uint64_t adopted; /* what of ports' adopting is in it: another number for other addresses and routes;
+	                     0: nothing */
+	struct epoch_span spare;
 	struct epoch_limits limits;
 };
 

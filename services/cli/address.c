@@ -1,7 +1,6 @@
 /* address: as `ip address` shows a kernel's. */
+#include "services/cli/origin.h"
 #include "services/cli/remote.h"
-
-#include "proto/control.pb-c.h"
 
 #include <stdio.h>
 
@@ -20,7 +19,7 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 
 		printf("%-15s %-8s", p->name, p->state);
 		for (size_t k = 0; k < p->n_addresses; k++)
-			printf(" %s", p->addresses[k]);
+			printf(" %s%s", p->addresses[k], origin(p, p->addresses[k]));
 		fputc('\n', stdout);
 	}
 }
@@ -36,7 +35,9 @@ static int run(const struct cli_call *call)
 const struct cli_command command_address = {
         .name = "address",
         .what = "their addresses",
-        .about = "The addresses of the ports, a line each, as `ip -brief address` has them.",
+        .about = "The addresses of the ports, a line each, as `ip -brief address` has them. Those that were "
+                 "the "
+                 "kernel's, and are Sluice's for the time that it has the port, are `proto adopted`.",
         .arguments = {{{"PORT", CLI_PORT}, .meaning = "this one alone"}},
         .examples = {{"sluice address", "all ports"}, {"sluice address wan", "one of them"}},
         .exits = {[CLI_NO] = "there is no such port"},

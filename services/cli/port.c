@@ -1,7 +1,6 @@
 /* port: what `ip -s link` and `ethtool -S` tell. */
+#include "services/cli/origin.h"
 #include "services/cli/remote.h"
-
-#include "proto/control.pb-c.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,7 +38,10 @@ static void print_port(const Sluice__Port *p, bool all)
 	if (*p->why_not)
 		printf("    no better mode: %s\n", p->why_not);
 	for (size_t i = 0; i < p->n_addresses; i++)
-		printf("    %s %s\n", strchr(p->addresses[i], ':') ? "inet6" : "inet", p->addresses[i]);
+		printf("    %s %s%s\n", strchr(p->addresses[i], ':') ? "inet6" : "inet", p->addresses[i],
+		        origin(p, p->addresses[i]));
+	if (*p->not_adopted)
+		printf("    not adopted: %s\n", p->not_adopted);
 	printf("    RX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64 "\n",
 	        p->rx_bytes, p->rx_packets, p->rx_errors, p->rx_dropped);
 	printf("    TX:  bytes %" PRIu64 " packets %" PRIu64 " errors %" PRIu64 " dropped %" PRIu64 "\n",

@@ -9,9 +9,11 @@ static void tick(uv_timer_t *timer);
 static void finish(struct control *c)
 {
 	uv_timer_stop(&c->apply_timer);
-	config_free(c->apply.config);
+	if (!c->apply.adopted)
+		config_free(c->apply.config);
 	c->apply.config = NULL;
 	c->apply.call = NULL;
+	c->apply.adopted = false;
 }
 
 /* The end of what could not be published: told to who waits, or kept for Status. */
@@ -25,7 +27,7 @@ __attribute__((format(printf, 3, 4))) static void give_up(
 	va_start(ap, format);
 	vsnprintf(why, sizeof why, format, ap);
 	va_end(ap);
-	if (!c->apply.restore)
+	if (!c->apply.restore && !c->apply.adopted)
 		change_note(c, ENTRY_REFUSED, c->apply.change, 0, why);
 	if (!call)
 		memcpy(c->problem, why, sizeof why);
@@ -60,18 +62,31 @@ static uint32_t waiting_for(const struct control *c, uint32_t number, char *name
 static void note_applied(struct control *c, uint64_t took_ns)
 {
 	struct entry r = {.number = c->apply.change,
-	        .event = c->apply.restore ? ENTRY_RESTORED : ENTRY_APPLIED,
+	        .event = c->apply.adopted   ? ENTRY_ADOPTED
+	                 : c->apply.restore ? ENTRY_RESTORED
+	                                    : ENTRY_APPLIED,
 	        .uid = -1,
 	        .epoch = c->apply.number,
-	        .took_us = took_ns / 1000};
+	        .took_us = c->apply.adopted ? 0 : took_ns / 1000};
 	int err = c->apply.change ? state_note(&c->state, &r) : 0;
 
 	if (err)
 		snprintf(c->problem, sizeof c->problem,
 		        "configuration %u is in force as epoch %u, but that cannot be written down: %s",
 		        r.number, r.epoch, strerror(-err));
-	else if (!c->apply.restore)
+	else if (!c->apply.restore && !c->apply.adopted)
 		c->problem[0] = 0;
+}
+
+static void take_over(struct control *c)
+{
+	config_free(c->before);
+	c->before = c->apply.confirm_s ? c->config : NULL;
+	if (!c->apply.confirm_s)
+		config_free(c->config);
+	c->config = c->apply.config;
+	c->apply.config = NULL;
+	c->adoptions = 0;
 }
 
 static void taken_up(struct control *c)
@@ -84,12 +99,8 @@ static void taken_up(struct control *c)
 	reply.number = c->apply.change;
 	reply.confirm_s = c->apply.confirm_s;
 	note_applied(c, reply.took_ns);
-	config_free(c->before);
-	c->before = c->apply.confirm_s ? c->config : NULL;
-	if (!c->apply.confirm_s)
-		config_free(c->config);
-	c->config = c->apply.config;
-	c->apply.config = NULL;
+	if (!c->apply.adopted)
+		take_over(c);
 	finish(c);
 	if (reply.confirm_s)
 		confirm_wait(c, (uint64_t)reply.confirm_s * 1000);
@@ -119,8 +130,10 @@ static void undo(struct control *c, const char *names)
 
 static void try_publish(struct control *c, bool late)
 {
-	int err = publish_config(&c->publisher, c->apply.config);
+	int err = adoption_take(c, c->apply.config);
 
+	if (!err)
+		err = publish_config(&c->publisher, c->apply.config);
 	if (!err) {
 		c->apply.published = true;
 		c->apply.number = c->publisher.number;
@@ -178,6 +191,19 @@ void apply_restore(struct control *c, uint32_t change, struct config *config, st
 	        UINT64_MAX);
 }
 
+void apply_adopted(struct control *c)
+{
+	run(c, &(struct apply){.config = c->config, .change = c->state.history.in_force, .adopted = true},
+	        UINT64_MAX);
+}
+
+bool apply_busy(struct control *c)
+{
+	if (c->apply.adopted)
+		finish(c);
+	return c->apply.config;
+}
+
 void apply_resume(struct control *c, const struct apply *how)
 {
 	struct apply published = *how;
@@ -195,6 +221,7 @@ void apply_end(struct control *c)
 {
 	uv_timer_stop(&c->apply_timer);
 	c->apply.call = NULL;
+	(void)apply_busy(c);
 }
 
 /* What its client began goes on without it. */

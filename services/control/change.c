@@ -236,7 +236,7 @@ static void accept_config(struct control *c, const struct change_wanted *w, stru
 		reply.epoch = c->publisher.number;
 		reply.number = c->state.history.in_force;
 		rpc_reply(w->call, &reply.base);
-	} else if (c->apply.config) {
+	} else if (apply_busy(c)) {
 		refuse(c, w, RPC_ABORTED, "another configuration is being applied; try again");
 	} else if (c->state.history.waits) {
 		refuse(c, w, RPC_FAILED_PRECONDITION,

@@ -115,7 +115,7 @@ void control_rollback(void *context, struct rpc_call *call, const ProtobufCMessa
 	if (r->confirm_s > CONFIRM_MAX_S)
 		rpc_fail(call, RPC_INVALID_ARGUMENT, "it is to be confirmed within a day (%u s), not %u s",
 		        CONFIRM_MAX_S, r->confirm_s);
-	else if (c->apply.config)
+	else if (apply_busy(c))
 		rpc_fail(call, RPC_ABORTED, "another configuration is being applied; try again");
 	else if (!number)
 		rpc_fail(call, RPC_FAILED_PRECONDITION,

@@ -139,8 +139,8 @@ static void open_state(struct control *c, const char *path)
 
 static void init_timers(struct control *c)
 {
-	uv_timer_t *const timers[] = {
-	        &c->apply_timer, &c->hold_timer, &c->confirm_timer, &c->proc_timer, &c->health_timer};
+	uv_timer_t *const timers[] = {&c->apply_timer, &c->hold_timer, &c->confirm_timer, &c->proc_timer,
+	        &c->health_timer, &c->adoption_timer};
 
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
 		uv_timer_init(c->loop, timers[i]);
@@ -178,8 +178,10 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 		fail(why, err, "out of memory");
 	else
 		err = serve(c, setup->sockets_dir, why);
-	if (!err)
+	if (!err) {
 		proc_begin(c, setup->sockets_dir);
+		adoption_begin(c);
+	}
 	if (!err && c->web)
 		web_serve(c->web, metrics_page, c);
 	if (err) {
@@ -215,6 +217,7 @@ void control_close(struct control *c)
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
 	uv_close((uv_handle_t *)&c->confirm_timer, closed);
 	uv_close((uv_handle_t *)&c->health_timer, closed);
+	uv_close((uv_handle_t *)&c->adoption_timer, closed);
 	proc_end(c);
 	if (c->web)
 		web_close(c->web);

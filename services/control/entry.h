@@ -16,7 +16,8 @@
 	X(INTERRUPTED, "interrupted") /* control died before it was put in force */                          \
 	X(UNCONFIRMED, "unconfirmed") /* nobody confirmed it in time: its base comes back */                 \
 	X(ROLLED_BACK, "rolled back") /* somebody did not want to wait for that */                           \
-	X(RESTORED, "restored")       /* this one is in force again, as the epoch that is told */
+	X(RESTORED, "restored")       /* this one is in force again, as the epoch that is told */            \
+	X(ADOPTED, "adopted")         /* likewise, with what its ports have taken over since */
 
 enum entry_event {
 #define X(name, word) ENTRY_##name,

@@ -48,7 +48,7 @@ static void note(struct history *h, const struct entry *r)
 
 	if (!c)
 		return;
-	if (r->event != ENTRY_RESTORED && r->event != c->r.event) {
+	if (r->event != ENTRY_RESTORED && r->event != ENTRY_ADOPTED && r->event != c->r.event) {
 		c->r.event = r->event;
 		c->ended_ms = r->at_ms;
 	}
@@ -106,6 +106,7 @@ int history_take(struct history *h, const struct entry *r)
 	case ENTRY_UNCONFIRMED:
 	case ENTRY_ROLLED_BACK: back(h, r->number); break;
 	case ENTRY_RESTORED: in_force(h, r); break;
+	case ENTRY_ADOPTED: h->in_force_epoch = r->epoch; break;
 	case ENTRY_REFUSED:
 	case ENTRY_INTERRUPTED:
 	case ENTRY_EVENTS_N: break;

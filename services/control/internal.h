@@ -16,6 +16,7 @@
 #define APPLY_TICK_MS     2u
 #define CONFIRM_MAX_S     86400u
 #define HOLD_TICK_MS      1u
+#define ADOPTION_TICK_MS  100u
 #define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
 
@@ -26,6 +27,7 @@ struct apply {
 	uint32_t change;       /* its number in the history */
 	uint32_t confirm_s;    /* it is to be confirmed in that time; 0: it stays */
 	bool restore;          /* it was in force before, and comes back */
+	bool adopted;          /* it is the one in force, whose ports have taken something over */
 	bool published;
 	uint32_t number;   /* published as this epoch */
 	uint64_t deadline; /* uv_now's milliseconds */
@@ -56,7 +58,8 @@ struct control {
 	struct apply apply;
 	struct hold hold;
 	uv_timer_t apply_timer, hold_timer, confirm_timer; /* run while there is such a thing */
-	uv_timer_t proc_timer;
+	uv_timer_t proc_timer, adoption_timer;
+	uint32_t adoptions;      /* of the board, when `config` was told of them last; 0: not yet */
 	uv_timer_t health_timer; /* runs while somebody watches */
 	struct health_watch health[RPC_STREAMS_MAX];
 	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
@@ -96,6 +99,10 @@ void control_health_watch(void *context, struct rpc_call *call, const ProtobufCM
 void apply_begin(struct control *c, const struct apply *how, uint32_t deadline_ms);
 /* A change's configuration that was in force before comes back, as soon as there is room for an epoch. */
 void apply_restore(struct control *c, uint32_t change, struct config *config, struct rpc_call *call);
+/* The configuration in force, with what its ports have taken over since. */
+void apply_adopted(struct control *c);
+/* Whether another one has to wait.  What ports have taken over makes room: the next one has it too. */
+bool apply_busy(struct control *c);
 /* A predecessor has published it, as the epoch in force, and died. */
 void apply_resume(struct control *c, const struct apply *how);
 void apply_end(struct control *c);
@@ -132,6 +139,11 @@ void confirm_wait(struct control *c, uint64_t ms);
 void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_call *call);
 /* Milliseconds that are left. */
 uint64_t confirm_left_ms(const struct control *c);
+
+/* adoption.c: gives a configuration what its ports have taken over.  0 or -ENOMEM. */
+[[nodiscard]] int adoption_take(const struct control *c, struct config *config);
+/* Looks from now on whether they have. */
+void adoption_begin(struct control *c);
 
 /* start.c: goes on from what the state and the shared memory tell; a new appliance gets its first epoch, of
  * `first`, which is taken over, or of what was in force last. */

@@ -14,7 +14,8 @@ struct port_message {
 	Sluice__Port port;
 	struct port_view view;
 	char mac[TEXT_MAC_SIZE];
-	char address[ADDRESSES][TEXT_MAX], *addresses[ADDRESSES];
+	char address[ADDRESSES][TEXT_MAX], *addresses[ADDRESSES], *adopted[ADDRESSES];
+	char not_adopted[512];
 	Sluice__PortCounter counter[COUNTERS_MAX], *counters[COUNTERS_MAX];
 	Sluice__VlanTag tag[2], *tags[2];
 };
@@ -46,8 +47,29 @@ static void fill_addresses(struct port_message *m, const struct epoch *epoch, co
 			text_ip6(text, &a->addr);
 		snprintf(to, TEXT_MAX, "%s/%u", text, a->prefix_len);
 		m->addresses[m->port.n_addresses++] = to;
+		if (a->flags & EPOCH_ADDRESS_ADOPTED)
+			m->adopted[m->port.n_adopted++] = to;
 	}
 	m->port.addresses = m->addresses;
+	m->port.adopted = m->adopted;
+}
+
+/* Of the kernel's addresses and routes what the configuration contradicts, and what the opener had no words
+ * for. */
+static void fill_not_adopted(struct port_message *m, const struct control *c)
+{
+	const struct config *config = control_config(c);
+	const struct config_port *p = config ? config_port(config, m->port.name) : NULL;
+	const struct board_adopted *told = control_board(c) ? &control_board(c)->adopted[m->view.id] : NULL;
+	uint32_t left_out = told ? __atomic_load_n(&told->left_out, __ATOMIC_RELAXED) : 0;
+	const char *why = p && p->not_adopted ? p->not_adopted : "";
+	char more[80] = "";
+
+	if (left_out)
+		snprintf(more, sizeof more, "%s%u of a kind that is not known here, or too many",
+		        *why ? "; and " : "", left_out);
+	snprintf(m->not_adopted, sizeof m->not_adopted, "%s%s", why, more);
+	m->port.not_adopted = m->not_adopted;
 }
 
 static const char *duplex_name(uint8_t duplex)
@@ -206,6 +228,7 @@ static void fill_physical(struct port_message *m, const struct control *c, const
 	m->port.tx_dropped = v->board.tx_dropped;
 	m->port.tx_errors = v->polls.tx_errors + v->board.tx_errors;
 	fill_board(m);
+	fill_not_adopted(m, c);
 	fill_poll_counters(m);
 	if (*v->board.name)
 		fill_kernel_counters(m);

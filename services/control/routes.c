@@ -42,11 +42,12 @@ static const char *type_name(uint8_t type)
 
 static char *protocol_name(char text[16], uint8_t protocol)
 {
-	if (protocol == CONFIG_PROTOCOL_KERNEL || protocol == CONFIG_PROTOCOL_STATIC)
-		snprintf(text, 16, "%s", protocol == CONFIG_PROTOCOL_KERNEL ? "kernel" : "static");
-	else
-		snprintf(text, 16, "%u", protocol);
-	return text;
+	switch (protocol) {
+	case CONFIG_PROTOCOL_KERNEL: return strcpy(text, "kernel");
+	case CONFIG_PROTOCOL_STATIC: return strcpy(text, "static");
+	case CONFIG_PROTOCOL_ADOPTED: return strcpy(text, "adopted");
+	default: snprintf(text, 16, "%u", protocol); return text;
+	}
 }
 
 static char *address(char text[TEXT_IP6_SIZE], enum fib_family family, const struct ip6_addr *addr)

@@ -221,7 +221,7 @@ int state_note(struct state *s, struct entry *r)
 	int err;
 
 	r->at_ms = now_ms();
-	if (h->n >= STATE_CHANGES && !h->begun && !h->waits) {
+	if ((h->n >= STATE_CHANGES || s->len > STATE_JOURNAL) && !h->begun && !h->waits) {
 		history_forget(h, STATE_CHANGES / 2);
 		err = compact(s);
 		if (err)

@@ -19,6 +19,7 @@
 #define STATE_CHANGES  1000u /* that the history holds at the most; half of them are forgotten then */
 #define STATE_TEXTS    100u  /* that are kept, beside those that are needed */
 #define STATE_TEXT_MAX (UINT32_C(16) << 20)
+#define STATE_JOURNAL  (UINT64_C(32) << 20) /* bytes that it may have before it is written anew, shorter */
 
 struct state {
 	int folder, texts, journal; /* descriptors */

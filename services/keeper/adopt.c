@@ -3,9 +3,9 @@
 #include "services/keeper/ethtool.h"
 #include "services/keeper/open.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -136,59 +136,93 @@ static int read_whole(const char *path, struct collected *c)
 	return 0;
 }
 
-static void say_address(FILE *f, const struct nlmsghdr *m)
+/* The board. */
+
+/* An attribute's address, IPv4 mapped.  false: it has none of this family. */
+static bool address_of(struct ip6_addr *to, uint8_t family, const struct rtattr *a)
+{
+	size_t bytes = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	struct be32 four;
+
+	if (!a || (family != AF_INET && family != AF_INET6) || RTA_PAYLOAD(a) != bytes)
+		return false;
+	if (family == AF_INET6) {
+		memcpy(to->b, netlink_attribute_data(a), bytes);
+		return true;
+	}
+	memcpy(&four, netlink_attribute_data(a), bytes);
+	*to = ip6_addr_mapped(four);
+	return true;
+}
+
+/* A port has a link-local address of its own making. */
+static void tell_address(struct board_adopted *b, const struct nlmsghdr *m)
 {
 	const struct ifaddrmsg *a = netlink_data(m);
 	const struct rtattr *own = netlink_attribute(m, sizeof *a, IFA_LOCAL);
-	char text[INET6_ADDRSTRLEN];
+	struct board_address to = {
+	        .family = a->ifa_family == AF_INET ? 4 : 6, .prefix_len = a->ifa_prefixlen};
 
-	if (!own)
-		own = netlink_attribute(m, sizeof *a, IFA_ADDRESS);
-	if (own && a->ifa_scope < RT_SCOPE_LINK &&
-	        inet_ntop(a->ifa_family, netlink_attribute_data(own), text, sizeof text))
-		fprintf(f, "address %s/%u\n", text, a->ifa_prefixlen);
+	if (a->ifa_scope >= RT_SCOPE_LINK)
+		return;
+	if (b->n_addresses == BOARD_ADDRESSES ||
+	        !address_of(
+	                &to.addr, a->ifa_family, own ? own : netlink_attribute(m, sizeof *a, IFA_ADDRESS)))
+		b->left_out++;
+	else
+		b->address[b->n_addresses++] = to;
 }
 
-static void say_route(FILE *f, const struct nlmsghdr *m)
+/* false: it is a route that Sluice does not have. */
+static bool route_of(struct board_route *to, const struct nlmsghdr *m)
 {
 	const struct rtmsg *r = netlink_data(m);
-	const struct rtattr *to = netlink_attribute(m, sizeof *r, RTA_DST),
+	const struct rtattr *dst = netlink_attribute(m, sizeof *r, RTA_DST),
 	                    *via = netlink_attribute(m, sizeof *r, RTA_GATEWAY);
-	uint32_t metric = attribute_u32(m, sizeof *r, RTA_PRIORITY);
-	char text[INET6_ADDRSTRLEN];
 
-	if (!to || !inet_ntop(r->rtm_family, netlink_attribute_data(to), text, sizeof text))
-		snprintf(text, sizeof text, "%s", r->rtm_family == AF_INET ? "0.0.0.0" : "::");
-	fprintf(f, "route %s/%u", text, r->rtm_dst_len);
-	if (via && inet_ntop(r->rtm_family, netlink_attribute_data(via), text, sizeof text))
-		fprintf(f, " via %s", text);
-	else
-		fprintf(f, " dev");
-	if (metric)
-		fprintf(f, " metric %u", metric);
-	fputc('\n', f);
+	*to = (struct board_route){.metric = attribute_u32(m, sizeof *r, RTA_PRIORITY),
+	        .family = r->rtm_family == AF_INET ? 4 : 6,
+	        .prefix_len = r->rtm_dst_len,
+	        .flags = r->rtm_flags & RTNH_F_ONLINK ? BOARD_ROUTE_ONLINK : 0};
+	if (to->family == 4)
+		to->to = ip6_addr_mapped((struct be32){0});
+	return r->rtm_type == RTN_UNICAST && !r->rtm_src_len && !r->rtm_tos &&
+	       !netlink_attribute(m, sizeof *r, RTA_VIA) && !netlink_attribute(m, sizeof *r, RTA_ENCAP) &&
+	       (!dst || address_of(&to->to, r->rtm_family, dst)) &&
+	       (!via || address_of(&to->gateway, r->rtm_family, via));
 }
 
-static int write_text(struct collected *c, const char *file)
+static void tell_route(struct board_adopted *b, const struct nlmsghdr *m)
 {
-	char path[ADOPT_PATH], *text = NULL;
-	size_t bytes = 0;
-	FILE *f = open_memstream(&text, &bytes);
-	int err = -ENOMEM;
+	struct board_route to;
 
-	if (!f)
-		return err;
+	if (b->n_routes == BOARD_ROUTES || !route_of(&to, m))
+		b->left_out++;
+	else
+		b->route[b->n_routes++] = to;
+}
+
+static void tell(struct collected *c, const char *port, struct board_adopted *b)
+{
+	board_adopted_begin(b);
+	b->n_addresses = b->n_routes = b->left_out = 0;
+	snprintf(b->name, sizeof b->name, "%s", port);
 	for (const struct nlmsghdr *m = message_after(c, NULL); m; m = message_after(c, m))
 		if (m->nlmsg_type == RTM_NEWADDR)
-			say_address(f, m);
+			tell_address(b, m);
 		else
-			say_route(f, m);
-	if (fclose(f) == 0) {
-		snprintf(path, sizeof path, "%s.adopted", file);
-		err = write_whole(path, text, bytes);
-	}
-	free(text);
-	return err;
+			tell_route(b, m);
+	board_adopted_end(b);
+}
+
+void adopt_forget(struct board_adopted *b)
+{
+	if (!b->name[0])
+		return;
+	board_adopted_begin(b);
+	b->name[0] = 0;
+	b->n_addresses = b->n_routes = b->left_out = 0;
+	board_adopted_end(b);
 }
 
 /* The interface. */
@@ -238,13 +272,11 @@ static int write_down(struct netlink *nl, struct collected *c, const struct adop
 {
 	int err = w->addresses ? collect_all(nl, c) : 0;
 
-	if (!err && w->addresses)
-		err = write_text(c, file);
 	return err ? err : write_whole(file, c, offsetof(struct collected, messages) + c->head.bytes);
 }
 
 int adopt_take(struct netlink *nl, const struct netlink_link *link, const struct adopt_wish *w,
-        const char *file, char *error)
+        const char *file, struct board_adopted *board, char *error)
 {
 	struct collected *c = calloc(1, sizeof *c);
 	int err = -ENOMEM;
@@ -268,6 +300,8 @@ int adopt_take(struct netlink *nl, const struct netlink_link *link, const struct
 		snprintf(error, OPEN_ERROR_BYTES, "%.150s cannot be written: %s", file, strerror(-err));
 	else
 		err = change(nl, link, w, c, error);
+	if (!err && w->addresses)
+		tell(c, w->port, board);
 	free(c);
 	if (err)
 		adopt_give_back(nl, file);
@@ -328,7 +362,6 @@ static int give_back(struct netlink *nl, struct collected *c)
 int adopt_give_back(struct netlink *nl, const char *file)
 {
 	struct collected *c = calloc(1, sizeof *c);
-	char text[ADOPT_PATH];
 	int err;
 
 	if (!c)
@@ -340,7 +373,5 @@ int adopt_give_back(struct netlink *nl, const char *file)
 	if (err == -ENOENT)
 		return err;
 	unlink(file);
-	snprintf(text, sizeof text, "%s.adopted", file);
-	unlink(text);
 	return err;
 }

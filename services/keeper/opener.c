@@ -75,6 +75,13 @@ static struct board_port *board_of(void *context, uint32_t phys)
 	return &attendant_board(o->attendant)->port[phys];
 }
 
+static struct board_adopted *adopted_of(void *context, uint32_t phys)
+{
+	struct opener *o = context;
+
+	return &attendant_board(o->attendant)->adopted[phys];
+}
+
 /* Epochs. */
 
 /* All that makes a port be opened anew when it changes. */
@@ -206,6 +213,7 @@ static int opener_begin(struct attendant *a, void **context)
 	        .keep = keep,
 	        .file = file_of,
 	        .board = board_of,
+	        .adopted = adopted_of,
 	};
 	for (uint16_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		port_init(&o->port[i], i);

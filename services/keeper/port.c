@@ -208,6 +208,7 @@ static void give_back(struct port *p, const struct port_host *host)
 	if (file)
 		(void)adopt_give_back(
 		        host->nl, file); /* what could not be given back is gone with its interface */
+	adopt_forget(host->adopted(host->context, p->phys));
 }
 
 static void close_port(
@@ -228,13 +229,15 @@ static void close_port(
 static int prepare(struct port *p, const struct port_host *host)
 {
 	const struct adopt_wish wish = {
+	        .port = p->want.name,
 	        .mtu = p->want.wish.mtu,
 	        .addresses = p->want.adopt,
 	        .no_gro = p->want.wish.driver == EPOCH_DRIVER_AF_PACKET,
 	};
 	const char *file = host->file(host->context, p->interface);
+	struct board_adopted *board = host->adopted(host->context, p->phys);
 
-	return file ? adopt_take(host->nl, &p->link, &wish, file, p->reason) : 0;
+	return file ? adopt_take(host->nl, &p->link, &wish, file, board, p->reason) : 0;
 }
 
 static int open_now(struct port *p, const struct port_host *host)
@@ -444,6 +447,8 @@ void port_step(struct port *p, const struct port_host *host, nanos_t now)
 	if (p->due <= now)
 		p->due = p->identity || !p->want.identity ? NANOS_NEVER : now + PORT_RETRY;
 	tell(p, host);
+	if (!p->identity) /* a predecessor may have died while it opened the port */
+		adopt_forget(host->adopted(host->context, p->phys));
 	if (p->want.identity)
 		show(p, host);
 	else

@@ -80,6 +80,7 @@ struct port_host {
 	/* The file in which to write what an interface had; NULL: nothing is changed (tests). */
 	const char *(*file)(void *context, const char *interface);
 	struct board_port *(*board)(void *context, uint32_t phys);
+	struct board_adopted *(*adopted)(void *context, uint32_t phys);
 };
 
 void port_init(struct port *p, uint16_t phys);

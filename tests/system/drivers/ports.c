@@ -7,6 +7,8 @@
 #include "services/keeper/adopt.h"
 #include "services/keeper/port.h"
 
+#include "common/wire/text.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -31,6 +33,8 @@ struct ports {
 	struct port port;
 	struct port_host host;
 	struct board_port board, said;
+	struct board_adopted adopted;
+	uint32_t said_adopted;
 	struct kept kept[SLOTS];
 	char path[256];
 	const char *dir;
@@ -86,6 +90,14 @@ static struct board_port *board_of(void *context, uint32_t phys)
 	return &p->board;
 }
 
+static struct board_adopted *adopted_of(void *context, uint32_t phys)
+{
+	struct ports *p = context;
+
+	(void)phys;
+	return &p->adopted;
+}
+
 static void set_up(struct ports *p)
 {
 	void *memory = mmap(NULL, pool_bytes(POOL_N, PKT_STRIDE_DEFAULT), PROT_READ | PROT_WRITE,
@@ -95,7 +107,7 @@ static void set_up(struct ports *p)
 	        netlink_open(&p->nl, 0) || netlink_open(&p->watch, NETLINK_LINKS))
 		exit(1);
 	port_init(&p->port, 0);
-	p->host = (struct port_host){p, &p->nl, &p->pool, say, keep, file_of, board_of};
+	p->host = (struct port_host){p, &p->nl, &p->pool, say, keep, file_of, board_of, adopted_of};
 }
 
 static void want(struct ports *p, char *line)
@@ -159,10 +171,36 @@ static bool obey(struct ports *p)
 	return true;
 }
 
+static const char *text_of(char text[TEXT_IP6_SIZE], uint8_t family, const struct ip6_addr *a)
+{
+	return family == 4 ? text_ipv4(text, a->w32[3]) : text_ip6(text, a);
+}
+
+static void show_adopted(const struct board_adopted *b)
+{
+	char text[TEXT_IP6_SIZE];
+
+	for (uint32_t i = 0; i < b->n_addresses; i++)
+		printf("adopted address %s/%u\n", text_of(text, b->address[i].family, &b->address[i].addr),
+		        b->address[i].prefix_len);
+	for (uint32_t i = 0; i < b->n_routes; i++) {
+		const struct board_route *r = &b->route[i];
+
+		printf("adopted route %s/%u", text_of(text, r->family, &r->to), r->prefix_len);
+		if (!ip6_is_unspecified(&r->gateway))
+			printf(" via %s", text_of(text, r->family, &r->gateway));
+		printf(" metric %u\n", r->metric);
+	}
+	printf("adopted %u addresses, %u routes, %u left out\n", b->n_addresses, b->n_routes, b->left_out);
+}
+
 static void show(struct ports *p)
 {
 	const struct board_port *b = &p->board;
 
+	if (p->adopted.seq != p->said_adopted)
+		show_adopted(&p->adopted);
+	p->said_adopted = p->adopted.seq;
 	if (b->state == p->said.state && !strcmp(b->reason, p->said.reason) &&
 	        b->incarnation == p->said.incarnation)
 		return;

@@ -97,6 +97,32 @@ Test(board, ends_strings_that_a_liar_left_open)
 	cr_assert_eq(strnlen(copy.why_not, sizeof copy.why_not), sizeof copy.why_not - 1);
 }
 
+Test(board, bounds_what_a_liar_says_that_was_adopted)
+{
+	static struct board_adopted lie, copy;
+
+	memset(&lie, 'x', sizeof lie);
+	lie.seq = 2;
+	cr_assert(board_adopted_read(&lie, &copy));
+	cr_assert_eq(copy.n_addresses, BOARD_ADDRESSES);
+	cr_assert_eq(copy.n_routes, BOARD_ROUTES);
+	cr_assert_eq(strnlen(copy.name, sizeof copy.name), sizeof copy.name - 1);
+}
+
+Test(board, counts_what_changes_of_what_is_adopted)
+{
+	static struct board board;
+	uint32_t before;
+
+	cr_assert_eq(board_adoptions(&board), 0);
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+		before = board_adoptions(&board);
+		board_adopted_begin(&board.adopted[i]);
+		board_adopted_end(&board.adopted[i]);
+		cr_assert_neq(board_adoptions(&board), before);
+	}
+}
+
 Test(board, has_a_name_for_everything)
 {
 	for (enum role r = 0; r < ROLE_COUNT; r++)

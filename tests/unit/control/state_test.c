@@ -101,6 +101,7 @@ static void reopen_unchanged(void)
 Test(state, tells_who_did_what_and_what_became_of_it)
 {
 	uint32_t start = begin(ENTRY_START, 0);
+	uint64_t since_ms;
 
 	cr_expect_eq(state.history.begun, start);
 	note(ENTRY_APPLIED, start, 1);
@@ -115,6 +116,11 @@ Test(state, tells_who_did_what_and_what_became_of_it)
 	cr_expect_eq(state.history.in_force_epoch, 0, "it is to be put in force yet");
 	note(ENTRY_RESTORED, 1, 3);
 	cr_expect_eq(state.history.in_force_epoch, 3);
+	since_ms = state.history.since_ms;
+	note(ENTRY_ADOPTED, 1, 4);
+	cr_expect_eq(state.history.in_force_epoch, 4);
+	cr_expect_eq(state.history.since_ms, since_ms, "it was in force all the time");
+	cr_expect_str_eq(entry_event_word(history_find(&state.history, 1)->r.event), "applied");
 	cr_expect_str_eq(entry_event_word(history_find(&state.history, 2)->r.event), "unconfirmed");
 	cr_expect_str_eq(history_find(&state.history, 2)->r.file, "/etc/\"sluice\"\n\x01.yaml");
 	cr_expect_eq(history_find(&state.history, 2)->r.uid, 1000);
