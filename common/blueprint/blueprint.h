@@ -55,13 +55,13 @@ void blueprint_init(struct blueprint *b, const struct appliance *a);
  * them. */
 bool blueprint_sound(const struct blueprint *b);
 
-/* Locks: RUN/NAME.lock, held as long as its process lives, which the keeper tells by it; its pid stands in
+/* Locks: FOLDER/NAME.lock, held as long as its process lives, which the keeper tells by it; its pid stands in
  * it.
  */
 
-/* A descriptor of the file, made where that is asked for; -EPERM where it is not a plain file of this user's,
- * or another negative errno. */
-[[nodiscard]] int lock_open(const char *run_dir, const char *name, bool make);
+/* A descriptor of the file: to take it, made where there is none; or only to look at it.  -EPERM where it is
+ * not a plain file, or one to take is not this user's; or another negative errno. */
+[[nodiscard]] int lock_open(const char *folder, const char *name, bool take);
 
 /* Takes it, until the process ends, and writes its pid.  0; -EWOULDBLOCK: it is held; other negative errno.
  */

@@ -9,24 +9,25 @@
 #include <unistd.h>
 
 /* What was put there by somebody else, or leads elsewhere, is not to be written as root. */
-static bool is_plain(int fd)
+static bool is_plain(int fd, bool own)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_uid == geteuid();
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	       (!own || st.st_uid == geteuid());
 }
 
-int lock_open(const char *run_dir, const char *name, bool make)
+int lock_open(const char *folder, const char *name, bool take)
 {
 	char path[BLUEPRINT_PATH + 32];
 	int fd;
 
-	if ((size_t)snprintf(path, sizeof path, "%s/%s.lock", run_dir, name) >= sizeof path)
+	if ((size_t)snprintf(path, sizeof path, "%s/%s.lock", folder, name) >= sizeof path)
 		return -ENAMETOOLONG;
-	fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (make ? O_CREAT : 0), 0600);
+	fd = open(path, (take ? O_RDWR | O_CREAT : O_RDONLY) | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
-	if (is_plain(fd))
+	if (is_plain(fd, take))
 		return fd;
 	close(fd);
 	return -EPERM;

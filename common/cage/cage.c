@@ -72,19 +72,22 @@ static void leave_files(const struct cage *cage, uint32_t *missed)
 		*missed |= CAGE_MISSED_LANDLOCK;
 }
 
-/* The bounding set, and that root's number means anything: both need CAP_SETPCAP, which is about to go. */
+/* The bounding set, and that root's number means anything: both need CAP_SETPCAP, which is about to go.  In a
+ * container without it no_new_privs, which is set, holds alone: no program that is run gives capabilities. */
 static int leave_bounds(void)
 {
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+	int err = 0;
+
+	for (unsigned long cap = 0; !err && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
-			return -errno;
-	if (prctl(PR_SET_SECUREBITS,
-	            SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
-	                    SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-	                    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
-	            0, 0, 0))
-		return -errno;
-	return 0;
+			err = -errno;
+	if (!err && prctl(PR_SET_SECUREBITS,
+	                    SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
+	                            SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+	                            SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+	                    0, 0, 0))
+		err = -errno;
+	return err == -EPERM ? 0 : err;
 }
 
 static int become(uid_t uid)
@@ -94,11 +97,18 @@ static int become(uid_t uid)
 	return 0;
 }
 
-static int leave_user(const struct cage *cage)
+/* Without CAP_SETUID and CAP_SETGID it stays who it is: a container's user, that of its role perhaps. */
+static int leave_user(const struct cage *cage, uint32_t *missed)
 {
 	int err = become(cage->uid);
 
-	return err == -EINVAL ? become(CAGE_UID_ELSE) : err;
+	if (err == -EINVAL)
+		err = become(CAGE_UID_ELSE);
+	if (err != -EPERM)
+		return err;
+	if (geteuid() == 0)
+		*missed |= CAGE_MISSED_USER;
+	return 0;
 }
 
 static int leave_capabilities(void)
@@ -127,7 +137,7 @@ int cage_leave(const struct cage *cage, uint32_t *missed)
 		err = leave_bounds();
 	}
 	if (!err)
-		err = leave_user(cage);
+		err = leave_user(cage, missed);
 	if (!err)
 		err = leave_capabilities();
 	/* Both are forgotten when the user changes. */
@@ -139,13 +149,19 @@ int cage_leave(const struct cage *cage, uint32_t *missed)
 
 void cage_tell_missed(const char *name, uint32_t missed)
 {
-	if (missed)
-		fprintf(stderr,
-		        "sluice-%s: this machine does not give it%s%s%s; its user and its system calls are "
-		        "limited all the same\n",
-		        name, missed & CAGE_MISSED_ROOT ? " an empty root," : "",
-		        missed & CAGE_MISSED_NET ? " an empty network," : "",
-		        missed & CAGE_MISSED_LANDLOCK ? " Landlock" : "");
+	static const char *const what[] = {
+	        "an empty root", "an empty network", "Landlock", "a user of its own"};
+	const char *before = " ";
+
+	if (!missed)
+		return;
+	fprintf(stderr, "sluice-%s: this machine does not give it", name);
+	for (uint32_t i = 0; i < ARRAY_LEN(what); i++)
+		if (missed & 1u << i) {
+			fprintf(stderr, "%s%s", before, what[i]);
+			before = ", ";
+		}
+	fprintf(stderr, "; its capabilities and its system calls are limited all the same\n");
 }
 
 static bool kept(int fd, const int *keep, uint32_t n)

@@ -54,9 +54,11 @@ struct cage {
 #define CAGE_MISSED_ROOT     0x1u
 #define CAGE_MISSED_NET      0x2u
 #define CAGE_MISSED_LANDLOCK 0x4u
+#define CAGE_MISSED_USER     0x8u /* it is root, if without a capability */
 
-/* 0 with *missed, or a negative errno: the process must not go on.  The user and all capabilities are always
- * given up, the bounding set too, and no_new_privs is set.  `root` and `net` stay the caller's to close. */
+/* 0 with *missed, or a negative errno: the process must not go on.  All capabilities are always given up, and
+ * no_new_privs is set; so are user and bounding set where the process has the capabilities to do so.  `root`
+ * and `net` stay the caller's to close. */
 [[nodiscard]] int cage_leave(const struct cage *cage, uint32_t *missed);
 
 /* Says on stderr what `name` could not be given, if anything. */

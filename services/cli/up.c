@@ -21,9 +21,10 @@
 struct up {
 	const struct cli_call *call;
 	const char *config, *run_dir, *state_dir, *cores;
+	bool apart;
 };
 
-enum { CONFIG, RUN, STATE, CORES };
+enum { CONFIG, RUN, STATE, CORES, APART };
 
 static int refuse(int status, const char *what, int err)
 {
@@ -51,7 +52,7 @@ static bool make_run_dir(const char *dir)
 
 	if (err == -EPERM)
 		fprintf(stderr,
-		        "sluice up: %s may be written by others than root; give another with --run-dir\n",
+		        "sluice up: %s is not this user's alone to write; give another with --run-dir\n",
 		        dir);
 	else if (err)
 		fprintf(stderr, "sluice up: %s cannot be made: %s; give another with --run-dir\n", dir,
@@ -94,6 +95,20 @@ static bool give_control(const char *path, uint32_t mode, const char *option, ch
 	else
 		fprintf(stderr, "%s; ", strerror(err ? -err : errno));
 	fprintf(stderr, "give another folder with %s\n", option);
+	return false;
+}
+
+/* Where they are for control, in whose container they are its own already. */
+static bool name_folders(const struct up *up, struct blueprint *b)
+{
+	const char *state = up->state_dir ? up->state_dir : STATE_DIR;
+	size_t n = (size_t)snprintf(b->sockets_dir, sizeof b->sockets_dir, "%.*s/" BLUEPRINT_SOCKETS,
+	        BLUEPRINT_PATH - 16, b->run_dir);
+
+	if (n < sizeof b->sockets_dir &&
+	        (size_t)snprintf(b->state_dir, sizeof b->state_dir, "%s", state) < sizeof b->state_dir)
+		return true;
+	fprintf(stderr, "sluice up: the paths of run and state folder are too long\n");
 	return false;
 }
 
@@ -145,7 +160,7 @@ static int make_blueprint(const struct up *up, const struct config *config)
 	status = cores_place(up->call, up->cores, config, &b);
 	if (status)
 		return -status;
-	if (!give_folders(up, &b))
+	if (!(up->apart ? name_folders(up, &b) : give_folders(up, &b)))
 		return -CLI_SYSTEM;
 	fd = blueprint_seal(&b);
 	if (fd >= 0 && fcntl(fd, F_SETFD, 0) == 0)
@@ -175,14 +190,14 @@ static void find_keeper(char *path, size_t size)
 		snprintf(path, size, "%.*s/../libexec/sluice/sluice-keeper", folder, own);
 }
 
-static int run_keeper(int blueprint, int lock)
+static int run_keeper(int blueprint, int lock, bool apart)
 {
 	char path[4096], fds[2][16];
 
 	find_keeper(path, sizeof path);
 	snprintf(fds[0], sizeof fds[0], "%d", blueprint);
 	snprintf(fds[1], sizeof fds[1], "%d", lock);
-	execl(path, "sluice-keeper", fds[0], fds[1], (char *)NULL);
+	execl(path, "sluice-keeper", fds[0], fds[1], apart ? "apart" : (char *)NULL, (char *)NULL);
 	return refuse(CLI_SYSTEM, path, errno);
 }
 
@@ -202,7 +217,7 @@ static int up_with(const struct up *up, const struct config *config)
 {
 	int lock, blueprint;
 
-	if (geteuid() != 0) {
+	if (geteuid() != 0 && !up->apart) {
 		fprintf(stderr,
 		        "sluice up: only root can own interfaces and give its processes users of their own; "
 		        "run it as root (deploy/sluice.service shows the capabilities that it needs)\n");
@@ -214,7 +229,7 @@ static int up_with(const struct up *up, const struct config *config)
 	warn_of_captures(config);
 	blueprint = make_blueprint(up, config);
 	if (blueprint >= 0)
-		return run_keeper(blueprint, lock);
+		return run_keeper(blueprint, lock, up->apart);
 	close(lock);
 	return -blueprint;
 }
@@ -242,6 +257,7 @@ static int run(const struct cli_call *call)
 	        .run_dir = cli_flag(call, RUN) ? cli_text(call, RUN) : CLI_RUN_DIR,
 	        .state_dir = cli_text(call, STATE),
 	        .cores = cli_text(call, CORES),
+	        .apart = cli_flag(call, APART),
 	};
 
 	return load_and_up(&up);
@@ -269,7 +285,11 @@ const struct cli_command command_up = {
                         .takes = {"LIST", CLI_TEXT},
                         .meaning = "processor of each lane: 2,3; any: they are moved about by the system; "
                                    "spread: one "
-                                   "each; in place of what the configuration says (appliance.cores)"}},
+                                   "each; in place of what the configuration says (appliance.cores)"},
+                [APART] = {.name = "apart",
+                        .meaning = "the keeper alone, in a container of its own: the other processes are "
+                                   "started by `sluice-keeper attend ROLE`, and meet it in DIR/attend/ROLE "
+                                   "(docker-compose.yml)"}},
         .examples = {{"sluice up --config /etc/sluice.yaml", "until Ctrl-C"}},
         .exits = {"it was ended", "the configuration is wrong, or cannot be laid out in memory",
                 [CLI_SYSTEM] =

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +84,7 @@ int attendant_keep(
 
 /* The loop. */
 
-enum { ON_KEEPER, ON_ROLE, ON_WORDS, ON_DEATH, ON_DUTY, ON_COUNT };
+enum { ON_KEEPER, ON_ROLE, ON_WORDS, ON_DEATH, ON_DUTY, ON_SIGNAL, ON_COUNT };
 
 static nanos_t next_time(const struct attendant *a, nanos_t now)
 {
@@ -108,6 +109,7 @@ static void wait_for_something(const struct attendant *a, struct pollfd on[ON_CO
 	on[ON_WORDS] = (struct pollfd){words_fd(&a->words, now), POLLIN, 0};
 	on[ON_DEATH] = (struct pollfd){a->child_fd, POLLIN, 0};
 	on[ON_DUTY] = (struct pollfd){duty, POLLIN, 0};
+	on[ON_SIGNAL] = (struct pollfd){a->apart ? a->apart->signals : -1, POLLIN, 0};
 	if (ppoll(on, ON_COUNT, next == NANOS_NEVER ? NULL : &ts, NULL) < 0)
 		memset(on, 0, ON_COUNT * sizeof *on);
 }
@@ -119,6 +121,15 @@ static void finish(struct attendant *a)
 	if (a->keeper >= 0)
 		(void)handle_send(a->keeper, "stopped", NULL, 0, NULL, 0); /* its death says it too */
 	_exit(0);
+}
+
+/* Whoever started it ends it; the appliance goes on without the role until it comes back. */
+static void hear_signal(struct attendant *a, nanos_t now)
+{
+	struct signalfd_siginfo info;
+
+	if (read(a->apart->signals, &info, sizeof info) == (ssize_t)sizeof info && !a->stopping)
+		child_stop(a, now);
 }
 
 static void turn(struct attendant *a)
@@ -150,6 +161,10 @@ static void turn(struct attendant *a)
 	}
 	if (a->call_at <= now)
 		call_keeper(a, now);
+	if (on[ON_SIGNAL].revents)
+		hear_signal(a, now);
+	if (a->apart)
+		child_bury_others(a);
 	if (a->stopping && a->child_fd < 0)
 		finish(a);
 }
@@ -159,7 +174,8 @@ static void turn(struct attendant *a)
 /* A new keeper sees by it that there is an attendant to wait for. */
 static int hold_lock(struct attendant *a)
 {
-	int fd = lock_open(a->stock->taken.run_dir, board_role_name(a->role), true);
+	const char *folder = a->apart ? a->apart->folder : a->stock->taken.run_dir;
+	int fd = lock_open(folder, board_role_name(a->role), true);
 	int err = fd < 0 ? fd : lock_take(fd);
 
 	if (err && fd >= 0)
@@ -210,16 +226,22 @@ static int begin(struct attendant *a)
 	return err ? err : receive_kept(a);
 }
 
+static const struct duty *const duties[ROLE_COUNT] = {
+        [ROLE_INGEST] = &opener_duty,
+        [ROLE_SESSION] = &broker_duty,
+};
+
 void attendant_main(
-        struct stock *stock, enum role role, const struct duty *duty, const char *programs, int keeper)
+        struct stock *stock, enum role role, const char *programs, int keeper, const struct apart *apart)
 {
 	static struct attendant a;
 	int err;
 
 	a = (struct attendant){.role = role,
 	        .stock = stock,
-	        .duty = duty,
+	        .duty = duties[role],
 	        .programs = programs,
+	        .apart = apart,
 	        .keeper = keeper,
 	        .sock = -1,
 	        .child_fd = -1,

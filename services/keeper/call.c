@@ -2,17 +2,56 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define CALL_EVERY (100 * NANOS_PER_MS)
 
-int call_socket_path(const char *run_dir, struct sockaddr_un *address)
+int call_socket_path(const char *folder, struct sockaddr_un *address)
 {
-	int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/keeper.sock", run_dir);
+	int n = snprintf(address->sun_path, sizeof address->sun_path, "%s/keeper.sock", folder);
 
 	address->sun_family = AF_UNIX;
 	return n > 0 && (size_t)n < sizeof address->sun_path ? 0 : -ENAMETOOLONG;
+}
+
+int call_folder(const char *run_dir, enum role role, char *path, size_t size)
+{
+	int n = snprintf(path, size, "%s/" CALL_APART "/%s", run_dir, board_role_name(role));
+
+	return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
+}
+
+int call_connect(const char *folder)
+{
+	struct sockaddr_un address = {0};
+	int sock, err = call_socket_path(folder, &address);
+
+	if (err)
+		return err;
+	sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return -errno;
+	handle_widen(sock);
+	if (connect(sock, (const struct sockaddr *)&address, sizeof address) == 0)
+		return sock;
+	err = -errno;
+	close(sock);
+	return err;
+}
+
+/* Its pidfd, since a number says nothing in another namespace. */
+int call_hello(int sock, enum role role, bool bare)
+{
+	const struct hello h = {.role = (uint32_t)role, .bare = bare};
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0), err = self < 0 ? -errno : 0;
+
+	if (!err)
+		err = handle_send(sock, "hello", &h, sizeof h, &self, 1);
+	if (self >= 0)
+		close(self);
+	return err;
 }
 
 int call_child(const struct attendant *a)
@@ -29,10 +68,9 @@ void call_ready(const struct attendant *a)
 		(void)handle_send(a->keeper, "ready", NULL, 0, NULL, 0); /* for its log alone */
 }
 
-static int hello(struct attendant *a)
+static int tell_all(struct attendant *a)
 {
-	const struct hello h = {.role = (uint32_t)a->role, .pid = getpid()};
-	int err = handle_send(a->keeper, "hello", &h, sizeof h, NULL, 0);
+	int err = call_hello(a->keeper, a->role, false);
 
 	if (!err && a->child_fd >= 0)
 		err = call_child(a);
@@ -43,26 +81,21 @@ static int hello(struct attendant *a)
 	return err ? err : handle_send(a->keeper, "told", NULL, 0, NULL, 0);
 }
 
-static bool is_ours(int sock)
+/* Whose folder is this role's alone trusts who listens there. */
+static bool is_ours(const struct attendant *a)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
-	return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == geteuid();
+	return a->apart ||
+	       (getsockopt(a->keeper, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == geteuid());
 }
 
 void call_keeper(struct attendant *a, nanos_t now)
 {
-	struct sockaddr_un address = {0};
-
 	a->call_at = now + CALL_EVERY;
-	if (call_socket_path(a->stock->taken.run_dir, &address))
-		return;
-	a->keeper = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (a->keeper >= 0)
-		handle_widen(a->keeper);
-	if (a->keeper >= 0 && connect(a->keeper, (const struct sockaddr *)&address, sizeof address) == 0 &&
-	        is_ours(a->keeper) && hello(a) == 0) {
+	a->keeper = call_connect(a->apart ? a->apart->folder : a->stock->taken.run_dir);
+	if (a->keeper >= 0 && is_ours(a) && tell_all(a) == 0) {
 		a->call_at = NANOS_NEVER;
 		return;
 	}

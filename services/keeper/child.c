@@ -270,6 +270,18 @@ static void note_death(struct attendant *a, const struct supervise_death *d, nan
 	board_role_end(r);
 }
 
+/* Where this process is the first of its container orphans become its children. */
+void child_bury_others(const struct attendant *a)
+{
+	siginfo_t info = {0};
+
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid &&
+	        info.si_pid != a->child) {
+		(void)waitpid(info.si_pid, NULL, WNOHANG);
+		info.si_pid = 0;
+	}
+}
+
 void child_died(struct attendant *a, nanos_t now)
 {
 	struct supervise_death death = wait_for_it(a);

@@ -1,9 +1,10 @@
 /* internal: what the keeper's parts share: the attendant as it is, and the words between it and the keeper.
  *
- * Messages (common/handle) from an attendant: `hello` {struct hello, first of all}, `child` {pid, with its
- * pidfd}, `ready`, `keep` {key, body, descriptors}, `told` behind all this when it has called a new keeper,
- * `stopped`; where the keeper said `want`, its whole stock up to `go`. From the keeper: `want`, `kept` {as
- * keep}, `begin` behind the last of these, `stop`. */
+ * Messages (common/handle) from an attendant: `hello` {struct hello, with its own pidfd, first of all},
+ * `child` {pid, with its pidfd}, `ready`, `keep` {key, body, descriptors}, `told` behind all this when it has
+ * called a new keeper, `stopped`; where the keeper said `want`, its whole stock up to `go`. From the keeper:
+ * to who is bare its whole stock up to `go`; `want`, `kept` {as keep}, `begin` behind the last of these,
+ * `stop`. */
 #ifndef SLUICE_SERVICES_KEEPER_INTERNAL_H
 #define SLUICE_SERVICES_KEEPER_INTERNAL_H
 
@@ -19,7 +20,13 @@
 
 struct hello {
 	uint32_t role; /* enum role */
-	int32_t pid;   /* of the attendant */
+	uint32_t bare; /* 1: it has nothing yet: no memory, no process */
+};
+
+/* Of an attendant that the keeper has not forked (attend.c). */
+struct apart {
+	const char *folder; /* where they meet, which is this role's alone */
+	int signals;        /* SIGTERM, SIGINT: to end */
 };
 
 struct attendant {
@@ -27,9 +34,10 @@ struct attendant {
 	struct stock *stock;
 	const struct duty *duty; /* NULL: none */
 	void *context;
-	const char *programs; /* folder of the programs */
-	int keeper;           /* socket; -1: it is gone */
-	int lock;             /* held as long as the attendant lives */
+	const char *programs;      /* folder of the programs */
+	const struct apart *apart; /* NULL: the keeper has forked it */
+	int keeper;                /* socket; -1: it is gone */
+	int lock;                  /* held as long as the attendant lives */
 	struct kept kept;
 
 	/* The role's process. */
@@ -46,10 +54,14 @@ struct attendant {
 	nanos_t call_at;    /* the keeper is gone: when to look for a new one */
 };
 
-/* attendant.c: the life of an attendant's process; never returns.  `keeper` is the socket to the keeper,
- * `duty` may be NULL. */
+/* attendant.c: the life of an attendant's process; never returns.  `keeper` is the socket to the keeper;
+ * `apart` is NULL where that has forked it. */
 _Noreturn void attendant_main(
-        struct stock *stock, enum role role, const struct duty *duty, const char *programs, int keeper);
+        struct stock *stock, enum role role, const char *programs, int keeper, const struct apart *apart);
+
+/* attend.c: the same for a process that has nothing yet.  Returns where it is told to end (0) or cannot begin
+ * (a negative errno). */
+int attend(enum role role, const char *folder, const char *programs);
 
 /* child.c: the role's process. */
 void child_start(struct attendant *a, nanos_t now);
@@ -57,6 +69,7 @@ void child_died(struct attendant *a, nanos_t now);
 void child_message(struct attendant *a, nanos_t now);
 void child_look(struct attendant *a, nanos_t now);
 void child_stop(struct attendant *a, nanos_t now);
+void child_bury_others(const struct attendant *a);
 /* The process is killed, because it stalls or will not stop. */
 void child_kill(struct attendant *a);
 
@@ -69,13 +82,19 @@ void memory_rank(int rank);
 
 /* call.c: attendant and keeper. */
 void call_message(struct attendant *a, nanos_t now);
-/* Looks for a new keeper, by RUN/keeper.sock. */
+/* Looks for a new keeper. */
 void call_keeper(struct attendant *a, nanos_t now);
+/* Where attendants that are apart meet their keeper: the folder of a role, in the run folder. */
+#define CALL_APART "attend"
+int call_folder(const char *run_dir, enum role role, char *path, size_t size);
+/* The keeper that listens in that folder: a socket, or a negative errno. */
+int call_connect(const char *folder);
+int call_hello(int sock, enum role role, bool bare);
 /* Tells the keeper of the process. */
 int call_child(const struct attendant *a);
 void call_ready(const struct attendant *a);
 /* Where a keeper listens.  0 or -ENAMETOOLONG. */
-int call_socket_path(const char *run_dir, struct sockaddr_un *address);
+int call_socket_path(const char *folder, struct sockaddr_un *address);
 
 nanos_t keeper_now(void);
 

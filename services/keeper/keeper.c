@@ -86,18 +86,19 @@ static int own_or_make(struct keeper *k, int blueprint)
 	           : 0;
 }
 
-int keeper_open(struct keeper *k, int blueprint, int lock, const char *programs)
+int keeper_open(struct keeper *k, int blueprint, int lock, const char *programs, bool apart)
 {
 	int err;
 
 	*k = (struct keeper){.programs = programs,
-	        .listener = -1,
+	        .apart = apart,
 	        .signals = -1,
 	        .lock = lock,
 	        .kill_at = NANOS_NEVER,
 	        .opened_at = keeper_now()};
 	for (enum role r = 0; r < ROLE_COUNT; r++)
-		k->slot[r] = (struct slot){.sock = -1, .pidfd = -1, .child_fd = -1};
+		k->slot[r] = (struct slot){
+		        .sock = -1, .pidfd = -1, .child_fd = -1, .start_at = apart ? NANOS_NEVER : 0};
 	err = find_programs(k);
 	if (err)
 		return err;
@@ -105,9 +106,13 @@ int keeper_open(struct keeper *k, int blueprint, int lock, const char *programs)
 	if (err)
 		return fail(err, "cannot catch signals");
 	err = own_or_make(k, blueprint);
-	if (!err)
-		note_keeper(k);
-	return err;
+	if (err)
+		return err;
+	note_keeper(k);
+	for (enum role r = 0; r < ROLE_COUNT; r++)
+		if (k->slot[r].bare)
+			slot_supply(k, r);
+	return 0;
 }
 
 /* The end. */
@@ -134,16 +139,19 @@ static void stop(struct keeper *k, nanos_t now)
 
 static void kill_all(struct keeper *k)
 {
-	for (enum role r = 0; r < ROLE_COUNT; r++)
+	for (enum role r = 0; r < ROLE_COUNT; r++) {
 		if (k->slot[r].pidfd >= 0)
 			syscall(SYS_pidfd_send_signal, k->slot[r].pidfd, SIGKILL, NULL, 0);
+		if (k->apart)
+			slot_leave(&k->slot[r]); /* whoever started it may have to end it */
+	}
 	k->kill_at = NANOS_NEVER;
 }
 
 static bool all_gone(const struct keeper *k)
 {
 	for (enum role r = 0; r < ROLE_COUNT; r++)
-		if (k->slot[r].pidfd >= 0 || k->slot[r].child_fd >= 0)
+		if (k->slot[r].pidfd >= 0 || (k->slot[r].child_fd >= 0 && !k->apart))
 			return false;
 	return true;
 }
@@ -153,12 +161,11 @@ static void tidy_up(const struct keeper *k)
 	const char *run_dir = k->stock.taken.run_dir;
 	char path[BLUEPRINT_PATH + 32];
 
-	for (enum role r = 0; r < ROLE_COUNT; r++) {
+	for (enum role r = 0; r < ROLE_COUNT && !k->apart; r++) {
 		snprintf(path, sizeof path, "%s/%s.lock", run_dir, board_role_name(r));
 		(void)unlink(path);
 	}
-	snprintf(path, sizeof path, "%s/keeper.sock", run_dir);
-	(void)unlink(path);
+	takeover_deaf(k, run_dir);
 	snprintf(path, sizeof path, "%s/empty", run_dir);
 	(void)rmdir(path);
 	(void)rmdir(k->stock.taken.sockets_dir);
@@ -189,7 +196,7 @@ static void tell_ready(struct keeper *k)
 	close(sock);
 }
 
-enum { ON_SIGNAL, ON_CALL, ON_SLOTS, ON_COUNT = ON_SLOTS + 3 * ROLE_COUNT };
+enum { ON_SIGNAL, ON_CALL, ON_SLOTS = ON_CALL + ROLE_COUNT, ON_COUNT = ON_SLOTS + 3 * ROLE_COUNT };
 
 /* Three descriptors a role: its messages, its death, and once it is dead that of its process. */
 static void wait_for_something(const struct keeper *k, struct pollfd on[ON_COUNT])
@@ -198,7 +205,8 @@ static void wait_for_something(const struct keeper *k, struct pollfd on[ON_COUNT
 	struct timespec ts;
 
 	on[ON_SIGNAL] = (struct pollfd){k->signals, POLLIN, 0};
-	on[ON_CALL] = (struct pollfd){k->listener, POLLIN, 0};
+	for (uint32_t i = 0; i < ROLE_COUNT; i++)
+		on[ON_CALL + i] = (struct pollfd){i < k->n_listeners ? k->listener[i] : -1, POLLIN, 0};
 	for (uint32_t r = 0; r < ROLE_COUNT; r++) {
 		const struct slot *s = &k->slot[r];
 
@@ -251,8 +259,9 @@ int keeper_run(struct keeper *k)
 
 		if (on[ON_SIGNAL].revents && told_to_stop(k))
 			stop(k, now);
-		if (on[ON_CALL].revents)
-			takeover_accept(k);
+		for (uint32_t i = 0; i < k->n_listeners; i++)
+			if (on[ON_CALL + i].revents)
+				takeover_accept(k, i);
 		if (serve_slots(k, on, now) && !k->told)
 			tell_ready(k);
 		if (k->kill_at <= now)

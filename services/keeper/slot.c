@@ -6,11 +6,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct duty *const duties[ROLE_COUNT] = {
-        [ROLE_INGEST] = &opener_duty,
-        [ROLE_SESSION] = &broker_duty,
-};
-
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -23,7 +18,8 @@ static void shed(struct keeper *k)
 {
 	sigset_t none;
 
-	close_fd(&k->listener);
+	for (uint32_t i = 0; i < k->n_listeners; i++)
+		close_fd(&k->listener[i]);
 	close_fd(&k->signals);
 	close_fd(&k->lock);
 	for (enum role r = 0; r < ROLE_COUNT; r++) {
@@ -48,7 +44,7 @@ static int fork_attendant(struct keeper *k, enum role role)
 	if (pid == 0) {
 		close(sock[0]);
 		shed(k);
-		attendant_main(&k->stock, role, duties[role], k->programs, sock[1]);
+		attendant_main(&k->stock, role, k->programs, sock[1], NULL);
 	}
 	err = pid < 0 ? -errno : 0;
 	close(sock[1]);
@@ -62,6 +58,37 @@ static int fork_attendant(struct keeper *k, enum role role)
 	return s->pidfd < 0 ? -errno : 0;
 }
 
+/* What is held for the role goes to its new attendant. */
+static int hand_over(struct slot *s)
+{
+	int err = kept_send_all(&s->kept, s->sock, "kept");
+
+	return err ? err : handle_send(s->sock, "begin", NULL, 0, NULL, 0);
+}
+
+void slot_supply(struct keeper *k, enum role role)
+{
+	struct slot *s = &k->slot[role];
+	int err = stock_hand_all(&k->stock, s->sock);
+
+	s->bare = false;
+	if (!err)
+		err = hand_over(s);
+	if (!err)
+		return;
+	fprintf(stderr, "sluice-keeper: the attendant of %s does not take what it needs: %s\n",
+	        board_role_name(role), strerror(-err));
+	slot_leave(s);
+}
+
+void slot_leave(struct slot *s)
+{
+	close_fd(&s->sock);
+	close_fd(&s->pidfd);
+	s->pid = 0;
+	s->ready = s->bare = false;
+}
+
 void slot_start(struct keeper *k, enum role role, nanos_t now)
 {
 	struct slot *s = &k->slot[role];
@@ -70,9 +97,7 @@ void slot_start(struct keeper *k, enum role role, nanos_t now)
 	s->start_at = NANOS_NEVER;
 	if (!err) {
 		supervise_started(&s->life, now);
-		err = kept_send_all(&s->kept, s->sock, "kept");
-		if (!err)
-			err = handle_send(s->sock, "begin", NULL, 0, NULL, 0);
+		err = hand_over(s);
 	}
 	if (!err)
 		return;
@@ -148,19 +173,15 @@ void slot_died(struct keeper *k, enum role role, nanos_t now)
 	/* What it said last counts still: the process that it had begun, descriptors to be held. */
 	while (s->sock >= 0 && hear(s) > 0)
 		;
-	close_fd(&s->sock);
-	close_fd(&s->pidfd);
-	s->pid = 0;
-	s->ready = false;
+	slot_leave(s);
 	if (s->child_fd >= 0)
 		syscall(SYS_pidfd_send_signal, s->child_fd, SIGKILL, NULL, 0);
 	if (k->stopping)
 		return;
-	fprintf(stderr,
-	        "sluice-keeper: the attendant of %s is gone, and its process with it; both are started "
-	        "again\n",
-	        board_role_name(role));
-	s->start_at = supervise_died(&s->life, &death, now);
+	fprintf(stderr, "sluice-keeper: the attendant of %s is gone, and its process with it; %s\n",
+	        board_role_name(role), k->apart ? "it waits for another" : "both are started again");
+	if (!k->apart)
+		s->start_at = supervise_died(&s->life, &death, now);
 }
 
 void slot_child_died(struct keeper *k, enum role role, nanos_t now)
