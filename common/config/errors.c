@@ -240,7 +240,7 @@ void config_errors_json(FILE *to, const struct config_errors *e)
 		json_member(to, "hint", x->hint);
 		fputc('}', to);
 	}
-	fputs("]\n", to);
+	fputc(']', to);
 }
 
 void config_errors_free(struct config_errors *e)

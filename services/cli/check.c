@@ -2,33 +2,44 @@
 
 #include "common/config/config.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { SCHEMA };
 
-static int check(const char *file, bool json)
+static void tell(const struct cli_call *call, const struct config *config, const struct config_errors *errors)
+{
+	if (call->json) {
+		config_errors_json(stdout, errors);
+		fputc('\n', stdout);
+	} else if (config) {
+		printf("%s: fine: %u ports, %u VLANs, %u routes, %u neighbors, %u sockets\n",
+		        cli_word(call, 0), config->n_ports, config->n_vlans, config->n_routes,
+		        config->n_neighbors, config->n_sockets);
+	} else {
+		config_errors_print(stderr, errors);
+	}
+}
+
+static int check(const struct cli_call *call)
 {
 	struct config_errors errors = {0};
 	struct config *config = NULL;
-	int err = config_load(file, &config, &errors);
+	int err = config_load(cli_word(call, 0), &config, &errors), code = err ? CLI_NO : CLI_FINE;
 
-	if (json)
-		config_errors_json(stdout, &errors);
-	else if (err)
-		config_errors_print(stderr, &errors);
+	if (err && err != -EINVAL)
+		code = cli_fail_config(call, RPC_UNAVAILABLE, &errors);
 	else
-		printf("%s: fine: %u ports, %u VLANs, %u routes, %u neighbors, %u sockets\n", file,
-		        config->n_ports, config->n_vlans, config->n_routes, config->n_neighbors,
-		        config->n_sockets);
+		tell(call, config, &errors);
 	config_errors_free(&errors);
 	config_free(config);
-	return err ? CLI_NO : CLI_FINE;
+	return code;
 }
 
 static int run(const struct cli_call *call)
 {
 	if (!cli_flag(call, SCHEMA))
-		return check(cli_word(call, 0), call->json);
+		return check(call);
 	config_schema_print(stdout);
 	return CLI_FINE;
 }

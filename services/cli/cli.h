@@ -138,6 +138,9 @@ uint64_t cli_word_number(const struct cli_call *call, uint32_t n, uint64_t other
 int cli_tell(const struct cli_call *call, const struct rpc_error *error);
 int cli_fail(const struct cli_call *call, enum rpc_status status, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+/* The same of a configuration whose errors are told with their places. */
+struct config_errors;
+int cli_fail_config(const struct cli_call *call, enum rpc_status status, const struct config_errors *errors);
 /* Wrong use: as above, and where to find help. */
 int cli_usage(const struct cli_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -45,20 +45,25 @@ static int read_kept(struct remote *r, uint32_t number, struct side *side)
 	return 0;
 }
 
+static int check_number(const struct cli_call *call, const char *what)
+{
+	unsigned long long number;
+
+	errno = 0;
+	number = is_number(what) ? strtoull(what, NULL, 10) : 1;
+	return !errno && number && number <= UINT32_MAX
+	               ? 0
+	               : cli_usage(call, "no configuration has the number %s; a file of this name is ./%s",
+	                         what, what);
+}
+
 /* NULL: the configuration in force. */
 static int read_side(struct remote *r, const char *what, struct side *side)
 {
-	uint64_t number = 0;
-
 	if (!what)
 		return read_kept(r, 0, side);
-	if (is_number(what)) {
-		errno = 0;
-		number = strtoull(what, NULL, 10);
-		if (errno || !number || number > UINT32_MAX)
-			return cli_usage(r->call, "no configuration has the number %s", what);
-		return read_kept(r, (uint32_t)number, side);
-	}
+	if (is_number(what))
+		return read_kept(r, (uint32_t)strtoull(what, NULL, 10), side);
 	snprintf(side->title, sizeof side->title, "%s", what);
 	side->text = (char *)config_read_file(what, &side->len);
 	return side->text
@@ -113,15 +118,6 @@ static void print_json(const struct side *a, const struct side *b, const struct 
 	fputs("]}\n", stdout);
 }
 
-static int fail_yaml(const struct cli_call *call, const struct config_errors *errors)
-{
-	if (call->json)
-		config_errors_json(stdout, errors);
-	else
-		config_errors_print(stderr, errors);
-	return CLI_USAGE;
-}
-
 static int compare(const struct cli_call *call, const struct side *a, const struct side *b)
 {
 	const struct config_text before = {a->title, a->text, a->len}, after = {b->title, b->text, b->len};
@@ -130,7 +126,7 @@ static int compare(const struct cli_call *call, const struct side *a, const stru
 	int err = config_diff(&before, &after, &d, &errors), code = d.n ? CLI_NO : CLI_FINE;
 
 	if (err == -EINVAL)
-		code = fail_yaml(call, &errors);
+		code = cli_fail_config(call, RPC_INVALID_ARGUMENT, &errors);
 	else if (err)
 		code = cli_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
 	else if (call->json)
@@ -146,8 +142,12 @@ static int run(const struct cli_call *call)
 {
 	struct remote r = {.call = call};
 	struct side side[2] = {0};
-	int code = read_side(&r, call->n_words == 2 ? call->words[0] : NULL, &side[0]);
+	int code = 0;
 
+	for (uint32_t i = 0; !code && i < call->n_words; i++)
+		code = check_number(call, call->words[i]);
+	if (!code)
+		code = read_side(&r, call->n_words == 2 ? call->words[0] : NULL, &side[0]);
 	if (!code)
 		code = read_side(&r, call->words[call->n_words - 1], &side[1]);
 	if (!code)

@@ -1,6 +1,7 @@
 /* error: failures, in words or as JSON. */
 #include "services/cli/cli.h"
 
+#include "common/config/config.h"
 #include "proto/control.pb-c.h"
 #include "services/cli/json.h"
 
@@ -86,6 +87,20 @@ int cli_fail(const struct cli_call *call, enum rpc_status status, const char *fo
 	vsnprintf(error.message, sizeof error.message, format, ap);
 	va_end(ap);
 	return cli_tell(call, &error);
+}
+
+int cli_fail_config(const struct cli_call *call, enum rpc_status status, const struct config_errors *errors)
+{
+	if (!call->json) {
+		config_errors_print(stderr, errors);
+		return exit_code(status);
+	}
+	printf("{\"error\":{\"status\":\"%s\",\"code\":%d,\"message\":\"the configuration cannot be used\","
+	       "\"details\":{\"errors\":",
+	        rpc_status_name(status), (int)status);
+	config_errors_json(stdout, errors);
+	fputs("}}}\n", stdout);
+	return exit_code(status);
 }
 
 int cli_usage(const struct cli_call *call, const char *format, ...)

@@ -7,6 +7,19 @@
 /* libpcap's instructions are ours, under other names. */
 static_assert(sizeof(struct bpf_insn) == sizeof(struct tap_insn), "copied as they are");
 
+/* Whether it loads from offsets that stand for what Linux knows of a packet beside its bytes: its direction,
+ * its interface.  libpcap makes such programs where it has no file to read. */
+static bool asks_kernel(const struct bpf_program *program)
+{
+	for (uint32_t k = 0; k < program->bf_len; k++) {
+		const struct bpf_insn *i = &program->bf_insns[k];
+
+		if (BPF_CLASS(i->code) == BPF_LD && BPF_MODE(i->code) == BPF_ABS && i->k > TAP_SNAP_MAX)
+			return true;
+	}
+	return false;
+}
+
 /* Behind the 80 letters of a filter that a sentence has room for. */
 static const char *dots(const char *text)
 {
@@ -28,10 +41,12 @@ static int take(const struct cli_call *call, const struct bpf_program *program, 
 		insn[k] = (struct tap_insn){from->code, from->jt, from->jf, from->k};
 	}
 	*n = program->bf_len;
-	if (tap_program_check(insn, *n))
+	if (tap_program_check(insn, *n) && !asks_kernel(program))
 		return 0;
-	return cli_usage(
-	        call, "the filter '%.80s%s' asks for more than packets' bytes and lengths", text, dots(text));
+	return cli_usage(call,
+	        "the filter '%.80s%s' asks for more than packets' bytes and lengths; -i and --point choose "
+	        "where",
+	        text, dots(text));
 }
 
 int expression_compile(

@@ -225,6 +225,17 @@ static const struct cli_argument *argument(const struct cli_command *command, ui
 	return a->takes.word ? a : NULL;
 }
 
+static int refuse_word(const struct cli_call *call, uint32_t n)
+{
+	const char *word = call->words[n];
+
+	for (const struct cli_command *const *verb = call->command->verbs; *verb; verb++)
+		if (!strcmp((*verb)->name, word))
+			return cli_usage(
+			        call, "'%s' stands before all options: sluice %s %s", word, call->path, word);
+	return cli_usage(call, "it takes no%s '%s'", n ? " further" : "", word);
+}
+
 static int check_arguments(const struct cli_call *call)
 {
 	const struct cli_argument *a;
@@ -235,7 +246,7 @@ static int check_arguments(const struct cli_call *call)
 	for (; !code && n < call->n_words; n++) {
 		a = argument(call->command, n);
 		if (!a)
-			return cli_usage(call, "it takes no%s '%s'", n ? " further" : "", call->words[n]);
+			return refuse_word(call, n);
 		if (!a->rest)
 			code = read_value(call, a->takes.word, &a->takes, call->words[n], &number);
 	}

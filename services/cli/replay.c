@@ -1,5 +1,6 @@
 #include "services/cli/cli.h"
 
+#include "common/config/config.h"
 #include "services/cli/expression.h"
 #include "services/replay/replay.h"
 
@@ -97,13 +98,22 @@ static void show(const struct cli_call *call, struct replay *replay)
 	replay_print(replay, stdout, colour);
 }
 
+static int refuse(const struct cli_call *call, int err, const char *error, const struct config_errors *errors)
+{
+	const enum rpc_status status = err == -EINVAL ? RPC_FAILED_PRECONDITION : RPC_UNAVAILABLE;
+
+	return errors->n ? cli_fail_config(call, status, errors) : cli_fail(call, status, "%s", error);
+}
+
 static int run(const struct cli_call *call)
 {
+	struct config_errors errors = {0};
 	struct wish w = {0};
 	struct replay replay;
 	char error[512];
 	int err, code = parse(call, &w);
 
+	w.options.errors = &errors;
 	if (!code)
 		code = open_capture(call, &w);
 	if (code)
@@ -111,13 +121,13 @@ static int run(const struct cli_call *call)
 	err = replay_run(&w.options, &replay, error, sizeof error);
 	err = close_capture(&w, err, error, sizeof error);
 	if (err) {
-		code = cli_fail(
-		        call, err == -EINVAL ? RPC_FAILED_PRECONDITION : RPC_UNAVAILABLE, "%s", error);
+		code = refuse(call, err, error, &errors);
 	} else {
 		show(call, &replay);
 		code = replay_balanced(&replay) ? CLI_FINE : CLI_NO;
 	}
 	replay_end(&replay);
+	config_errors_free(&errors);
 	return code;
 }
 

@@ -57,7 +57,9 @@ static int run(const struct cli_call *call)
 	struct sluice *s = sluice_open(call->run_dir);
 
 	if (!s)
-		return refuse(call, "cannot join the appliance");
+		return cli_fail(call, RPC_UNAVAILABLE,
+		        "the appliance in %s cannot be joined: %s; `sluice health` tells whether it runs",
+		        call->run_dir, strerror(errno));
 	for (uint32_t i = 0; i < call->n_words; i++)
 		if (listen_on(s, (uint16_t)cli_word_number(call, i, 0)))
 			return refuse(call, call->words[i]);

@@ -238,10 +238,11 @@ static int load_and_up(const struct up *up)
 {
 	struct config_errors errors = {0};
 	struct config *config = NULL;
-	int status = CLI_NO;
+	int err = config_load(up->config, &config, &errors), status;
 
-	if (config_load(up->config, &config, &errors))
-		config_errors_print(stderr, &errors);
+	if (err)
+		status = cli_fail_config(
+		        up->call, err == -EINVAL ? RPC_FAILED_PRECONDITION : RPC_UNAVAILABLE, &errors);
 	else
 		status = up_with(up, config);
 	config_errors_free(&errors);

@@ -91,7 +91,7 @@ void control_neighbors(void *context, struct rpc_call *call, const ProtobufCMess
 	if (!epoch)
 		rpc_fail(call, RPC_FAILED_PRECONDITION, "no configuration is in force yet");
 	else if (!known)
-		rpc_fail(call, RPC_NOT_FOUND, "there is no port %.40s; `sluice port` lists those there are",
+		rpc_fail(call, RPC_NOT_FOUND, "there is no port '%.40s': `sluice port` shows which there are",
 		        r->port);
 	else
 		reply_neighbors(c, call, epoch, r->port);

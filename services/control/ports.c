@@ -338,7 +338,7 @@ void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage 
 	if (n)
 		reply_ports(c, call, r->name, epoch, n);
 	else if (*r->name)
-		rpc_fail(call, RPC_NOT_FOUND, "there is no port %.40s; `sluice port` lists those there are",
+		rpc_fail(call, RPC_NOT_FOUND, "there is no port '%.40s': `sluice port` shows which there are",
 		        r->name);
 	else
 		rpc_fail(call, RPC_FAILED_PRECONDITION, "no configuration is in force yet");

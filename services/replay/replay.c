@@ -29,15 +29,10 @@ __attribute__((format(printf, 4, 5))) static int fail(
 
 static int load_config(struct replay *r, char *error, size_t size)
 {
-	struct config_errors errors = {0};
-	int err = config_load(r->options.config, &r->config, &errors);
+	int err = config_load(r->options.config, &r->config, r->options.errors);
 
-	if (err) {
-		config_errors_print(stderr, &errors);
-		fail(error, size, err, "%s is not a configuration that can be used: see above",
-		        r->options.config);
-	}
-	config_errors_free(&errors);
+	if (err)
+		fail(error, size, err, "%s is not a configuration that can be used", r->options.config);
 	return err;
 }
 

@@ -33,8 +33,9 @@ struct replay_explain {
 struct replay_options {
 	const char *const *captures;
 	uint32_t n_captures;
-	const char *config; /* file */
-	const char *out;    /* folder for what leaves each port, made if missing; NULL: nothing is kept */
+	const char *config;           /* file */
+	struct config_errors *errors; /* gets what is wrong with it; not NULL */
+	const char *out; /* folder for what leaves each port, made if missing; NULL: nothing is kept */
 	bool processes;
 	bool faults;
 	uint64_t fault_seed;
