@@ -155,7 +155,7 @@ static const struct schema_key port_keys[] = {
                        "which overload leaves alone; ARP and neighbor discovery are always. 64: no others."},
         {"adopt", &type_bool, AT(adopt), .by_default = "false",
                 .doc = "Whether the kernel's addresses and routes there are taken over while the port is "
-                       "open."},
+                       "open, those too that come later. What the configuration gives counts before them."},
         {"poll", &type_section, AT(poll), .section = &poll_section,
                 .doc = "When its queues are polled, and when they wait for interrupts (NAPI)."},
         {"in", &type_file, AT(in), .max = 4096,

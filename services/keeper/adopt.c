@@ -74,17 +74,25 @@ static int collect_route(void *context, const struct nlmsghdr *m)
 	return attribute_u32(m, sizeof *r, RTA_OIF) == c->head.ifindex ? collect(c, m) : 0;
 }
 
-static int collect_all(struct netlink *nl, struct collected *c)
+static int collect_addresses(struct netlink *nl, struct collected *c)
 {
 	int err = netlink_dump(nl, RTM_GETADDR, AF_INET, collect_address, c);
 
-	if (!err)
-		err = netlink_dump(nl, RTM_GETADDR, AF_INET6, collect_address, c);
-	if (!err)
-		err = netlink_dump(nl, RTM_GETROUTE, AF_INET, collect_route, c);
-	if (!err)
-		err = netlink_dump(nl, RTM_GETROUTE, AF_INET6, collect_route, c);
-	return err;
+	return err ? err : netlink_dump(nl, RTM_GETADDR, AF_INET6, collect_address, c);
+}
+
+static int collect_routes(struct netlink *nl, struct collected *c)
+{
+	int err = netlink_dump(nl, RTM_GETROUTE, AF_INET, collect_route, c);
+
+	return err ? err : netlink_dump(nl, RTM_GETROUTE, AF_INET6, collect_route, c);
+}
+
+static int collect_all(struct netlink *nl, struct collected *c)
+{
+	int err = collect_addresses(nl, c);
+
+	return err ? err : collect_routes(nl, c);
 }
 
 /* Every message in turn; NULL behind the last, or where what follows is none. */
@@ -155,19 +163,26 @@ static bool address_of(struct ip6_addr *to, uint8_t family, const struct rtattr 
 	return true;
 }
 
+/* false: it is none that Sluice can have. */
+static bool own_address_of(struct board_address *to, const struct nlmsghdr *m)
+{
+	const struct ifaddrmsg *a = netlink_data(m);
+	const struct rtattr *own = netlink_attribute(m, sizeof *a, IFA_LOCAL);
+
+	*to = (struct board_address){
+	        .family = a->ifa_family == AF_INET ? 4 : 6, .prefix_len = a->ifa_prefixlen};
+	return address_of(&to->addr, a->ifa_family, own ? own : netlink_attribute(m, sizeof *a, IFA_ADDRESS));
+}
+
 /* A port has a link-local address of its own making. */
 static void tell_address(struct board_adopted *b, const struct nlmsghdr *m)
 {
 	const struct ifaddrmsg *a = netlink_data(m);
-	const struct rtattr *own = netlink_attribute(m, sizeof *a, IFA_LOCAL);
-	struct board_address to = {
-	        .family = a->ifa_family == AF_INET ? 4 : 6, .prefix_len = a->ifa_prefixlen};
+	struct board_address to;
 
 	if (a->ifa_scope >= RT_SCOPE_LINK)
 		return;
-	if (b->n_addresses == BOARD_ADDRESSES ||
-	        !address_of(
-	                &to.addr, a->ifa_family, own ? own : netlink_attribute(m, sizeof *a, IFA_ADDRESS)))
+	if (b->n_addresses == BOARD_ADDRESSES || !own_address_of(&to, m))
 		b->left_out++;
 	else
 		b->address[b->n_addresses++] = to;
@@ -312,6 +327,83 @@ void adopt_no_gro(const char *interface)
 {
 	if (ethtool_gro(interface) > 0 && ethtool_set_gro(interface, false) != 0)
 		return; /* what is merged then is counted as too long */
+}
+
+/* What comes later. */
+
+uint64_t adopt_waiting(struct netlink *nl, uint32_t ifindex)
+{
+	struct collected *c = calloc(1, sizeof *c);
+	uint64_t id = 0;
+
+	if (!c)
+		return 0;
+	c->head.ifindex = ifindex;
+	if (!collect_addresses(nl, c) && c->head.bytes && !collect_routes(nl, c))
+		id = 1;
+	for (const struct nlmsghdr *m = message_after(c, NULL); m && id; m = message_after(c, m)) {
+		struct board_address a;
+		struct board_route r;
+
+		/* Not the messages: lifetimes run in them. */
+		if (m->nlmsg_type == RTM_NEWADDR && own_address_of(&a, m))
+			id = hash_ip6(&a.addr, id + a.prefix_len) | 1;
+		else if (m->nlmsg_type == RTM_NEWROUTE && route_of(&r, m))
+			id = hash_ip6(&r.to, hash_ip6(&r.gateway, id + r.prefix_len)) + r.metric;
+	}
+	free(c);
+	return id;
+}
+
+/* Whether two messages tell of one address, or one route. */
+static bool same(const struct nlmsghdr *a, const struct nlmsghdr *b)
+{
+	struct board_address address[2];
+	struct board_route route[2];
+
+	if (a->nlmsg_type != b->nlmsg_type)
+		return false;
+	if (a->nlmsg_type == RTM_NEWADDR)
+		return own_address_of(&address[0], a) && own_address_of(&address[1], b) &&
+		       !memcmp(&address[0], &address[1], sizeof address[0]);
+	return route_of(&route[0], a) && route_of(&route[1], b) &&
+	       !memcmp(&route[0], &route[1], sizeof route[0]);
+}
+
+static bool has(struct collected *c, const struct nlmsghdr *what)
+{
+	for (const struct nlmsghdr *m = message_after(c, NULL); m; m = message_after(c, m))
+		if (same(m, what))
+			return true;
+	return false;
+}
+
+/* `late` is what the interface has now, `c` what was taken over before. */
+static int take_more(struct netlink *nl, const char *file, struct collected *c, struct collected *late)
+{
+	int err = read_whole(file, c);
+
+	late->head.ifindex = c->head.ifindex;
+	if (!err)
+		err = collect_all(nl, late);
+	for (const struct nlmsghdr *m = message_after(late, NULL); m && !err; m = message_after(late, m))
+		if (!has(c, m))
+			err = collect(c, m);
+	c->head.up = 1; /* who gave it addresses has set it up too, which was no change any more */
+	if (!err)
+		err = write_whole(file, c, offsetof(struct collected, messages) + c->head.bytes);
+	return err ? err : remove_addresses(nl, late);
+}
+
+int adopt_more(struct netlink *nl, const char *port, const char *file, struct board_adopted *board)
+{
+	struct collected *c = calloc(2, sizeof *c);
+	int err = c ? take_more(nl, file, &c[0], &c[1]) : -ENOMEM;
+
+	if (!err)
+		tell(&c[0], port, board);
+	free(c);
+	return err;
 }
 
 static int replay(struct netlink *nl, struct collected *c, uint16_t type)

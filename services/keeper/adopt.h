@@ -34,6 +34,14 @@ struct adopt_wish {
 /* Merging is off from now on; to be called when the port is open, since a program for XDP turns it on. */
 void adopt_no_gro(const char *interface);
 
+/* The kernel may get addresses there later, from who configures it.  Here is what of them stands on the
+ * interface, and of routes, as a number that is another one when they are others; 0: no address does. */
+uint64_t adopt_waiting(struct netlink *nl, uint32_t ifindex);
+
+/* Takes that over as well, whoever took the rest.  0 or a negative errno: the rest stays as it was. */
+[[nodiscard]] int adopt_more(
+        struct netlink *nl, const char *port, const char *file, struct board_adopted *board);
+
 /* Nothing is taken over any more: takes it from the board. */
 void adopt_forget(struct board_adopted *board);
 

@@ -427,6 +427,20 @@ static void follow_mtu(struct port *p, const struct port_host *host)
 	}
 }
 
+/* Addresses that come when the port is open: an interface that was plugged in gets them then. */
+static void adopt_late(struct port *p, const struct port_host *host, nanos_t now)
+{
+	bool open = p->identity && p->want.adopt && p->link.ifindex;
+	uint64_t late = open ? adopt_waiting(host->nl, p->link.ifindex) : 0;
+	const char *file = late ? host->file(host->context, p->interface) : NULL;
+
+	if (late != p->late)
+		p->late_since = now;
+	p->late = late;
+	if (file && now >= p->late_since + PORT_ADOPT_SETTLE) /* where that fails, again with the next look */
+		(void)!adopt_more(host->nl, p->want.name, file, host->adopted(host->context, p->phys));
+}
+
 void port_step(struct port *p, const struct port_host *host, nanos_t now)
 {
 	if (p->identity && p->identity != p->want.identity)
@@ -444,6 +458,7 @@ void port_step(struct port *p, const struct port_host *host, nanos_t now)
 			look(p, host, now);
 	}
 	follow_mtu(p, host);
+	adopt_late(p, host, now);
 	if (p->due <= now)
 		p->due = p->identity || !p->want.identity ? NANOS_NEVER : now + PORT_RETRY;
 	tell(p, host);

@@ -27,6 +27,10 @@
 	(100 * NANOS_PER_MS) /* after the last program is detached nothing is written any more               \
 	                      */
 
+#define PORT_ADOPT_SETTLE                                                                                    \
+	NANOS_PER_SEC /* who gives the interface addresses is to be done with it, and with routes over them  \
+	               */
+
 /* What an epoch wants of a port. */
 struct port_want {
 	uint64_t identity; /* what it was opened for is what is wanted still; 0: no port */
@@ -63,6 +67,8 @@ struct port {
 	nanos_t gone_at;                /* closed: when GONE may be said; 0: said, or nothing was open */
 	enum grant_what word;           /* the last about this incarnation; 0: none */
 	bool untold;                    /* ... which ingest has yet to hear */
+	uint64_t late;                  /* adopt_waiting, as last seen */
+	nanos_t late_since;
 	char reason[OPEN_ERROR_BYTES];
 	uint64_t packet_drops, urgent_drops; /* PACKET_STATISTICS, which forgets as it is read */
 };
