@@ -142,6 +142,14 @@ uint32_t commands_options(const struct cli_command *command, struct cli_option o
 		out[n] = command->options[n];
 	if (command->json)
 		out[n++] = (struct cli_option){.name = "json", .letter = 'j', .meaning = command->json};
+	if (command->shows)
+		out[n++] = (struct cli_option){.name = "watch",
+		        .letter = 'w',
+		        .maybe = true,
+		        .takes = {"TIME", CLI_TIME},
+		        .meaning = "again and again, each 2s or so often: on a terminal in place, with "
+		                   "--json a line "
+		                   "each time"};
 	if (command->asks)
 		out[n++] = (struct cli_option){.name = "run-dir",
 		        .takes = {"DIR", CLI_FOLDER},
@@ -166,7 +174,9 @@ static void piece_of(char *out, size_t size, const struct cli_option *o, bool ne
 	const char *open = needed ? "" : "[", *close = needed ? "" : "]", *gap = o->takes.word ? " " : "";
 	const char *word = o->takes.word ? o->takes.word : "";
 
-	if (o->letter && (!o->name || o->takes.word))
+	if (o->maybe)
+		snprintf(out, size, "%s--%s [%s]%s", open, o->name, word, close);
+	else if (o->letter && (!o->name || o->takes.word))
 		snprintf(out, size, "%s-%c%s%s%s", open, o->letter, gap, word, close);
 	else
 		snprintf(out, size, "%s--%s%s%s%s", open, o->name, gap, word, close);

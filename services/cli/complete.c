@@ -133,9 +133,9 @@ static void walk(struct typed *t, char **words)
 
 		if (**words != '-') {
 			t->first_word = t->n_words++ ? t->first_word : *words;
-		} else if (o && o->takes.word && !words[1]) {
+		} else if (o && o->takes.word && !o->maybe && !words[1]) {
 			t->value = &o->takes;
-		} else if (o && o->takes.word) {
+		} else if (o && o->takes.word && !o->maybe) {
 			words++;
 			if (o->name && !strcmp(o->name, "run-dir"))
 				t->run_dir = *words;

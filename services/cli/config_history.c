@@ -87,5 +87,6 @@ const struct cli_command command_config_history = {
                 {"sluice config history --json | jq '.changes[] | {number, uid, outcome}'", "for scripts"}},
         .json = "{\"in_force\", \"waits\", \"changes\": [...], ...}",
         .asks = true,
+        .shows = true,
         .run = run,
 };

@@ -109,6 +109,8 @@ static int table(const struct cli_call *call)
 
 static int run(const struct cli_call *call)
 {
+	if (cli_flag(call, FOLLOW) && call->watch_s)
+		return cli_usage(call, "--follow goes on by itself: leave --watch out");
 	if (cli_flag(call, FOLLOW))
 		return follow(call);
 	if (call->n_given)

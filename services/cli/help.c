@@ -153,7 +153,9 @@ void help_option(const struct cli_option *o, char *out, size_t size)
 {
 	const char *gap = o->takes.word ? " " : "", *word = o->takes.word ? o->takes.word : "";
 
-	if (o->letter && o->name)
+	if (o->maybe)
+		snprintf(out, size, "-%c, --%s [%s]", o->letter, o->name, word);
+	else if (o->letter && o->name)
 		snprintf(out, size, "-%c, --%s%s%s", o->letter, o->name, gap, word);
 	else if (o->letter)
 		snprintf(out, size, "-%c%s%s", o->letter, gap, word);

@@ -1,6 +1,7 @@
 #include "services/cli/commands.h"
 #include "services/cli/help.h"
 #include "services/cli/parse.h"
+#include "services/cli/repeat.h"
 
 #include <stdio.h>
 
@@ -20,7 +21,7 @@ static int run(struct cli_call *call)
 		return CLI_FINE;
 	}
 	if (call->command->run)
-		return call->command->run(call);
+		return call->watch_s ? repeat_run(call) : call->command->run(call);
 	if (call->json)
 		return cli_usage(call, "a verb is missing");
 	help_page(stderr, call->path, call->command);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WATCH_S 2u /* as watch(1) has it */
+
 struct parse {
 	struct cli_call *call;
 	struct cli_option options[CLI_ALL_OPTIONS];
@@ -118,8 +120,10 @@ static const char *option_name(const struct cli_option *o, char out[40])
 	return out;
 }
 
-static void take_shared(struct cli_call *call, const char *name, const char *text)
+static void take_shared(struct cli_call *call, const char *name, const char *text, uint64_t number)
 {
+	if (!strcmp(name, "watch"))
+		call->watch_s = text ? (uint32_t)number : WATCH_S;
 	call->json |= !strcmp(name, "json");
 	call->help |= !strcmp(name, "help");
 	if (!strcmp(name, "run-dir"))
@@ -137,14 +141,14 @@ static int take_option(struct parse *p, uint32_t place, const char *text)
 	option_name(o, name);
 	if (text && o->takes.kind == CLI_FLAG)
 		return cli_usage(call, "%s takes no value, and '%s' was given", name, text);
-	if (!text && o->takes.kind != CLI_FLAG)
+	if (!text && o->takes.kind != CLI_FLAG && !o->maybe)
 		return cli_usage(call, "%s lacks its value: %s %s", name, name, o->takes.word);
 	if (text)
 		code = read_value(call, name, &o->takes, text, &given.number);
 	if (code)
 		return code;
 	if (place >= p->n_own) {
-		take_shared(call, o->name, text);
+		take_shared(call, o->name, text, given.number);
 		return 0;
 	}
 	if (call->n_given == CLI_GIVEN_MAX)
@@ -172,6 +176,19 @@ static int unknown_option(const struct parse *p, const char *word, size_t len)
 	return cli_usage(p->call, "there is no option '--%.*s': it has %s", (int)len, word, text);
 }
 
+/* The word behind an option, where it is the option's value; else NULL. */
+static const char *value_behind(struct parse *p, const struct cli_option *o)
+{
+	uint64_t number;
+
+	if (!*p->next || o->takes.kind == CLI_FLAG)
+		return NULL;
+	if (o->maybe && !(o->takes.kind == CLI_TIME ? read_time(*p->next, &number)
+	                                            : read_number(&o->takes, *p->next, &number)))
+		return NULL;
+	return *p->next++;
+}
+
 /* --name, --name=value, --name value */
 static int read_long(struct parse *p, const char *word)
 {
@@ -183,8 +200,8 @@ static int read_long(struct parse *p, const char *word)
 		if (!p->options[i].name || strlen(p->options[i].name) != len ||
 		        strncmp(p->options[i].name, word, len) != 0)
 			continue;
-		if (!text && p->options[i].takes.kind != CLI_FLAG && *p->next)
-			text = *p->next++;
+		if (!text)
+			text = value_behind(p, &p->options[i]);
 		return take_option(p, i, text);
 	}
 	return unknown_option(p, word, len);
@@ -202,9 +219,7 @@ static int read_letters(struct parse *p, const char *letters)
 		if (i == p->n_options)
 			return cli_usage(p->call, "there is no option '-%c'", *letters);
 		if (p->options[i].takes.kind != CLI_FLAG) {
-			const char *text = letters[1] ? letters + 1 : *p->next ? *p->next++ : NULL;
-
-			return take_option(p, i, text);
+			return take_option(p, i, letters[1] ? letters + 1 : value_behind(p, &p->options[i]));
 		}
 		code = take_option(p, i, NULL);
 		if (code)

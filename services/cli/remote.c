@@ -4,32 +4,53 @@
 #include "services/cli/json.h"
 
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
+int remote_fail(const struct remote *r, const struct rpc_error *error)
+{
+	if (!r->trouble)
+		return cli_tell(r->call, error);
+	memcpy(r->trouble, error->message, sizeof error->message);
+	return CLI_SYSTEM;
+}
+
+__attribute__((format(printf, 3, 4))) static int fail(
+        const struct remote *r, enum rpc_status status, const char *format, ...)
+{
+	struct rpc_error error = {.status = status};
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(error.message, sizeof error.message, format, ap);
+	va_end(ap);
+	return remote_fail(r, &error);
+}
+
 static int fail_open(const struct remote *r, const char *socket, int err)
 {
 	switch (-err) {
 	case ENOENT:
-		return cli_fail(r->call, RPC_UNAVAILABLE,
+		return fail(r, RPC_UNAVAILABLE,
 		        "no appliance runs in %s: start it with `sluice up --config FILE`, or say where it "
 		        "runs with --run-dir DIR",
 		        r->call->run_dir);
 	case ECONNREFUSED:
-		return cli_fail(r->call, RPC_UNAVAILABLE,
+		return fail(r, RPC_UNAVAILABLE,
 		        "nobody answers at %s/%s: the appliance has ended or control is being restarted; "
 		        "start it with `sluice up --config FILE`, or try again",
 		        r->call->run_dir, socket);
 	case EACCES:
 	case EPERM:
-		return cli_fail(r->call, RPC_PERMISSION_DENIED,
+		return fail(r, RPC_PERMISSION_DENIED,
 		        "%s/%s is not for this user: become root, or ask who runs the appliance",
 		        r->call->run_dir, socket);
 	default:
-		return cli_fail(r->call, RPC_UNAVAILABLE, "%s/%s cannot be reached: %s", r->call->run_dir,
-		        socket, strerror(-err));
+		return fail(r, RPC_UNAVAILABLE, "%s/%s cannot be reached: %s", r->call->run_dir, socket,
+		        strerror(-err));
 	}
 }
 
@@ -53,7 +74,7 @@ int remote_call(struct remote *r, const ProtobufCServiceDescriptor *service, con
 
 	if (rpc_client_call(r->client, service, method, request, deadline_ms, reply, &error) == RPC_OK)
 		return 0;
-	code = cli_tell(r->call, &error);
+	code = remote_fail(r, &error);
 	rpc_error_free(&error);
 	return code;
 }

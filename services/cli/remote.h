@@ -11,7 +11,11 @@
 struct remote {
 	const struct cli_call *call;
 	struct rpc_client *client;
+	char *trouble; /* RPC_MESSAGE_BYTES, where failures are put in place of being told; or NULL */
 };
+
+/* Tells of a failure, or puts it into r->trouble; the exit code. */
+int remote_fail(const struct remote *r, const struct rpc_error *error);
 
 /* Connects to read.sock or admin.sock, in the run folder's BLUEPRINT_SOCKETS.  0, or an exit code with its
  * sentence told. */

@@ -1,51 +1,39 @@
 #include "services/cli/watch.h"
 
 #include "services/cli/json.h"
+#include "services/cli/stream.h"
 #include "services/cli/summary.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 
-#define QUIET_MS 500u
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
+static bool enough(const struct watch *w)
 {
-	(void)sig;
-	interrupted = 1;
+	return w->most && w->captured == w->most;
 }
 
-static void catch_signals(void)
+static int take_piece(void *context, const ProtobufCMessage *message)
 {
-	static const int end[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal};
-
-	for (size_t i = 0; i < ARRAY_LEN(end); i++)
-		(void)sigaction(end[i], &action, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a reader that has seen enough */
-}
-
-static int take_piece(struct watch *w, const Sluice__CapturePiece *piece)
-{
+	const Sluice__CapturePiece *piece = (const void *)message;
+	struct watch *w = context;
 	int code = 0;
 
 	if (piece->n_ports && w->ports)
 		code = w->ports(w->context, piece->ports, piece->n_ports);
-	for (size_t i = 0; !code && i < piece->n_packets && !(w->most && w->captured == w->most); i++) {
+	for (size_t i = 0; !code && i < piece->n_packets && !enough(w); i++) {
 		code = w->packet(w->context, piece->packets[i]);
 		w->captured += !code;
 	}
 	w->missed = piece->missed;
-	return code ? code : w->flush(w->context);
+	if (!code)
+		code = w->flush(w->context);
+	return code || !enough(w) ? code : STREAM_ENOUGH;
 }
 
-static int start(struct watch *w, struct remote *r)
+int watch_run(struct watch *w, const struct cli_call *call)
 {
 	Sluice__CaptureRequest request = SLUICE__CAPTURE_REQUEST__INIT;
-	struct rpc_error error;
-	int code;
+	struct remote r = {.call = call};
 
 	request.points = (char **)(uintptr_t)w->points;
 	request.n_points = w->n_points;
@@ -54,53 +42,9 @@ static int start(struct watch *w, struct remote *r)
 	request.snap_bytes = w->snap_bytes;
 	request.program = (ProtobufCBinaryData){
 	        w->n_insns * sizeof w->program[0], (uint8_t *)(uintptr_t)w->program};
-	if (rpc_client_start(r->client, &sluice__taps__descriptor, "Capture", &request.base, 0, &error) ==
-	        RPC_OK)
-		return 0;
-	code = cli_tell(r->call, &error);
-	rpc_error_free(&error);
-	return code;
-}
-
-static int follow(struct watch *w, struct remote *r)
-{
-	while (!interrupted && !(w->most && w->captured == w->most)) {
-		ProtobufCMessage *piece;
-		struct rpc_error error;
-		enum rpc_status status = rpc_client_next(r->client, QUIET_MS, &piece, &error);
-		int code = 0;
-
-		if (status == RPC_QUIET)
-			continue;
-		if (status == RPC_OK)
-			return 0;
-		if (status == RPC_MORE) {
-			code = take_piece(w, (const Sluice__CapturePiece *)piece);
-			rpc_free(piece);
-		} else {
-			code = cli_tell(r->call, &error);
-			rpc_error_free(&error);
-		}
-		if (code)
-			return code;
-	}
-	rpc_client_cancel(r->client);
-	return 0;
-}
-
-int watch_run(struct watch *w, const struct cli_call *call)
-{
-	struct remote r = {.call = call};
-	int code = remote_open(&r, RPC_ADMIN);
-
-	catch_signals();
-	if (!code)
-		code = start(w, &r);
-	if (!code)
-		code = follow(w, &r);
-	rpc_client_close(r.client);
-	r.client = NULL;
-	return code;
+	return stream_run(&(struct stream){RPC_ADMIN, &sluice__taps__descriptor, "Capture", &request.base,
+	                          take_piece, w},
+	        &r);
 }
 
 void watch_tell(const struct watch *w)
