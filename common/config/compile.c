@@ -35,6 +35,21 @@ static uint32_t previous_id(const struct epoch *previous, const struct config_po
 	return UINT32_MAX;
 }
 
+/* A free id from `first` on, that no port had in the previous epoch where there is one: its packets, and what
+ * is known by the id, are about still. */
+static uint32_t free_id(const bool *taken, const struct epoch *previous, uint32_t first)
+{
+	uint32_t end = first < EPOCH_PORT_LO ? EPOCH_PHYS_MAX : EPOCH_PORTS_MAX, id = first;
+
+	while (id < end && (taken[id] || (previous && epoch_port(previous, (struct port_id){(uint16_t)id}))))
+		id++;
+	if (id < end)
+		return id;
+	for (id = first; taken[id];)
+		id++;
+	return id;
+}
+
 int compile_ids(struct compiler *k, const struct epoch *previous)
 {
 	bool taken[EPOCH_PORTS_MAX] = {[EPOCH_PORT_LO] = true};
@@ -57,8 +72,7 @@ int compile_ids(struct compiler *k, const struct epoch *previous)
 		if (k->port_id[i] != UINT16_MAX)
 			id = k->port_id[i];
 		else
-			while (taken[id])
-				id++;
+			id = free_id(taken, previous, id);
 		taken[id] = true;
 		k->port_id[i] = (uint16_t)id;
 		k->n_ports = MAX(k->n_ports, id + 1);
@@ -74,6 +88,7 @@ static void count_all(struct compiler *k)
 	k->ports.room = k->n_ports;
 	k->addresses.room = 2; /* of lo */
 	k->neighbors.room = c->n_neighbors;
+	k->neighbor_index.room = epoch_neighbor_slots(c->n_neighbors);
 	k->sockets.room = c->n_sockets;
 	compiler_text(k, "");
 	for (uint32_t i = 0; i < compiler_n_ports(k); i++)
@@ -103,6 +118,7 @@ static void place_all(struct compiler *k)
 	place(k, &k->addresses, sizeof(struct epoch_address));
 	place(k, &k->groups, sizeof(struct ip6_addr));
 	place(k, &k->neighbors, sizeof(struct epoch_neighbor));
+	place(k, &k->neighbor_index, sizeof(uint32_t));
 	place(k, &k->sockets, sizeof(struct epoch_socket));
 	place(k, &k->names[0], sizeof(uint32_t));
 	place(k, &k->names[1], sizeof(uint32_t));
@@ -120,6 +136,7 @@ static void compile_neighbors(struct compiler *k)
 		to[i] = (struct epoch_neighbor){
 		        .addr = n->address.addr, .mac = n->mac, .port = compiler_port_id(k, &n->port)};
 	}
+	epoch_index_neighbors((void *)(k->base + k->neighbor_index.off), to, k->config->n_neighbors);
 }
 
 static void compile_sockets(struct compiler *k)
@@ -213,6 +230,7 @@ static void compile_tables(struct compiler *k, struct epoch_header *h)
 	        .inner = span_of(&k->inner),
 	        .addresses = span_of(&k->addresses),
 	        .neighbors = span_of(&k->neighbors),
+	        .neighbor_index = span_of(&k->neighbor_index),
 	        .sockets = span_of(&k->sockets),
 	        .ingress_names = span_of(&k->names[0]),
 	        .egress_names = span_of(&k->names[1]),

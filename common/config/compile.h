@@ -18,7 +18,8 @@ struct compiler {
 	uint64_t bytes;               /* laid out so far */
 	uint16_t *port_id;            /* of ports, then vlans, in the order of the file */
 	uint32_t n_ports;             /* highest id + 1 */
-	struct table ports, vlans, inner, addresses, groups, neighbors, sockets, names[2], text;
+	struct table ports, vlans, inner, addresses, groups, neighbors, neighbor_index, sockets, names[2],
+	        text;
 };
 
 /* Port i of ports, then vlans. */

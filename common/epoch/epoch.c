@@ -23,6 +23,7 @@ static bool spans_ok(const struct epoch_header *h)
 	       span_in(h, h->inner, sizeof(uint16_t), 2) &&
 	       span_in(h, h->addresses, sizeof(struct epoch_address), 8) &&
 	       span_in(h, h->neighbors, sizeof(struct epoch_neighbor), 8) &&
+	       span_in(h, h->neighbor_index, sizeof(uint32_t), 4) &&
 	       span_in(h, h->sockets, sizeof(struct epoch_socket), 8) &&
 	       span_in(h, h->ingress, 1, CACHE_LINE) && span_in(h, h->egress, 1, CACHE_LINE) &&
 	       span_in(h, h->text, 1, 1) && span_in(h, h->ingress_names, sizeof(uint32_t), 4) &&
@@ -98,6 +99,29 @@ static bool address_ok(const struct epoch *e, const struct epoch_address *a)
 	       a->scope <= EPOCH_SCOPE_HOST;
 }
 
+/* An empty slot ends each search; and each neighbor is found. */
+static bool neighbors_ok(const struct epoch *e)
+{
+	uint32_t slots = e->header->neighbor_index.count, used = 0;
+
+	if (slots != epoch_neighbor_slots(e->n_neighbors))
+		return false;
+	for (uint32_t i = 0; i < slots; i++) {
+		used += e->neighbor_index[i] != 0;
+		if (e->neighbor_index[i] > e->n_neighbors)
+			return false;
+	}
+	if (used != e->n_neighbors)
+		return false;
+	for (uint32_t i = 0; i < e->n_neighbors; i++) {
+		const struct epoch_neighbor *n = &e->neighbors[i];
+
+		if (!epoch_port(e, n->port) || epoch_neighbor(e, n->port, &n->addr) != n)
+			return false;
+	}
+	return true;
+}
+
 static bool tables_ok(const struct epoch *e)
 {
 	for (uint32_t id = 0; id < e->n_ports; id++)
@@ -109,9 +133,8 @@ static bool tables_ok(const struct epoch *e)
 	for (uint32_t i = 0; i < e->n_addresses; i++)
 		if (!address_ok(e, &e->addresses[i]))
 			return false;
-	for (uint32_t i = 0; i < e->n_neighbors; i++)
-		if (e->neighbors[i].port.v >= e->n_ports)
-			return false;
+	if (!neighbors_ok(e))
+		return false;
 	for (uint32_t i = 0; i < e->n_sockets; i++)
 		if (!socket_ok(e, &e->sockets[i]))
 			return false;
@@ -133,11 +156,13 @@ int epoch_attach(const void *region, uint64_t bytes, struct epoch *epoch)
 	        .ports = (const void *)(base + h->ports.off),
 	        .addresses = (const void *)(base + h->addresses.off),
 	        .neighbors = (const void *)(base + h->neighbors.off),
+	        .neighbor_index = (const void *)(base + h->neighbor_index.off),
 	        .sockets = (const void *)(base + h->sockets.off),
 	        .inner = (const void *)(base + h->inner.off),
 	        .n_ports = h->ports.count,
 	        .n_addresses = h->addresses.count,
 	        .n_neighbors = h->neighbors.count,
+	        .neighbor_mask = h->neighbor_index.count - 1,
 	        .n_sockets = h->sockets.count,
 	        .n_inner = h->inner.count / 4096,
 	        .number = h->number,
@@ -166,6 +191,24 @@ int epoch_copy(const void *region, uint64_t bytes, void **copy, struct epoch *ep
 		*copy = NULL;
 	}
 	return err;
+}
+
+uint32_t epoch_neighbor_slots(uint32_t n)
+{
+	return n ? pow2_at_least(2 * n) : 0;
+}
+
+void epoch_index_neighbors(uint32_t *index, const struct epoch_neighbor *neighbors, uint32_t n)
+{
+	uint32_t mask = epoch_neighbor_slots(n) - 1;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = (uint32_t)epoch_neighbor_hash(neighbors[i].port, &neighbors[i].addr);
+
+		while (index[at & mask])
+			at++;
+		index[at & mask] = i + 1;
+	}
 }
 
 struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const uint16_t *vid, uint32_t n)

@@ -16,7 +16,7 @@
 #include "common/base/base.h"
 
 #define EPOCH_MAGIC     0x45434c53u /* "SLCE" */
-#define EPOCH_VERSION   1u
+#define EPOCH_VERSION   2u
 #define EPOCH_PORTS_MAX 1024u
 #define EPOCH_PHYS_MAX  32u            /* physical ports: ids 0 to EPOCH_PHYS_MAX - 1 */
 #define EPOCH_PORT_LO   EPOCH_PHYS_MAX /* the loopback port; sub-ports behind it */
@@ -134,7 +134,8 @@ static_assert(sizeof(struct epoch_address) == 32, "shared layout");
 
 enum epoch_scope { EPOCH_SCOPE_GLOBAL, EPOCH_SCOPE_LINK, EPOCH_SCOPE_HOST };
 
-/* A neighbor that the configuration gives: permanent. */
+/* A neighbor that the configuration gives: permanent, and as every table the epoch's own, so that each packet
+ * finds those of its epoch. */
 struct epoch_neighbor {
 	struct ip6_addr addr;
 	struct mac_addr mac;
@@ -212,17 +213,17 @@ struct epoch_header {
 	uint64_t flags;
 	struct epoch_span ports; /* struct epoch_port, index = port id */
 	struct epoch_span inner; /* tables of 4,096 uint16_t by inner VID: port id | EPOCH_VLAN_PORT, or 0 */
-	struct epoch_span addresses; /* struct epoch_address, sorted by port */
-	struct epoch_span neighbors; /* struct epoch_neighbor */
-	struct epoch_span sockets;   /* struct epoch_socket */
-	struct epoch_span ingress;   /* bytes: a classifier (common/classify), or none */
+	struct epoch_span addresses;      /* struct epoch_address, sorted by port */
+	struct epoch_span neighbors;      /* struct epoch_neighbor */
+	struct epoch_span neighbor_index; /* uint32_t: see epoch_index_neighbors */
+	struct epoch_span sockets;        /* struct epoch_socket */
+	struct epoch_span ingress;        /* bytes: a classifier (common/classify), or none */
 	struct epoch_span egress;
 	struct epoch_span text;          /* bytes: terminated strings */
 	struct epoch_span ingress_names; /* uint32_t: offsets of the rules' names by rule number, 0: none */
 	struct epoch_span egress_names;
 	uint64_t adopted; /* what of ports' adopting is in it: another number for other addresses and routes;
 	                     0: nothing */
-	struct epoch_span spare;
 	struct epoch_limits limits;
 };
 
@@ -232,9 +233,11 @@ struct epoch {
 	const struct epoch_port *ports;
 	const struct epoch_address *addresses;
 	const struct epoch_neighbor *neighbors;
+	const uint32_t *neighbor_index;
 	const struct epoch_socket *sockets;
 	const uint16_t *inner;
 	uint32_t n_ports, n_addresses, n_neighbors, n_sockets, n_inner;
+	uint32_t neighbor_mask; /* slots of the index, less one */
 	uint32_t number;
 	const void *fib; /* the FIB's region, set by who attached it */
 	uint64_t fib_bytes;
@@ -257,6 +260,36 @@ static always_inline const struct epoch_port *epoch_port(const struct epoch *e, 
 /* The sub-port of a physical port for one or two VLAN ids; the physical port itself for n = 0; PORT_NONE
  * where there is none.  VID 0 is a priority tag: no VLAN (IEEE 802.1Q 9.6). */
 struct port_id epoch_vlan_port(const struct epoch *e, struct port_id phys, const uint16_t *vid, uint32_t n);
+
+/* Slots that the index of n neighbors has: a power of two, at most half of them used; 0 for none. */
+uint32_t epoch_neighbor_slots(uint32_t n);
+
+/* Fills in an index of epoch_neighbor_slots(n) zeroed slots: by hash of port and address the number of the
+ * neighbor, counted from 1, in the first free slot. */
+void epoch_index_neighbors(uint32_t *index, const struct epoch_neighbor *neighbors, uint32_t n);
+
+static always_inline uint64_t epoch_neighbor_hash(struct port_id port, const struct ip6_addr *addr)
+{
+	return hash_ip6(addr, port.v);
+}
+
+/* The neighbor that the configuration gives for an address on a port (IPv4 mapped), or NULL. */
+static always_inline const struct epoch_neighbor *epoch_neighbor(
+        const struct epoch *e, struct port_id port, const struct ip6_addr *addr)
+{
+	uint32_t at, i;
+
+	if (likely(!e->n_neighbors))
+		return NULL;
+	at = (uint32_t)epoch_neighbor_hash(port, addr);
+	while ((i = e->neighbor_index[at++ & e->neighbor_mask])) {
+		const struct epoch_neighbor *n = &e->neighbors[i - 1];
+
+		if (port_id_equal(n->port, port) && ip6_addr_equal(&n->addr, addr))
+			return n;
+	}
+	return NULL;
+}
 
 /* The entry of a port for an address of its own (IPv4 mapped); NULL where the port does not have it.
  * Link-local addresses, which the FIB does not know since each link has its own, are found this way. */

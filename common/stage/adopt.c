@@ -34,21 +34,38 @@ const struct epoch *adopt_view(struct worker *w, uint16_t epoch)
 	return NULL;
 }
 
-bool adopt_newest(struct worker *w, nanos_t now)
+typedef bool adopt_step(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+/* In as many bursts as the stage needs. */
+static void run_steps(struct worker *w, adopt_step *step, uint32_t number, nanos_t now)
 {
-	uint32_t number = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
 	bool done = false;
 
-	if (likely(number == w->newest) || !number || !adopt_attach(w, number))
-		return false;
 	while (!done) {
 		worker_begin(w, INPUT_CALL, w->plan->lane, 0, now);
 		w->burst.epoch = (uint16_t)number;
 		commit_open(w, JOURNAL_NO_INPUT, 0, 0);
-		done = w->ops->adopt(w->stage, &w->epochs[number & 1], now, &w->burst);
+		done = step(w->stage, &w->epochs[number & 1], now, &w->burst);
 		emit_burst(w);
 		commit_burst(w, NULL, 0, now);
 	}
+}
+
+/* Other lanes read what lane 0 keeps for all. */
+static bool lane0_has(const struct worker *w, uint32_t number)
+{
+	const struct worker_status *lane0 = appliance_status(w->appliance, w->id - w->plan->lane);
+
+	return w->plan->lane == 0 || __atomic_load_n(&lane0->adopted, __ATOMIC_ACQUIRE) >= number;
+}
+
+bool adopt_newest(struct worker *w, nanos_t now)
+{
+	uint32_t number = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
+
+	if (likely(number == w->newest) || !number || !lane0_has(w, number) || !adopt_attach(w, number))
+		return false;
+	run_steps(w, w->ops->adopt, number, now);
 	w->newest = number;
 	for (uint32_t k = 0; k < w->n_in; k++)
 		w->in[k].marked[LEG_RX] = w->in[k].marked[LEG_TX] = false;
@@ -87,6 +104,17 @@ static bool leg_through(struct worker *w, enum leg leg)
 	return !w->ops->oldest_epoch || w->ops->oldest_epoch(w->stage) >= w->newest;
 }
 
+bool adopt_before(struct worker *w, const struct worker_in *in, nanos_t now)
+{
+	uint32_t at = w->journal.work->index[in->link], number;
+
+	if (likely(desc_unpack(ring_get(&in->end, at)).epoch != (uint16_t)(w->newest + 1)))
+		return true;
+	number = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
+	adopt_newest(w, now);
+	return w->newest == number || !adopt_attach(w, number);
+}
+
 /* Those behind this worker may be asleep for want of packets, and would never look. */
 static void wake_behind(struct worker *w)
 {
@@ -95,13 +123,15 @@ static void wake_behind(struct worker *w)
 			bell_ring(&w->appliance->bell[w->out[k].peer]);
 }
 
-bool adopt_confirm(struct worker *w)
+bool adopt_confirm(struct worker *w, nanos_t now)
 {
 	bool did = false;
 
 	for (uint32_t leg = LEG_RX; leg <= LEG_TX; leg++) {
 		if (likely(w->status->confirmed[leg] >= w->newest) || !leg_through(w, (enum leg)leg))
 			continue;
+		if (leg == LEG_TX && w->ops->retire)
+			run_steps(w, w->ops->retire, w->newest, now);
 		__atomic_store_n(&w->status->confirmed[leg], w->newest, __ATOMIC_RELEASE);
 		did = true;
 	}

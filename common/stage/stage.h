@@ -70,11 +70,17 @@ struct stage_ops {
 	int (*attach)(const struct stage_env *env, void **worker);
 	void (*detach)(void *worker);
 
-	/* Takes up an epoch: brings state in line with it (permanent neighbors, addresses to be announced,
-	 * sockets).  A burst with n = 0 (packets may be made in its outbox).  Returns true when done, false
-	 * to be called again in a further burst: at most `lines_a_burst` lines are touched each time.  Called
-	 * at each start too, and must then change nothing that already is in line. */
+	/* Takes up an epoch: adds to the state what it has (addresses to be announced, sockets), before any
+	 * packet of it comes, and on other lanes than 0 after lane 0.  What only the epoch before has stays:
+	 * packets of that one still come.  A burst with n = 0 (packets may be made in its outbox).  Returns
+	 * true when done, false to be called again in a further burst: at most `lines_a_burst` lines are
+	 * touched each time.  Called at each start too, and must then change nothing that already is in line.
+	 */
 	bool (*adopt)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+	/* No packet of an older epoch comes any more, on any lane: takes away what `epoch`, the newest, does
+	 * not have.  As adopt; once more where the process dies before all know of it.  NULL: nothing. */
+	bool (*retire)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
 	/* Decides about the packets of a burst (INPUT_RX, INPUT_TX, INPUT_PUNT; ingest: INPUT_PORT,
 	 * INPUT_TX). */
@@ -151,8 +157,8 @@ struct stage_ops {
 	 * predecessor had (its frames would be lost); 0: it knows. */
 	nanos_t (*port_awaits)(void *worker, nanos_t now);
 
-	/* Undo lines that one packet of a burst may need at the most, and those of a timer, adopt or call
-	 * burst. */
+	/* Undo lines that one packet of a burst may need at the most, and those of a timer, adopt, retire or
+	 * call burst. */
 	uint32_t lines_a_packet;
 	uint32_t lines_a_burst;
 };

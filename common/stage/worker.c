@@ -247,7 +247,7 @@ static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 	uint32_t taken, waiting = ring_used(&in->end, w->journal.work->index[in->link]);
 	nanos_t began;
 
-	if (!waiting)
+	if (!waiting || unlikely(!adopt_before(w, in, now)))
 		return false;
 	began = sample_begin(w);
 	worker_begin(w, (enum input_kind)in->kind, in->lane, 0, now);
@@ -355,7 +355,7 @@ bool worker_step(struct worker *w, nanos_t now)
 			did |= home_ports(w, now);
 		}
 		did |= timer_burst(w, now);
-		did |= adopt_confirm(w);
+		did |= adopt_confirm(w, now);
 	}
 	if (unlikely(census_wanted(w)))
 		take_census(w);

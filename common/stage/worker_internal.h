@@ -86,7 +86,11 @@ static always_inline nanos_t sample_begin(struct worker *w)
 /* adopt.c */
 bool adopt_newest(struct worker *w, nanos_t now);
 const struct epoch *adopt_view(struct worker *w, uint16_t epoch);
-bool adopt_confirm(struct worker *w);
+bool adopt_confirm(struct worker *w, nanos_t now);
+
+/* Before anything is taken from an input that is not empty: an epoch whose packets come is taken up first.
+ * false: it waits for lane 0, and so do they. */
+bool adopt_before(struct worker *w, const struct worker_in *in, nanos_t now);
 
 /* worker.c: runs what is in the burst through the stage's function `what` and commits. */
 void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uint32_t n, nanos_t now);

@@ -11,8 +11,6 @@
 	X(NEIGH_DELAY, "neighbor {6} on {p} is used though stale")                                           \
 	X(NEIGH_PROBE, "neighbor {6} on {p} is probed")                                                      \
 	X(NEIGH_FAILED, "neighbor {6} on {p} does not answer")                                               \
-	X(NEIGH_PERMANENT, "neighbor {6} on {p} is permanent")                                               \
-	X(NEIGH_NOARP, "neighbor {6} on {p} needs no resolution")                                            \
 	X(NEIGH_MAC, "neighbor {6} on {p} has {m}")                                                          \
 	X(NEIGH_QUEUED, "waits for {6} on {p}, {u} packets do now")                                          \
 	X(NEIGH_SENT, "to {m} on {p}")                                                                       \

@@ -1,4 +1,5 @@
-/* neighbors: lane 0's table, as `ip neighbor` shows a kernel's. */
+/* neighbors: those that the configuration gives and those in lane 0's table, as `ip neighbor` shows a
+ * kernel's. */
 #include "services/control/internal.h"
 
 #include "common/wire/text.h"
@@ -28,14 +29,28 @@ static uint32_t ago(uint32_t now, uint32_t then)
 	return now - then > INT32_MAX ? 0 : now - then;
 }
 
-static void fill(struct neighbor_message *m, const struct router_neighbor *n, const struct epoch_port *port)
+static void fill(struct neighbor_message *m, const struct ip6_addr *addr, const struct epoch_port *port)
+{
+	sluice__neighbor__init(&m->neighbor);
+	m->neighbor.address = ip6_addr_is_mapped(addr) ? text_ipv4(m->address, addr->w32[3])
+	                                               : text_ip6(m->address, addr);
+	m->neighbor.port = (char *)port->name;
+}
+
+static void fill_given(
+        struct neighbor_message *m, const struct epoch_neighbor *n, const struct epoch_port *port)
+{
+	fill(m, &n->addr, port);
+	m->neighbor.mac = text_mac(m->mac, &n->mac);
+	m->neighbor.state = (char *)"permanent";
+}
+
+static void fill_learnt(
+        struct neighbor_message *m, const struct router_neighbor *n, const struct epoch_port *port)
 {
 	uint32_t now = now_ms();
 
-	sluice__neighbor__init(&m->neighbor);
-	m->neighbor.address = ip6_addr_is_mapped(&n->addr) ? text_ipv4(m->address, n->addr.w32[3])
-	                                                   : text_ip6(m->address, &n->addr);
-	m->neighbor.port = (char *)port->name;
+	fill(m, &n->addr, port);
 	if (n->resolved)
 		m->neighbor.mac = text_mac(m->mac, &n->mac);
 	m->neighbor.state = (char *)n->state;
@@ -46,36 +61,78 @@ static void fill(struct neighbor_message *m, const struct router_neighbor *n, co
 	m->neighbor.updated_ms = ago(now, n->updated_ms);
 }
 
-static void reply_neighbors(
-        const struct control *c, struct rpc_call *call, const struct epoch *epoch, const char *only)
-{
-	const void *state = control_state(c, STAGE_ROUTER, 0);
-	const struct stage_params *params = &c->appliance->plan.params;
-	uint32_t slots = router_neighbor_slots(state, params);
-	struct neighbor_message *m = calloc(slots + 1, sizeof *m);
-	Sluice__Neighbor **list = calloc(slots + 1, sizeof(void *));
-	Sluice__NeighborsReply reply = SLUICE__NEIGHBORS_REPLY__INIT;
+/* The answer as it grows; room for every neighbor that there can be. */
+struct neighbor_list {
+	const struct epoch *epoch;
+	const char *only; /* the name of a port, or "" */
+	struct neighbor_message *message;
+	Sluice__Neighbor **neighbor;
+	size_t n;
+};
 
-	for (uint32_t slot = 0; m && list && slot < slots; slot++) {
+/* The port of a neighbor that belongs into the answer; else NULL. */
+static const struct epoch_port *wanted_port(const struct neighbor_list *l, struct port_id id)
+{
+	const struct epoch_port *port = epoch_port(l->epoch, id);
+
+	return port && (!*l->only || strcmp(port->name, l->only) == 0) ? port : NULL;
+}
+
+static struct neighbor_message *list_next(struct neighbor_list *l)
+{
+	l->neighbor[l->n] = &l->message[l->n].neighbor;
+	return &l->message[l->n++];
+}
+
+static void list_given(struct neighbor_list *l)
+{
+	for (uint32_t i = 0; i < l->epoch->n_neighbors; i++) {
+		const struct epoch_neighbor *n = &l->epoch->neighbors[i];
+		const struct epoch_port *port = wanted_port(l, n->port);
+
+		if (port)
+			fill_given(list_next(l), n, port);
+	}
+}
+
+/* What was learnt of a neighbor that is given is not asked. */
+static void list_learnt(struct neighbor_list *l, const struct control *c, uint32_t slots)
+{
+	for (uint32_t slot = 0; slot < slots; slot++) {
 		const struct epoch_port *port;
 		struct router_neighbor n;
 
-		if (!router_neighbor_read(state, params, slot, &n))
+		if (!router_neighbor_read(
+		            control_state(c, STAGE_ROUTER, 0), &c->appliance->plan.params, slot, &n))
 			continue;
-		port = epoch_port(epoch, n.port);
-		if (!port || (*only && strcmp(port->name, only) != 0))
-			continue;
-		fill(&m[reply.n_neighbors], &n, port);
-		list[reply.n_neighbors] = &m[reply.n_neighbors].neighbor;
-		reply.n_neighbors++;
+		port = wanted_port(l, n.port);
+		if (port && !epoch_neighbor(l->epoch, n.port, &n.addr))
+			fill_learnt(list_next(l), &n, port);
 	}
-	reply.neighbors = list;
-	if (m && list)
+}
+
+static void reply_neighbors(
+        const struct control *c, struct rpc_call *call, const struct epoch *epoch, const char *only)
+{
+	uint32_t slots = router_neighbor_slots(control_state(c, STAGE_ROUTER, 0), &c->appliance->plan.params);
+	size_t room = (size_t)slots + epoch->n_neighbors + 1;
+	struct neighbor_list l = {.epoch = epoch,
+	        .only = only,
+	        .message = calloc(room, sizeof *l.message),
+	        .neighbor = calloc(room, sizeof(void *))};
+	Sluice__NeighborsReply reply = SLUICE__NEIGHBORS_REPLY__INIT;
+
+	if (l.message && l.neighbor) {
+		list_given(&l);
+		list_learnt(&l, c, slots);
+		reply.neighbors = l.neighbor;
+		reply.n_neighbors = l.n;
 		rpc_reply(call, &reply.base);
-	else
+	} else {
 		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
-	free(list);
-	free(m);
+	}
+	free(l.neighbor);
+	free(l.message);
 }
 
 void control_neighbors(void *context, struct rpc_call *call, const ProtobufCMessage *request)

@@ -6,14 +6,12 @@ static void way_resolve(const struct router_call *c, struct fast_way *way, uint3
 {
 	const struct port_view *out = &c->view->port[hop->port.v % EPOCH_PORTS_MAX];
 	uint8_t plain = ethertype == ETHER_TYPE_IPV4 ? PORT_OUT4 : PORT_OUT6;
-	const struct neighbor_entry *e;
 	struct mac_addr mac;
 
 	way->mtu = 0;
 	if (hop->port.v >= EPOCH_PORTS_MAX || !(out->plain & plain))
 		return;
-	e = neighbor_find(&c->router->table, hop->port, next_hop);
-	if (!e || !neighbor_usable(e, hop->port, next_hop, &mac))
+	if (!neighbor_mac(&c->router->table, c->epoch, hop->port, next_hop, &mac))
 		return;
 	way->mtu = (uint16_t)(group_mtu ? MIN(group_mtu, (uint32_t)out->mtu) : out->mtu);
 	way->port = hop->port.v;

@@ -164,10 +164,9 @@ static bool redirect_makes_sense(
 static uint32_t write_target_lladdr(
         const struct router_call *c, const struct route *route, struct nd_lladdr_hdr *option)
 {
-	const struct neighbor_entry *e = neighbor_find(&c->router->table, route->port, &route->next_hop);
 	struct mac_addr mac;
 
-	if (!e || !neighbor_usable(e, route->port, &route->next_hop, &mac))
+	if (!neighbor_mac(&c->router->table, c->epoch, route->port, &route->next_hop, &mac))
 		return 0;
 	*option = (struct nd_lladdr_hdr){.type = ND_OPTION_TARGET_LLADDR, .len = 1, .mac = mac};
 	return sizeof *option;

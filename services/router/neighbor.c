@@ -18,7 +18,7 @@ static uint64_t place(uint64_t *at, uint64_t bytes)
 
 static struct layout layout_for(const struct stage_params *params)
 {
-	uint32_t slots = 2 * params->limits.neigh_gc_thresh3 + NEIGHBOR_SLOTS_FREE;
+	uint32_t slots = params->limits.neigh_gc_thresh3 + NEIGHBOR_SLOTS_FREE;
 	struct layout l = {.slots = slots, .buckets = pow2_at_least(slots), .ring = pow2_at_least(slots)};
 	uint64_t at = sizeof(struct neighbor_header);
 
@@ -192,8 +192,6 @@ static enum neighbor_list list_for(enum nud_state state)
 	case NUD_REACHABLE:
 	case NUD_DELAY:
 	case NUD_PROBE: return LIST_ACTIVE;
-	case NUD_PERMANENT:
-	case NUD_NOARP: return LIST_STATIC;
 	case NUD_NONE:
 	case NUD_FAILED:
 	case NUD_STATES: break;
@@ -287,8 +285,6 @@ static bool make_room(const struct neighbor_call *c, enum entry_why why)
 	uint32_t unresolved = count[LIST_FAILED] + count[LIST_INCOMPLETE];
 	uint32_t all = unresolved + count[LIST_STALE] + count[LIST_ACTIVE];
 
-	if (why == ENTRY_STATIC)
-		return count[LIST_STATIC] < made->neigh_gc_thresh3;
 	if (all < MIN(now->neigh_gc_thresh3, made->neigh_gc_thresh3) &&
 	        (why == ENTRY_LEARN || unresolved < now->neigh_incomplete_max))
 		return true;

@@ -7,8 +7,13 @@
  * not use as it stands goes to lane 0 (OUT_PUNT).
  *
  *     lane 0     neighbor_adopt for an epoch; then for each packet neighbor_send or else neighbor_output,
- *                arp_input, nd_input, igmp_input, mld_input; neighbor_timer when neighbor_next_timer says
+ *                arp_input, nd_input, igmp_input, mld_input; neighbor_timer when neighbor_next_timer says;
+ *                neighbor_retire when nothing older than the epoch comes any more
  *     others     neighbor_send, or else punt
+ *
+ * The table holds what was learnt.  Neighbors that the configuration gives stand in the epoch, and each
+ * packet looks there first, in its own: what the wire says of them is learnt too, and not asked as long as
+ * they are given.
  *
  * States and their transitions are those of RFC 4861 7.3 and appendix C, as Linux's neigh_update,
  * neigh_event_send and neigh_timer_handler have them, with one difference: whether a REACHABLE neighbor is in
@@ -35,16 +40,13 @@ enum nud_state {
 	NUD_DELAY,
 	NUD_PROBE,
 	NUD_FAILED,
-	NUD_PERMANENT, /* from the configuration */
-	NUD_NOARP,     /* needs no resolution */
 	NUD_STATES
 };
 
 #define NUD_BIT(state) (1u << (state))
-#define NUD_FIXED      (NUD_BIT(NUD_PERMANENT) | NUD_BIT(NUD_NOARP)) /* the wire changes nothing */
-#define NUD_CONNECTED  (NUD_FIXED | NUD_BIT(NUD_REACHABLE))
-#define NUD_VALID      (NUD_CONNECTED | NUD_BIT(NUD_STALE) | NUD_BIT(NUD_DELAY) | NUD_BIT(NUD_PROBE))
-#define NUD_USABLE     (NUD_CONNECTED | NUD_BIT(NUD_DELAY) | NUD_BIT(NUD_PROBE)) /* without a change of state */
+#define NUD_USABLE                                                                                           \
+	(NUD_BIT(NUD_REACHABLE) | NUD_BIT(NUD_DELAY) | NUD_BIT(NUD_PROBE)) /* without a change of state */
+#define NUD_VALID (NUD_USABLE | NUD_BIT(NUD_STALE))
 
 static always_inline bool nud_in(uint8_t state, uint32_t states)
 {
@@ -146,7 +148,8 @@ struct neighbor {
 	uint32_t slots, free_mask;
 };
 
-/* Undo lines of one packet through any function here, and of one neighbor_timer or neighbor_adopt. */
+/* Undo lines of one packet through any function here, and of one neighbor_timer, neighbor_adopt or
+ * neighbor_retire. */
 #define NEIGHBOR_LINES_PACKET 48u
 #define NEIGHBOR_LINES_BURST  2048u
 
@@ -227,6 +230,21 @@ static always_inline bool neighbor_usable(const struct neighbor_entry *e, struct
 	       __atomic_load_n(&e->seq, __ATOMIC_RELAXED) == seq;
 }
 
+/* The MAC of a neighbor to which packets of this epoch may go as it stands; false: lane 0 judges. */
+static always_inline bool neighbor_mac(const struct neighbor_table *t, const struct epoch *epoch,
+        struct port_id port, const struct ip6_addr *addr, struct mac_addr *mac)
+{
+	const struct epoch_neighbor *given = epoch_neighbor(epoch, port, addr);
+	const struct neighbor_entry *e;
+
+	if (unlikely(given)) {
+		*mac = given->mac;
+		return true;
+	}
+	e = neighbor_find(t, port, addr);
+	return likely(e) && neighbor_usable(e, port, addr, mac);
+}
+
 /* Puts an Ethernet header before the packet's network header, which becomes l3_off = 14; what was before it
  * is overwritten.  false where the buffer has no room for it: nothing is changed. */
 static always_inline bool neighbor_frame(
@@ -242,15 +260,16 @@ static always_inline bool neighbor_frame(
 }
 
 /* Sends a routed packet to a neighbor that needs no change of the table: Ethernet header and verdict PASS
- * (OUT_TX, own lane).  pkt.out is the port, `egress` its description, pkt.ethertype and l3_off are right.
+ * (OUT_TX, own lane).  pkt.out is the port, in the packet's epoch; pkt.ethertype and l3_off are right.
  * false: nothing was done; lane 0 goes on with neighbor_output, the others punt the packet. */
-static always_inline bool neighbor_send(const struct neighbor_table *t, const struct epoch_port *egress,
+static always_inline bool neighbor_send(const struct neighbor_table *t, const struct epoch *epoch,
         const struct burst *burst, struct pkt_ref ref, const struct ip6_addr *next_hop)
 {
-	const struct neighbor_entry *e = neighbor_find(t, ref.pkt->out, next_hop);
+	const struct epoch_port *egress = epoch_port(epoch, ref.pkt->out);
 	struct mac_addr mac;
 
-	if (unlikely(!e || !neighbor_usable(e, ref.pkt->out, next_hop, &mac)) ||
+	if (unlikely(!egress || !(egress->flags & EPOCH_PORT_UP)) ||
+	        unlikely(!neighbor_mac(t, epoch, ref.pkt->out, next_hop, &mac)) ||
 	        unlikely(!neighbor_frame(burst->pool, ref, &mac, &egress->mac)))
 		return false;
 	ref_pass(ref, out_id(OUT_TX, burst->lane));
@@ -298,10 +317,15 @@ bool neighbor_address_tentative(
  * of our addresses, all nodes, and as a router all routers. */
 bool neighbor_group_joined(const struct neighbor_table *t, struct port_id port, const struct ip6_addr *group);
 
-/* stage_ops.adopt's part: permanent neighbors, addresses to be probed and announced, groups to be joined or
- * left; entries of ports that are gone.  true when all is in line, false: to be called again in a further
- * burst. */
+/* stage_ops.adopt's part: addresses to be probed and announced, groups to be joined.  What only the epoch
+ * before has stays, for its packets.  true when all is in line, false: to be called again in a further burst.
+ */
 [[nodiscard]] bool neighbor_adopt(
+        struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+/* stage_ops.retire's part, after neighbor_adopt for the same epoch: entries of ports that are gone, addresses
+ * and groups that the epoch does not have.  true and false as there. */
+[[nodiscard]] bool neighbor_retire(
         struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
 /* stage_ops.timer's part, a bounded part of what is due. */

@@ -12,39 +12,14 @@ enum step {
 
 #define ALL_ROUTERS_SITE ((struct ip6_addr){.b = {0xff, 0x05, [15] = 2}})
 
-static enum step neighbor_step(const struct neighbor_call *c, uint32_t i)
-{
-	const struct epoch_neighbor *from = &c->epoch->neighbors[i];
-	struct neighbor *n = c->n;
-	uint32_t slot;
-
-	if (i >= c->epoch->n_neighbors)
-		return STEP_END;
-	if (!port_has_link(epoch_port(c->epoch, from->port)))
-		return STEP_ON;
-	slot = entry_find(n, from->port, &from->addr);
-	if (slot == NEIGHBOR_NONE)
-		slot = entry_make(c, from->port, &from->addr, ENTRY_STATIC);
-	else if (n->cold[slot].list != LIST_STATIC &&
-	         n->header->count[LIST_STATIC] >= n->limits.neigh_gc_thresh3)
-		slot = NEIGHBOR_NONE;
-	if (slot == NEIGHBOR_NONE)
-		return STEP_ON;
-	nud_update(c, slot, &from->mac, NUD_PERMANENT, UPDATE_ADMIN | UPDATE_OVERRIDE);
-	((struct neighbor_cold *)call_touch(c, &n->cold[slot]))->seen = c->epoch->number;
-	return STEP_ON;
-}
-
-static enum step sweep_step(const struct neighbor_call *c, uint32_t slot)
+static enum step entry_sweep_step(const struct neighbor_call *c, uint32_t slot)
 {
 	struct neighbor *n = c->n;
-	uint8_t state;
 
 	if (slot >= n->slots)
 		return STEP_END;
-	state = entry_state(&n->entry[slot]);
-	if (state == NUD_NONE || (port_has_link(epoch_port(c->epoch, n->entry[slot].port)) &&
-	                                 (state != NUD_PERMANENT || n->cold[slot].seen == c->epoch->number)))
+	if (entry_state(&n->entry[slot]) == NUD_NONE ||
+	        port_has_link(epoch_port(c->epoch, n->entry[slot].port)))
 		return STEP_ON;
 	return entry_remove(c, slot, DROP_NEIGH_DEAD) ? STEP_ON : STEP_AGAIN;
 }
@@ -124,15 +99,13 @@ static enum step group_sweep_step(const struct neighbor_call *c, uint32_t i)
 static enum step step(const struct neighbor_call *c, enum neighbor_phase phase, uint32_t cursor)
 {
 	switch (phase) {
-	case ADOPT_NEIGHBORS: return neighbor_step(c, cursor);
-	case ADOPT_SWEEP: return sweep_step(c, cursor);
 	case ADOPT_ADDRESSES: return address_step(c, cursor);
-	case ADOPT_ADDRESS_SWEEP: return address_sweep_step(c, cursor);
 	case ADOPT_GROUPS: return group_step(c, cursor);
 	case ADOPT_ADDRESS_GROUPS: return address_group_step(c, cursor);
-	case ADOPT_GROUP_SWEEP: return group_sweep_step(c, cursor);
-	case ADOPT_DONE:
-	case ADOPT_PHASES: break;
+	case SWEEP_ENTRIES: return entry_sweep_step(c, cursor);
+	case SWEEP_ADDRESSES: return address_sweep_step(c, cursor);
+	case SWEEP_GROUPS: return group_sweep_step(c, cursor);
+	case SWEEP_DONE: break;
 	}
 	return STEP_END;
 }
@@ -143,31 +116,45 @@ static bool has_room(const struct burst *burst, uint32_t room)
 	       burst->n_out + ITEM_OUTBOX <= OUTBOX_MAX;
 }
 
-bool neighbor_adopt(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst)
+/* On to the beginning of a phase.  true: it is reached. */
+static bool advance(const struct neighbor_call *c, enum neighbor_phase end)
 {
-	struct neighbor_call c = neighbor_call_alone(n, epoch, now, burst);
-	struct neighbor_header *h = n->header;
-	uint32_t room = journal_room(burst->journal);
+	struct neighbor_header *h = c->n->header;
+	uint32_t room = journal_room(call_journal(c));
 
-	if (h->adopted == epoch->number && h->phase == ADOPT_DONE)
+	if (h->adopted == c->epoch->number && h->phase >= end)
 		return true;
-	journal_touch(burst->journal, &h->adopted);
-	if (h->adopted != epoch->number) {
-		h->adopted = epoch->number;
-		h->phase = ADOPT_NEIGHBORS;
+	call_touch(c, &h->adopted);
+	if (h->adopted != c->epoch->number) {
+		h->adopted = c->epoch->number;
+		h->phase = ADOPT_ADDRESSES;
 		h->cursor = h->cursor2 = 0;
 	}
-	for (uint32_t items = 0; items < ITEMS_A_BURST && has_room(burst, room); items++) {
-		switch (step(&c, (enum neighbor_phase)h->phase, h->cursor)) {
+	for (uint32_t items = 0; items < ITEMS_A_BURST && has_room(c->burst, room); items++) {
+		switch (step(c, (enum neighbor_phase)h->phase, h->cursor)) {
 		case STEP_ON: h->cursor++; break;
 		case STEP_AGAIN: break;
 		case STEP_END:
 			h->cursor = 0;
-			h->phase = (h->phase + 1) % ADOPT_PHASES;
+			h->phase++;
 			break;
 		}
-		if (h->phase == ADOPT_DONE)
+		if (h->phase == end)
 			return true;
 	}
 	return false;
+}
+
+bool neighbor_adopt(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct neighbor_call c = neighbor_call_alone(n, epoch, now, burst);
+
+	return advance(&c, SWEEP_ENTRIES);
+}
+
+bool neighbor_retire(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct neighbor_call c = neighbor_call_alone(n, epoch, now, burst);
+
+	return advance(&c, SWEEP_DONE);
 }

@@ -13,7 +13,6 @@ static const char *check_link(const struct neighbor *n, uint32_t slot, enum neig
 	        [LIST_INCOMPLETE] = NUD_BIT(NUD_INCOMPLETE),
 	        [LIST_STALE] = NUD_BIT(NUD_STALE),
 	        [LIST_ACTIVE] = NUD_BIT(NUD_REACHABLE) | NUD_BIT(NUD_DELAY) | NUD_BIT(NUD_PROBE),
-	        [LIST_STATIC] = NUD_FIXED,
 	};
 	const struct neighbor_entry *e = &n->entry[slot];
 	struct neighbor_link link = neighbor_link_of(e);

@@ -42,20 +42,18 @@ enum neighbor_list {
 	LIST_INCOMPLETE,
 	LIST_STALE,
 	LIST_ACTIVE, /* REACHABLE, DELAY, PROBE */
-	LIST_STATIC, /* PERMANENT, NOARP: never evicted */
 	NEIGHBOR_LISTS
 };
 
+/* An epoch is taken up, and when the one before is through what only that one had is swept out. */
 enum neighbor_phase {
-	ADOPT_DONE,
-	ADOPT_NEIGHBORS, /* those of the epoch */
-	ADOPT_SWEEP,     /* entries that are no longer in line */
-	ADOPT_ADDRESSES, /* those of the epoch */
-	ADOPT_ADDRESS_SWEEP,
+	ADOPT_ADDRESSES,      /* those of the epoch */
 	ADOPT_GROUPS,         /* those of the epoch's ports */
 	ADOPT_ADDRESS_GROUPS, /* the solicited-node groups of our addresses */
-	ADOPT_GROUP_SWEEP,
-	ADOPT_PHASES
+	SWEEP_ENTRIES,        /* adopted: entries of ports that are gone */
+	SWEEP_ADDRESSES,
+	SWEEP_GROUPS,
+	SWEEP_DONE,
 };
 
 struct neighbor_header {
@@ -71,7 +69,7 @@ struct neighbor_header {
 	uint32_t last[NEIGHBOR_LISTS];
 	uint64_t random;
 	_Alignas(CACHE_LINE)
-	        uint32_t adopted; /* epoch number that all is in line with, once phase is ADOPT_DONE */
+	        uint32_t adopted; /* epoch number that all is in line with, once phase is SWEEP_DONE */
 	uint32_t phase;           /* enum neighbor_phase */
 	uint32_t cursor;          /* within the phase */
 	uint32_t cursor2;
@@ -91,16 +89,16 @@ struct neighbor_cold {
 	uint32_t queue_head; /* buffers, linked by queue_next */
 	uint32_t queue_tail;
 	uint32_t queue_count;
-	uint32_t seen;         /* epoch number that has it as permanent */
+	uint32_t reserved;
 	nanos_t queue_since;   /* when the first of them was queued */
 	nanos_t due;           /* the state's own timer; NANOS_NEVER: none */
 	uint32_t reachable_ms; /* how long a confirmation lasts: drawn anew each time it becomes REACHABLE */
 	uint8_t list;          /* enum neighbor_list */
 	uint8_t probes;        /* sent in this state */
-	uint8_t reserved[2];
+	uint8_t reserved2[2];
 	nanos_t answer_at;       /* then its question about an anycast address is answered; 0: it has none */
 	uint32_t answer_address; /* the epoch's address whose network's it is */
-	uint32_t reserved2;
+	uint32_t reserved3;
 };
 
 static_assert(sizeof(struct neighbor_cold) == CACHE_LINE, "one line");
@@ -279,12 +277,11 @@ uint32_t entry_find(const struct neighbor *n, struct port_id port, const struct 
 enum entry_why {
 	ENTRY_RESOLVE, /* a packet wants to go there */
 	ENTRY_LEARN,   /* it has spoken to us */
-	ENTRY_STATIC,  /* the configuration has it */
 };
 
 /* Makes an entry in state NUD_NONE, which the caller moves to another with entry_enter at once.  Where the
  * table is full others give way: those that are not resolved before those that are, the oldest first, one
- * that is in use or static never.  NEIGHBOR_NONE where nothing gives way: counted. */
+ * that is in use never.  NEIGHBOR_NONE where nothing gives way: counted. */
 uint32_t entry_make(
         const struct neighbor_call *c, struct port_id port, const struct ip6_addr *addr, enum entry_why why);
 
@@ -307,9 +304,8 @@ void entry_arm(const struct neighbor_call *c, uint32_t slot);
 #define UPDATE_WEAK_OVERRIDE   0x02u
 #define UPDATE_OVERRIDE_ROUTER 0x04u
 #define UPDATE_ROUTER          0x08u
-#define UPDATE_ADMIN           0x10u
 
-/* The link layer or the configuration has said something about a neighbor (Linux neigh_update); mac NULL:
+/* The link layer has said something about a neighbor (Linux neigh_update); mac NULL:
  * nothing of its address.  What waited for it goes out. */
 void nud_update(const struct neighbor_call *c, uint32_t slot, const struct mac_addr *mac,
         enum nud_state state, uint32_t flags);

@@ -48,8 +48,6 @@ static void enter(const struct neighbor_call *c, uint32_t slot, enum nud_state s
 	case NUD_DELAY: due = c->now + port->delay_first_ms * NANOS_PER_MS; break;
 	case NUD_FAILED: due = c->now + NEIGHBOR_FAILED_KEPT; break;
 	case NUD_NONE:
-	case NUD_PERMANENT:
-	case NUD_NOARP:
 	case NUD_STATES: break;
 	}
 	entry_enter(c, slot, state, due);
@@ -110,11 +108,11 @@ struct outcome {
 static struct outcome judge(
         struct neighbor_link old, const struct mac_addr *mac, enum nud_state state, uint32_t flags)
 {
-	bool valid = nud_in(old.state, NUD_VALID), fixed = NUD_BIT(old.state) & NUD_FIXED;
+	bool valid = nud_in(old.state, NUD_VALID);
 	bool differs = mac && !(valid && mac_equal(mac, &old.mac));
 	struct outcome o = {true, true, differs, flags & UPDATE_OVERRIDE_ROUTER, state};
 
-	if ((fixed && !(flags & UPDATE_ADMIN)) || (!valid && !mac))
+	if (!valid && !mac)
 		return (struct outcome){};
 	if (!valid)
 		return o;
@@ -122,10 +120,10 @@ static struct outcome judge(
 		o.moved = false;
 		o.router = false;
 		o.state = NUD_STALE;
-		o.taken = flags & UPDATE_WEAK_OVERRIDE && nud_in(old.state, NUD_CONNECTED);
+		o.taken = flags & UPDATE_WEAK_OVERRIDE && old.state == NUD_REACHABLE;
 		return o;
 	}
-	if (!differs && state == NUD_STALE && !(flags & UPDATE_ADMIN))
+	if (!differs && state == NUD_STALE)
 		o.state = (enum nud_state)old.state;
 	return o;
 }
@@ -137,12 +135,12 @@ void nud_update(const struct neighbor_call *c, uint32_t slot, const struct mac_a
 	struct neighbor_link old = neighbor_link_of(e);
 	struct outcome o = judge(old, mac, state, flags);
 
-	if (o.heard && nud_in(state, NUD_CONNECTED))
+	if (o.heard && state == NUD_REACHABLE)
 		((struct neighbor_entry *)call_touch(c, e))->confirmed_ms = call_ms(c);
 	if (!o.taken)
 		return;
 	if (o.moved)
-		set_mac(c, slot, mac, nud_in(state, NUD_CONNECTED));
+		set_mac(c, slot, mac, state == NUD_REACHABLE);
 	if (o.state != old.state)
 		enter(c, slot, o.state);
 	if (o.router)
@@ -182,9 +180,7 @@ bool nud_event_send(const struct neighbor_call *c, uint32_t slot)
 		return true;
 	case NUD_REACHABLE:
 	case NUD_DELAY:
-	case NUD_PROBE:
-	case NUD_PERMANENT:
-	case NUD_NOARP: return true;
+	case NUD_PROBE: return true;
 	case NUD_FAILED:
 		if (!nud_may_resolve(c))
 			return false;
@@ -251,8 +247,6 @@ static void state_timer(const struct neighbor_call *c, uint32_t slot)
 			entry_arm(c, slot);
 		return;
 	case NUD_NONE:
-	case NUD_PERMANENT:
-	case NUD_NOARP:
 	case NUD_STATES: return;
 	}
 }

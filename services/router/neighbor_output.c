@@ -286,12 +286,18 @@ void neighbor_output(struct neighbor *n, const struct epoch *epoch, nanos_t now,
 {
 	struct neighbor_call c = neighbor_call_for(n, epoch, now, burst, ref);
 	const struct epoch_port *egress = epoch_port(epoch, ref.pkt->out);
+	const struct epoch_neighbor *given;
 	struct mac_addr mac;
 	uint32_t slot;
 
 	c.waiting = &ref;
 	if (!port_has_link(egress)) {
 		ref_drop(ref, DROP_PORT_DOWN);
+		return;
+	}
+	given = epoch_neighbor(epoch, ref.pkt->out, next_hop);
+	if (given) {
+		output_frame(&c, ref, &given->mac);
 		return;
 	}
 	slot = entry_find(n, ref.pkt->out, next_hop);

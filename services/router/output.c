@@ -42,7 +42,7 @@ void output_hop(
 
 	r.pkt->out = out;
 	r.pkt->flags &= (uint16_t) ~(PKT_F_TAGGED | PKT_F_TAGGED2);
-	if (likely(neighbor_send(&router->table, epoch_port(c->epoch, out), c->burst, r, next_hop))) {
+	if (likely(neighbor_send(&router->table, c->epoch, c->burst, r, next_hop))) {
 		trace(c->burst->trace, r.pkt->trace, TRACE_SENT_TO,
 		        TRACE_MAC((const struct mac_addr *)*r.frame), out.v);
 		return;

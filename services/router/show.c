@@ -11,8 +11,6 @@ static const char *const state_names[NUD_STATES] = {
         [NUD_DELAY] = "delay",
         [NUD_PROBE] = "probe",
         [NUD_FAILED] = "failed",
-        [NUD_PERMANENT] = "permanent",
-        [NUD_NOARP] = "noarp",
 };
 
 static bool table_of(const void *state, const struct stage_params *params, struct neighbor_table *table)

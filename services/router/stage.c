@@ -160,6 +160,13 @@ static bool adopt(void *worker, const struct epoch *epoch, nanos_t now, struct b
 	return !router_owns_links(&c) || neighbor_adopt(&c.router->neighbor, epoch, now, burst);
 }
 
+static bool retire(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct router_call c = enter(worker, epoch, now, burst);
+
+	return !router_owns_links(&c) || neighbor_retire(&c.router->neighbor, epoch, now, burst);
+}
+
 static void router_burst(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
 	struct router_call c = enter(worker, epoch, now, burst);
@@ -241,6 +248,7 @@ const struct stage_ops router_stage = {
         .attach = attach,
         .detach = detach,
         .adopt = adopt,
+        .retire = retire,
         .burst = router_burst,
         .timer = timer,
         .next_timer = next_timer,

@@ -74,7 +74,7 @@ bool socket_remove(const struct session_call *c, struct session_socket *sk)
 	return true;
 }
 
-/* What `seen` says of a slot: its socket is in the epoch, and it has been brought in line with it. */
+/* socket_epochs.seen: the socket is in the epoch, and it has been brought in line with it. */
 static uint32_t seen_there(const struct session_call *c)
 {
 	return 2 * c->epoch->number;
@@ -85,17 +85,22 @@ static uint32_t seen_settled(const struct session_call *c)
 	return 2 * c->epoch->number + 1;
 }
 
+static struct socket_epochs *epochs_of(const struct session_call *c, const struct session_socket *sk)
+{
+	return &c->s->epochs[socket_ref(c->s, sk) - 1];
+}
+
 static void adopt_mark(const struct session_call *c)
 {
 	for (uint32_t i = 0; i < c->epoch->n_sockets; i++) {
 		const struct session_socket *sk = socket_find(c->s, &c->epoch->sockets[i]);
 
 		if (sk)
-			c->s->seen[socket_ref(c->s, sk) - 1] = seen_there(c);
+			epochs_of(c, sk)->seen = seen_there(c);
 	}
 }
 
-static bool adopt_vanished(const struct session_call *c, uint32_t *changes)
+static bool retire_vanished(const struct session_call *c, uint32_t *changes)
 {
 	struct session *s = c->s;
 
@@ -103,7 +108,7 @@ static bool adopt_vanished(const struct session_call *c, uint32_t *changes)
 		struct session_socket *sk = &s->state->socket[s->remove_at];
 
 		if (sk->state == SOCKET_FREE || sk->app ||
-		        (sk->state == SOCKET_BOUND && s->seen[s->remove_at] >= seen_there(c)))
+		        (sk->state == SOCKET_BOUND && epochs_of(c, sk)->seen >= seen_there(c)))
 			continue;
 		if (!*changes || !socket_remove(c, sk))
 			return false;
@@ -125,25 +130,48 @@ static bool adopt_new(const struct session_call *c, uint32_t *changes)
 			return false;
 		if (!sk) {
 			sk = socket_make(c, conf);
+			if (sk)
+				epochs_of(c, sk)->since = c->epoch->number;
 			--*changes;
-		} else if (s->seen[socket_ref(s, sk) - 1] != seen_settled(c)) {
+		} else if (epochs_of(c, sk)->seen != seen_settled(c)) {
 			*changes -= socket_settle(c, sk, conf);
 		}
 		if (sk)
-			s->seen[socket_ref(s, sk) - 1] = seen_settled(c);
+			epochs_of(c, sk)->seen = seen_settled(c);
 	}
 	return true;
 }
 
-bool adopt_sockets(const struct session_call *c)
+static void adopt_begin(const struct session_call *c)
 {
 	struct session *s = c->s;
+
+	if (s->adopting == c->epoch->number)
+		return;
+	s->adopting = c->epoch->number;
+	s->adopt_at = s->remove_at = 0;
+	s->removed = false;
+	adopt_mark(c);
+}
+
+bool adopt_sockets(const struct session_call *c)
+{
 	uint32_t changes = SESSION_ADOPTS;
 
-	if (s->adopting != c->epoch->number) {
-		s->adopting = c->epoch->number;
-		s->adopt_at = s->remove_at = 0;
-		adopt_mark(c);
-	}
-	return adopt_vanished(c, &changes) && adopt_new(c, &changes);
+	adopt_begin(c);
+	return adopt_new(c, &changes);
+}
+
+bool retire_sockets(const struct session_call *c)
+{
+	uint32_t changes = SESSION_ADOPTS;
+	struct session *s = c->s;
+
+	adopt_begin(c);
+	if (!retire_vanished(c, &changes))
+		return false;
+	if (!s->removed)
+		s->adopt_at = 0;
+	s->removed = true;
+	return adopt_new(c, &changes);
 }

@@ -150,7 +150,7 @@ void icmp_error_input(const struct session_call *c, const struct arrival *a)
 		return;
 	}
 	if (proto == IP_PROTO_UDP)
-		sk = socket_lookup(c->s, &flow);
+		sk = socket_lookup(c, &flow);
 	if (!sk) {
 		burst_count(c->b, ipv6 ? STAT_ICMP6_IN_ERRORS : STAT_ICMP_IN_ERRORS, 1);
 		burst_drop(c->b, a->i, DROP_NO_SOCKET);

@@ -27,7 +27,7 @@ static void session_detach(void *worker)
 	struct session *s = worker;
 
 	clients_detach(s);
-	free(s->seen);
+	free(s->epochs);
 	free(s->queued);
 	free(s);
 }
@@ -52,9 +52,9 @@ static int session_attach(const struct stage_env *env, void **worker)
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return -ENOMEM;
-	s->seen = calloc(SESSION_SOCKETS_MAX, sizeof *s->seen);
+	s->epochs = calloc(SESSION_SOCKETS_MAX, sizeof *s->epochs);
 	s->queued = calloc((st->pool_buffers + 63) / 64, sizeof *s->queued);
-	if (!s->seen || !s->queued) {
+	if (!s->epochs || !s->queued) {
 		session_detach(s);
 		return -ENOMEM;
 	}
@@ -73,6 +73,11 @@ static int session_attach(const struct stage_env *env, void **worker)
 static bool session_adopt(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
 	return adopt_sockets(&(struct session_call){worker, epoch, now, burst});
+}
+
+static bool session_retire(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	return retire_sockets(&(struct session_call){worker, epoch, now, burst});
 }
 
 static void session_burst(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
@@ -168,6 +173,7 @@ const struct stage_ops session_stage = {
         .attach = session_attach,
         .detach = session_detach,
         .adopt = session_adopt,
+        .retire = session_retire,
         .burst = session_burst,
         .timer = session_timer,
         .next_timer = session_next_timer,

@@ -68,9 +68,19 @@ static bool goes_before(const struct session_socket *a, const struct session_soc
 	return a < b;
 }
 
-static struct session_socket *best_of(
-        struct session *s, const struct flow *flow, const struct ip6_addr *local, bool any)
+/* Whether the packet's epoch has the socket; those of applications are in none. */
+static bool is_there(const struct session_call *c, const struct session_socket *sk)
 {
+	const struct socket_epochs *e = &c->s->epochs[socket_ref(c->s, sk) - 1];
+	uint32_t newest = c->s->adopting, number = c->epoch->number;
+
+	return sk->app || (number >= e->since && (number < newest || e->seen >= 2 * newest));
+}
+
+static struct session_socket *best_of(
+        const struct session_call *c, const struct flow *flow, const struct ip6_addr *local, bool any)
+{
+	struct session *s = c->s;
 	struct session_socket *best = NULL,
 	                      *sk = socket_at(s, s->state->bucket[bucket_of(s, local, flow->dport)]);
 	int best_score = 0;
@@ -80,7 +90,7 @@ static struct session_socket *best_of(
 
 		if (any ? !address_is_any(&sk->conf.local) : !ip6_addr_equal(&sk->conf.local, local))
 			continue;
-		if (!binding_fits(&sk->conf, flow))
+		if (!binding_fits(&sk->conf, flow) || !is_there(c, sk))
 			continue;
 		score = binding_score(&sk->conf, flow);
 		if (!best || score > best_score || (score == best_score && goes_before(sk, best))) {
@@ -91,40 +101,42 @@ static struct session_socket *best_of(
 	return best;
 }
 
-struct session_socket *socket_lookup(struct session *s, const struct flow *flow)
+struct session_socket *socket_lookup(const struct session_call *c, const struct flow *flow)
 {
 	static const struct ip6_addr any;
-	struct session_socket *sk = best_of(s, flow, &flow->dst, false);
+	struct session_socket *sk = best_of(c, flow, &flow->dst, false);
 
-	return sk ? sk : best_of(s, flow, &any, true);
+	return sk ? sk : best_of(c, flow, &any, true);
 }
 
 /* Linux __udp_is_mcast_sock. */
-static bool is_member(const struct session_socket *sk, const struct flow *flow)
+static bool is_member(const struct session_call *c, const struct session_socket *sk, const struct flow *flow)
 {
 	return (address_is_any(&sk->conf.local) || ip6_addr_equal(&sk->conf.local, &flow->dst)) &&
-	       binding_fits(&sk->conf, flow);
+	       binding_fits(&sk->conf, flow) && is_there(c, sk);
 }
 
-static struct session_socket *first_member(struct session *s, const struct flow *flow, uint32_t ref)
+static struct session_socket *first_member(
+        const struct session_call *c, const struct flow *flow, uint32_t ref)
 {
-	struct session_socket *sk = socket_at(s, ref);
+	struct session_socket *sk = socket_at(c->s, ref);
 
-	while (sk && !is_member(sk, flow))
-		sk = socket_at(s, sk->hash_next);
+	while (sk && !is_member(c, sk, flow))
+		sk = socket_at(c->s, sk->hash_next);
 	return sk;
 }
 
 /* Those bound to the group stand in one bucket, those bound to no address in another, or in the same. */
 struct session_socket *socket_next_member(
-        struct session *s, const struct flow *flow, const struct session_socket *after)
+        const struct session_call *c, const struct flow *flow, const struct session_socket *after)
 {
 	static const struct ip6_addr any;
+	struct session *s = c->s;
 	const uint32_t *bucket = s->state->bucket;
 	uint32_t exact = bucket_of(s, &flow->dst, flow->dport), wild = bucket_of(s, &any, flow->dport);
-	struct session_socket *sk = first_member(s, flow, after ? after->hash_next : bucket[exact]);
+	struct session_socket *sk = first_member(c, flow, after ? after->hash_next : bucket[exact]);
 
 	if (sk || exact == wild || (after && socket_bucket(s, &after->conf) == wild))
 		return sk;
-	return first_member(s, flow, bucket[wild]);
+	return first_member(c, flow, bucket[wild]);
 }

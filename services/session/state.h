@@ -126,6 +126,12 @@ struct segment {
 	struct port_id port;
 };
 
+/* Which epochs have a socket of the configuration: packets find those of their own. */
+struct socket_epochs {
+	uint32_t since; /* the first; 0: it was there when the process began */
+	uint32_t seen;  /* twice the newest in which it was found, + 1 once it is in line with that */
+};
+
 /* The private side. */
 struct session {
 	struct stage_env env;
@@ -135,10 +141,11 @@ struct session {
 	uint32_t adopting;  /* epoch number */
 	uint32_t adopt_at;  /* in its sockets */
 	uint32_t remove_at; /* in ours */
+	bool removed;       /* slots have become free for those that found none */
 	uint32_t free_at;   /* where to look for a free slot */
 	uint64_t *queued; /* a bit a buffer that stands in a queue, so that no neighbour can make it stand in
 	                     two */
-	uint32_t *seen;   /* by slot: twice the epoch in which the socket was last found, + 1 once settled */
+	struct socket_epochs *epochs; /* by slot */
 	struct chain chain;           /* of the packet in hand, from layer 4 on */
 	uint8_t payload[PAYLOAD_MAX]; /* the application's memory */
 };
@@ -220,11 +227,11 @@ struct flow {
 };
 
 /* The socket that a datagram is for (Linux __udp4_lib_lookup, __udp6_lib_lookup); NULL: none. */
-struct session_socket *socket_lookup(struct session *s, const struct flow *flow);
+struct session_socket *socket_lookup(const struct session_call *c, const struct flow *flow);
 
 /* The sockets that a datagram to a group is for, one after the other; begin with NULL. */
 struct session_socket *socket_next_member(
-        struct session *s, const struct flow *flow, const struct session_socket *after);
+        const struct session_call *c, const struct flow *flow, const struct session_socket *after);
 
 /* --- queue.c --- */
 
@@ -350,7 +357,10 @@ void unreachable_send(const struct session_call *c, const struct arrival *a, uin
 /* --- reader.c, adopt.c, check.c --- */
 
 void reader_burst(const struct session_call *c);
+
+/* stage_ops.adopt and stage_ops.retire: the epoch's sockets are made; those that only an older one had go. */
 bool adopt_sockets(const struct session_call *c);
+bool retire_sockets(const struct session_call *c);
 /* A socket into the hash; NULL: there are too many. */
 struct session_socket *socket_make(const struct session_call *c, const struct epoch_socket *conf);
 /* Takes it out of the hash, then frees its queue as far as the burst's outbox goes.  false: to be called

@@ -147,7 +147,7 @@ static void udp_clone(const struct session_call *c, const struct datagram *d, st
 static void udp_deliver_many(const struct session_call *c, const struct datagram *d)
 {
 	bool refused = d->flow.ipv6 && !udp_has_checksum(&d->udp); /* no socket takes that */
-	struct session_socket *first = refused ? NULL : socket_next_member(c->s, &d->flow, NULL);
+	struct session_socket *first = refused ? NULL : socket_next_member(c, &d->flow, NULL);
 
 	if (!first) {
 		udp_count(c, d->flow.ipv6, STAT_UDP_IGNORED_MULTI);
@@ -158,7 +158,7 @@ static void udp_deliver_many(const struct session_call *c, const struct datagram
 		udp_error_csum(c, d->a);
 		return;
 	}
-	for (struct session_socket *sk = first; (sk = socket_next_member(c->s, &d->flow, sk));)
+	for (struct session_socket *sk = first; (sk = socket_next_member(c, &d->flow, sk));)
 		udp_clone(c, d, sk);
 	udp_queue(c, d, first);
 }
@@ -192,7 +192,7 @@ void udp_input(const struct session_call *c, const struct arrival *a)
 		udp_error_csum(c, a);
 		return;
 	}
-	sk = socket_lookup(c->s, &d.flow);
+	sk = socket_lookup(c, &d.flow);
 	if (likely(sk))
 		udp_queue(c, &d, sk);
 	else

@@ -187,9 +187,29 @@ Test(config, a_port_keeps_its_id_in_the_next_epoch)
 	cr_expect_eq(id_of(&b, "two").v, id_of(&a, "two").v);
 	cr_expect_eq(id_of(&b, "three").v, id_of(&a, "three").v);
 	cr_expect_eq(id_of(&b, "v2").v, id_of(&a, "v2").v);
-	cr_expect_eq(id_of(&b, "zero").v, 0);
-	cr_expect_eq(id_of(&b, "four").v, 3);
-	cr_expect_eq(id_of(&b, "v0").v, id_of(&a, "v1").v);
+	cr_expect_eq(id_of(&b, "zero").v, 3, "packets that leave by `one` are under way");
+	cr_expect_eq(id_of(&b, "four").v, 4);
+	cr_expect_eq(id_of(&b, "v0").v, id_of(&a, "v2").v + 1);
+	drop(&a);
+	a = build_after("ports: {three: {}, two: {}, five: {}}\n", &b.epoch);
+	cr_expect_eq(id_of(&a, "five").v, 0, "which is long over");
+	drop(&a);
+	drop(&b);
+}
+
+Test(config, a_port_takes_another_ones_id_only_where_none_is_free)
+{
+	char before[1024] = "ports: {", after[1024] = "ports: {";
+	struct built a, b;
+
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
+		snprintf(before + strlen(before), sizeof before - strlen(before), "a%u: {}, ", i);
+		snprintf(after + strlen(after), sizeof after - strlen(after), "%c%u: {}, ",
+		        i == 7 ? 'b' : 'a', i);
+	}
+	a = build(strcat(before, "}\n"));
+	b = build_after(strcat(after, "}\n"), &a.epoch);
+	cr_expect_eq(id_of(&b, "b7").v, id_of(&a, "a7").v);
 	drop(&a);
 	drop(&b);
 }

@@ -14,6 +14,7 @@ static struct region {
 	struct epoch_port port[PORTS];
 	struct epoch_address address[2];
 	struct epoch_neighbor neighbor[1];
+	uint32_t neighbor_index[2];
 	struct epoch_socket socket[1];
 	struct ip6_addr group[1];
 	uint16_t outer[4096];
@@ -47,6 +48,7 @@ static void setup(void)
 	                .inner = SPAN(inner),
 	                .addresses = SPAN(address),
 	                .neighbors = SPAN(neighbor),
+	                .neighbor_index = SPAN(neighbor_index),
 	                .sockets = SPAN(socket),
 	                .ingress = SPAN(rules),
 	                .text = SPAN(text),
@@ -74,6 +76,7 @@ static void setup(void)
 	good.outer[7] = EPOCH_VLAN_INNER | 0;
 	good.inner[9] = EPOCH_VLAN_PORT | INNER;
 	good.inner[0] = EPOCH_VLAN_PORT | SUB;
+	epoch_index_neighbors(good.neighbor_index, good.neighbor, 1);
 	cr_assert_eq(epoch_attach(&good, sizeof good, &epoch), 0);
 }
 

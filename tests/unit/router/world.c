@@ -203,12 +203,17 @@ void world_publish(struct world *w)
 	bool done = false;
 
 	w->region->h.number++;
+	memset(w->region->neighbor_index, 0, sizeof w->region->neighbor_index);
+	w->region->h.neighbor_index = SPAN(
+	        w->region, neighbor_index, epoch_neighbor_slots(w->region->h.neighbors.count));
+	epoch_index_neighbors(w->region->neighbor_index, w->region->neighbor, w->region->h.neighbors.count);
 	must(epoch_attach(w->region, sizeof *w->region, &w->epoch) == 0, "setup");
 	w->epoch.fib = w->fib_region;
 	w->epoch.fib_bytes = fib_region_size(&fib_limits);
 	while (!done) {
 		fixture_begin(&w->f, INPUT_TIMER, w->now);
-		done = router_stage.adopt(w->worker, &w->epoch, w->now, &w->f.burst);
+		done = router_stage.adopt(w->worker, &w->epoch, w->now, &w->f.burst) &&
+		       router_stage.retire(w->worker, &w->epoch, w->now, &w->f.burst);
 		fixture_end(&w->f);
 	}
 	world_timers(w, w->now + 20 * NANOS_PER_SEC);

@@ -40,6 +40,7 @@ struct world_region {
 	struct epoch_port port[4];
 	struct epoch_address address[16];
 	struct epoch_neighbor neighbor[16];
+	uint32_t neighbor_index[32];
 	struct ip6_addr group[4];
 };
 

@@ -147,19 +147,37 @@ void bed_epoch(struct bed *bed, uint32_t number, const struct epoch_socket *sock
 		abort();
 }
 
-uint32_t bed_adopt(struct bed *bed, uint32_t number, const struct epoch_socket *sockets, uint32_t n)
+static uint32_t bed_steps(struct bed *bed,
+        bool (*step)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst))
 {
 	uint32_t bursts = 0;
 	bool done = false;
 
-	bed_epoch(bed, number, sockets, n);
 	for (; !done; bursts++) {
 		fixture_begin(&bed->f, INPUT_CALL, 0);
-		done = session_stage.adopt(bed->worker, &bed->epoch, 0, &bed->f.burst);
+		done = step(bed->worker, &bed->epoch, 0, &bed->f.burst);
 		assert(bed->f.journal.undo <= session_stage.lines_a_burst);
 		fixture_end(&bed->f);
 	}
 	return bursts;
+}
+
+uint32_t bed_take_up(struct bed *bed, uint32_t number, const struct epoch_socket *sockets, uint32_t n)
+{
+	bed_epoch(bed, number, sockets, n);
+	return bed_steps(bed, session_stage.adopt);
+}
+
+uint32_t bed_retire(struct bed *bed)
+{
+	return bed_steps(bed, session_stage.retire);
+}
+
+uint32_t bed_adopt(struct bed *bed, uint32_t number, const struct epoch_socket *sockets, uint32_t n)
+{
+	uint32_t bursts = bed_take_up(bed, number, sockets, n);
+
+	return bursts + bed_retire(bed);
 }
 
 static struct csum pseudo_of(const struct bed_packet *p, uint8_t proto, uint32_t len)

@@ -53,7 +53,10 @@ void bed_init(struct bed *bed);
 void bed_free(struct bed *bed);
 void bed_restart(struct bed *bed);
 
-/* Makes the epoch and has it adopted, each burst committed; returns how many that took. */
+/* Makes the epoch and has it taken up; has the one before retired; both.  Each burst is committed; returns
+ * how many it took. */
+uint32_t bed_take_up(struct bed *bed, uint32_t number, const struct epoch_socket *sockets, uint32_t n);
+uint32_t bed_retire(struct bed *bed);
 uint32_t bed_adopt(struct bed *bed, uint32_t number, const struct epoch_socket *sockets, uint32_t n);
 void bed_epoch(struct bed *bed, uint32_t number, const struct epoch_socket *sockets, uint32_t n);
 

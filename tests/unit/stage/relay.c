@@ -102,6 +102,13 @@ static void router(void *worker, const struct epoch *e, nanos_t now, struct burs
 	}
 }
 
+static bool retire(void *worker, const struct epoch *e, nanos_t now, struct burst *b)
+{
+	(void)worker, (void)now, (void)b;
+	relay.retired = e->number;
+	return true;
+}
+
 static uint32_t oldest(const void *worker)
 {
 	(void)worker;
@@ -147,6 +154,7 @@ void relay_setup(uint32_t lanes)
 
 	relay = (struct relay){0};
 	router_ops.oldest_epoch = oldest;
+	router_ops.retire = retire;
 	if (appliance_create(&relay.a, &params, ops, 65536, 4096, false) ||
 	        appliance_map(&relay.a, APPLIANCE_CONTROL | 0xf))
 		abort();

@@ -13,6 +13,7 @@ struct relay {
 	uint32_t epochs_seen[4]; /* bursts of each epoch that the router saw, by number */
 	bool router_makes;       /* the router makes a packet for each that it passes */
 	bool router_holds;       /* the router keeps what comes */
+	uint32_t retired;        /* the epoch for which the router has taken away what is older */
 	uint32_t pinned;         /* what the router says of the oldest epoch it needs; 0: none */
 };
 

@@ -276,6 +276,44 @@ Test(stage, an_epoch_retires_when_nothing_of_it_is_under_way)
 	cr_assert_gt(relay.epochs_seen[2], 0);
 }
 
+Test(stage, what_only_an_older_epoch_has_goes_when_nothing_of_it_comes_any_more)
+{
+	relay_settle();
+	relay.left = 20;
+	relay_step(STAGE_INGEST, 0);
+	relay_publish(2);
+	for (uint32_t i = 0; i < 5; i++)
+		relay_step(STAGE_ROUTER, 0);
+	cr_assert_eq(appliance_status(&relay.a, STAGE_ROUTER)->adopted, 2);
+	cr_assert_eq(relay.retired, 1, "packets of it stand before the filter");
+	relay_settle();
+	cr_assert_eq(relay.retired, 2);
+}
+
+/* What lane 0 keeps for all is in line with an epoch before packets of it come to any lane. */
+Test(stage, other_lanes_take_up_an_epoch_after_lane_0)
+{
+	relay_teardown();
+	relay_setup(2);
+	relay_settle();
+	relay_publish(2);
+	relay.left = 40;
+	for (uint32_t lane = 0; lane < 2; lane++) {
+		relay_step(STAGE_INGEST, lane);
+		relay_step(STAGE_FILTER, lane);
+	}
+	relay_step(STAGE_FILTER, 1);
+	cr_assert_not(relay_step(STAGE_ROUTER, 1));
+	cr_assert_eq(relay.epochs_seen[2], 0, "its packets wait");
+	relay_step(STAGE_ROUTER, 0);
+	cr_assert_eq(relay.epochs_seen[2], 1);
+	relay_step(STAGE_ROUTER, 1);
+	cr_assert_eq(relay.epochs_seen[2], 2);
+	relay_settle();
+	cr_assert_eq(sent(), 40);
+	cr_assert(relay_sound());
+}
+
 Test(stage, a_burst_sees_one_epoch)
 {
 	relay_settle();

@@ -122,7 +122,13 @@ static bool link_waits(void *ctx, const struct epoch *epoch, struct port_id port
 
 void setup_publish(struct setup *s)
 {
-	s->region->h.number++;
+	struct region *r = s->region;
+
+	r->h.number++;
+	r->h.neighbor_index = (struct epoch_span){
+	        offsetof(struct region, neighbor_index), epoch_neighbor_slots(r->h.neighbors.count)};
+	memset(r->neighbor_index, 0, sizeof r->neighbor_index);
+	epoch_index_neighbors(r->neighbor_index, r->neighbor, r->h.neighbors.count);
 	assert(epoch_attach(s->region, sizeof *s->region, &s->epoch) == 0);
 }
 
@@ -254,17 +260,39 @@ void setup_burst(struct setup *s, nanos_t now, enum input_kind input, setup_even
 static void adopt_event(struct setup *s, nanos_t now, const void *arg)
 {
 	(void)arg;
-	s->adopted = neighbor_adopt(&s->n, &s->epoch, now, &s->f.burst);
+	s->done = neighbor_adopt(&s->n, &s->epoch, now, &s->f.burst);
 }
 
-void setup_adopt(struct setup *s, nanos_t now)
+static void retire_event(struct setup *s, nanos_t now, const void *arg)
+{
+	(void)arg;
+	s->done = neighbor_retire(&s->n, &s->epoch, now, &s->f.burst);
+}
+
+static void steps(struct setup *s, nanos_t now, setup_event *event)
 {
 	uint32_t bursts = 0;
 
 	do {
 		assert(bursts++ < 1000);
-		setup_burst(s, now, INPUT_TIMER, adopt_event, NULL);
-	} while (!s->adopted);
+		setup_burst(s, now, INPUT_TIMER, event, NULL);
+	} while (!s->done);
+}
+
+void setup_take_up(struct setup *s, nanos_t now)
+{
+	steps(s, now, adopt_event);
+}
+
+void setup_retire(struct setup *s, nanos_t now)
+{
+	steps(s, now, retire_event);
+}
+
+void setup_adopt(struct setup *s, nanos_t now)
+{
+	setup_take_up(s, now);
+	setup_retire(s, now);
 }
 
 static void timer_event(struct setup *s, nanos_t now, const void *arg)
@@ -303,9 +331,7 @@ static void send_event(struct setup *s, nanos_t now, const void *arg)
 	s->f.burst.pkt[i].ethertype = ipv6 ? ETHER_TYPE_IPV6 : ETHER_TYPE_IPV4;
 	s->f.burst.pkt[i].out = w->port;
 	s->f.burst.pkt[i].trace = 7;
-	if (!neighbor_send(&s->n.table,
-	            epoch_port(&s->epoch, w->port) ? &s->region->port[w->port.v] : &s->region->port[0],
-	            &s->f.burst, burst_ref(&s->f.burst, i), w->to))
+	if (!neighbor_send(&s->n.table, &s->epoch, &s->f.burst, burst_ref(&s->f.burst, i), w->to))
 		neighbor_output(&s->n, &s->epoch, now, &s->f.burst, burst_ref(&s->f.burst, i), w->to);
 	*w->verdict = s->f.burst.verdict[i];
 	if (w->verdict->kind == VERDICT_PASS)

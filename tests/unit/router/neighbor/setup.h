@@ -30,6 +30,7 @@ struct region {
 	struct epoch_port port[4];
 	struct epoch_address address[SETUP_ADDRESSES];
 	struct epoch_neighbor neighbor[SETUP_NEIGHBORS];
+	uint32_t neighbor_index[2 * SETUP_NEIGHBORS];
 	struct ip6_addr group[SETUP_GROUPS];
 };
 
@@ -53,7 +54,7 @@ struct setup {
 	bool cut;
 	bool link_waits;        /* port 0 is being opened */
 	bool unchecked;         /* setup_check is the caller's, and not at the end of each burst */
-	bool adopted;           /* the last burst of adoption was the last one needed */
+	bool done;              /* the last burst of setup_take_up or setup_retire was the last one needed */
 	uint8_t *before;        /* the state, with cut */
 	uint32_t outbox;        /* entries that the outbox seems to have room for; 0: all */
 	struct ip6_addr source; /* of what is sent, an IPv6 packet then; unspecified: IPv4 */
@@ -69,6 +70,10 @@ void setup_reset(struct setup *s, const void *state);
 
 /* The region was changed: a new epoch, not yet taken up. */
 void setup_publish(struct setup *s);
+
+/* The epoch is taken up; the one before is retired; both. */
+void setup_take_up(struct setup *s, nanos_t now);
+void setup_retire(struct setup *s, nanos_t now);
 void setup_adopt(struct setup *s, nanos_t now);
 
 /* What happens in one burst. */

@@ -148,22 +148,6 @@ static const struct want table[NUD_STATES][EVENTS] =
                                 [TIMEOUT] = KEEP(NONE, '-'),
                                 [CONFIRM] = KEEP(NONE, '-'),
                         },
-                [NUD_PERMANENT] =
-                        {
-                                [SEND] = KEEP(PERMANENT, 'A'),
-                                [NS_A] = KEEP(PERMANENT, 'A'),
-                                [NS_B] = KEEP(PERMANENT, 'A'),
-                                [NA_SOL_A] = KEEP(PERMANENT, 'A'),
-                                [NA_SOL_OVR_B] = KEEP(PERMANENT, 'A'),
-                                [NA_SOL_B] = KEEP(PERMANENT, 'A'),
-                                [NA_UNSOL_OVR_A] = KEEP(PERMANENT, 'A'),
-                                [NA_UNSOL_OVR_B] = KEEP(PERMANENT, 'A'),
-                                [NA_UNSOL_B] = KEEP(PERMANENT, 'A'),
-                                [NA_SOL_BARE] = KEEP(PERMANENT, 'A'),
-                                [NA_UNSOL_BARE] = KEEP(PERMANENT, 'A'),
-                                [TIMEOUT] = KEEP(PERMANENT, 'A'),
-                                [CONFIRM] = KEEP(PERMANENT, 'A'),
-                        },
 };
 
 struct play {
@@ -173,7 +157,7 @@ struct play {
 	struct mac_addr a, b;
 };
 
-static void play_init(struct play *p, bool permanent)
+static void play_init(struct play *p)
 {
 	setup_init(&p->s);
 	p->now = T0;
@@ -182,9 +166,6 @@ static void play_init(struct play *p, bool permanent)
 	p->group = ip6_solicited_node(&p->us);
 	p->a = mac(0xa);
 	p->b = mac(0xb);
-	if (permanent)
-		p->s.region->neighbor[p->s.region->h.neighbors.count++] = (struct epoch_neighbor){
-		        p->it, p->a, P0, 0};
 	setup_publish(&p->s);
 	setup_adopt(&p->s, p->now);
 	setup_until(&p->s, p->now + 30 * SEC); /* what is said of our groups is over */
@@ -222,8 +203,7 @@ static void wait_for_change(struct play *p)
 static void bring_to(struct play *p, enum nud_state to)
 {
 	switch (to) {
-	case NUD_NONE:
-	case NUD_PERMANENT: break;
+	case NUD_NONE: break;
 	case NUD_INCOMPLETE: setup_send(&p->s, p->now, P0, &p->it, 1); break;
 	case NUD_FAILED:
 		bring_to(p, NUD_INCOMPLETE);
@@ -246,7 +226,6 @@ static void bring_to(struct play *p, enum nud_state to)
 		bring_to(p, NUD_STALE);
 		na(p, &p->a, ND_NA_SOLICITED);
 		break;
-	case NUD_NOARP:
 	case NUD_STATES: cr_assert(false);
 	}
 	cr_assert_eq(state(p), to, "state %d instead of %d", state(p), to);
@@ -299,7 +278,7 @@ static void check_case(enum nud_state from, enum event event, bool cut)
 	static struct play p;
 	struct mac_addr got;
 
-	play_init(&p, from == NUD_PERMANENT);
+	play_init(&p);
 	p.s.cut = cut;
 	bring_to(&p, from);
 	setup_forget(&p.s);
@@ -317,14 +296,14 @@ static void check_case(enum nud_state from, enum event event, bool cut)
 Test(neighbor_states, every_state_beside_every_event)
 {
 	for (uint32_t from = 0; from < NUD_STATES; from++)
-		for (uint32_t event = 0; event < EVENTS && from != NUD_NOARP; event++)
+		for (uint32_t event = 0; event < EVENTS; event++)
 			check_case((enum nud_state)from, (enum event)event, false);
 }
 
 Test(neighbor_states, the_same_with_every_burst_cut_once)
 {
 	for (uint32_t from = 0; from < NUD_STATES; from++)
-		for (uint32_t event = 0; event < EVENTS && from != NUD_NOARP; event++)
+		for (uint32_t event = 0; event < EVENTS; event++)
 			check_case((enum nud_state)from, (enum event)event, true);
 }
 
@@ -333,7 +312,7 @@ Test(neighbor_states, solicitations_are_sent_as_often_as_configured)
 	static struct play p;
 	uint32_t n = 0;
 
-	play_init(&p, false);
+	play_init(&p);
 	setup_forget(&p.s);
 	bring_to(&p, NUD_INCOMPLETE);
 	wait_for_change(&p);
@@ -350,7 +329,7 @@ Test(neighbor_states, reachable_lasts_between_half_and_one_and_a_half_of_the_bas
 	nanos_t least = NANOS_NEVER, most = 0;
 	static struct play p;
 
-	play_init(&p, false);
+	play_init(&p);
 	for (uint32_t i = 0; i < 200; i++) {
 		nanos_t from;
 
@@ -377,7 +356,7 @@ Test(neighbor_states, the_router_flag_follows_advertisements)
 	static struct play p;
 	const struct neighbor_entry *e;
 
-	play_init(&p, false);
+	play_init(&p);
 	bring_to(&p, NUD_REACHABLE);
 	e = neighbor_find(&p.s.n.table, P0, &p.it);
 	cr_assert_not(neighbor_link_of(e).flags & NEIGHBOR_ROUTER);
@@ -395,7 +374,7 @@ Test(neighbor_states, without_solicitations_a_packet_fails_at_once)
 	static struct play p;
 	struct verdict v;
 
-	play_init(&p, false);
+	play_init(&p);
 	p.s.region->port[0].mcast_solicit = 0;
 	v = setup_send(&p.s, p.now, P0, &p.it, 1);
 	cr_assert(v.kind == VERDICT_DROP && v.reason == DROP_NEIGH_FAILED);
