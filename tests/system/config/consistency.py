@@ -2,9 +2,11 @@
 """consistency.py CLIENT SERVER SLUICE RUN_DIR FOLDER APPLIES
 
 Keeps packets under way from the namespace CLIENT through an appliance to SERVER while configuration after configuration
-is applied.  Number i has a rule that marks, a rule that drops what does not bear that mark when it leaves, a VLAN id, a
-route and a next hop of its own: each packet that arrives tells by VLAN and MAC address which one it saw, and both tell the
-same.  As many are under way as fit a window, so that nothing overflows: every one that does not arrive was lost by apply.
+is applied.  Number i has a rule that marks, a rule that drops what does not bear that mark when it leaves, a VLAN id and,
+in turns, a sub-port of its own; an address there, a route, and a static neighbor behind it: it alone knows the next hop,
+or another MAC address for it than the one before.  Each packet that arrives tells by VLAN and by MAC address which
+one it saw, and both tell the same; one that found a route and no neighbor, or a neighbor and no route, is lost.  As many
+are under way as fit a window, so that nothing overflows: every one that does not arrive was lost by apply.
 """
 import array
 import ctypes
@@ -23,22 +25,22 @@ SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
 
 
 def config(i):
-    """Configuration number i."""
+    """Configuration number i.  Two in a row share address and next hop, three have each a sub-port of its own."""
     g = i % VARIANTS
-    neighbors = "".join(f'  - {{ address: 10.9.0.{n + 2}, mac: "02:00:00:00:09:{n:02x}", port: out }}\n'
-                        for n in range(VARIANTS))
+    net, out = f"10.9.{g // 2}", f"out{g % 3}"
     return f"""
 ports:
   wan: {{ driver: af_xdp, mac: "02:53:4c:aa:00:01", dad: 0, addresses: [192.0.2.1/24] }}
   lan: {{ driver: af_xdp, mac: "02:53:4c:bb:00:01", dad: 0, ipv6: false }}
 vlans:
-  out: {{ parent: lan, id: {100 + g}, dad: 0, ipv6: false, addresses: [10.9.0.1/24] }}
+  {out}: {{ parent: lan, id: {100 + g}, dad: 0, ipv6: false, addresses: [{net}.1/24] }}
 neighbors:
-{neighbors}routes:
-  - {{ to: 203.0.113.0/24, via: 10.9.0.{g + 2} }}
+  - {{ address: {net}.2, mac: "02:00:00:00:09:{g:02x}", port: {out} }}
+routes:
+  - {{ to: 203.0.113.0/24, via: {net}.2 }}
 rules:
   ingress: {{ rules: [ {{ in: [wan], protocol: udp, set_mark: {g + 1}/0xff, action: count }} ] }}
-  egress: {{ rules: [ {{ out: [out], mark: {g + 1}/0xff, action: pass }}, {{ out: [out], protocol: udp, action: drop }} ] }}
+  egress: {{ rules: [ {{ out: [{out}], mark: {g + 1}/0xff, action: pass }}, {{ out: [{out}], protocol: udp, action: drop }} ] }}
 """
 
 
