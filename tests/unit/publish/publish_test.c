@@ -1,9 +1,9 @@
 /* Configurations change while packets flow: each packet sees one of them.
  *
- * Epoch k marks what comes in with k, routes it out of one of two VLANs (the id differs each time, and so
- * does the next hop's MAC), and at egress drops all whose mark is not k.  A packet that saw parts of two is
- * dropped there, or leaves with a tag or to a next hop that is not that of its mark.
- * (Neighbors are no part of an epoch: there is one table.)
+ * Epoch k marks what comes in with k, routes it out of a VLAN (the id differs each time, the sub-port's name
+ * in turns, and its id with it) to a next hop that it alone gives as a neighbor, or with a MAC of its own
+ * where two share an address, and at egress drops all whose mark is not k.  A packet that saw parts of two is
+ * dropped there, or waits for a neighbor, or leaves with a tag or to a MAC that is not that of its mark.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -21,6 +21,7 @@ static uint32_t vid_of(uint32_t k)
 static const char *text_of(uint32_t k, uint32_t lanes)
 {
 	static char text[4096];
+	uint32_t net = k / 2 % 200;
 
 	snprintf(text, sizeof text,
 	        "appliance: {lanes: %u, buffers: %u, ring_slots: 512}\n"
@@ -29,17 +30,13 @@ static const char *text_of(uint32_t k, uint32_t lanes)
 	        " addresses: [192.0.2.1/24]}\n"
 	        "  out: {driver: pcap, ipv6: false, gratuitous_arp: 0}\n"
 	        "vlans:\n"
-	        "  even: {parent: out, id: %u, ipv6: false, gratuitous_arp: 0, addresses: [10.8.0.1/16]}\n"
-	        "  odd: {parent: out, id: %u, ipv6: false, gratuitous_arp: 0, addresses: [10.9.0.1/16]}\n"
-	        "routes: [{to: 203.0.113.0/24, via: %s}]\n"
-	        "neighbors:\n"
-	        "  - {address: 10.8.0.2, mac: \"02:00:00:00:00:08\"}\n"
-	        "  - {address: 10.9.0.2, mac: \"02:00:00:00:00:09\"}\n"
+	        "  v%u: {parent: out, id: %u, ipv6: false, gratuitous_arp: 0, addresses: [10.%u.0.1/16]}\n"
+	        "routes: [{to: 203.0.113.0/24, via: 10.%u.0.2}]\n"
+	        "neighbors: [{address: 10.%u.0.2, mac: \"02:00:00:00:%02x:%02x\", port: v%u}]\n"
 	        "rules:\n"
 	        "  ingress: {rules: [{protocol: udp, action: count, set_mark: %u/0xffff}]}\n"
-	        "  egress: {policy: drop, rules: [{out: %s, mark: %u/0xffff, action: pass}]}\n",
-	        lanes, 1024 * lanes, k & 1 ? 2000 : vid_of(k), k & 1 ? vid_of(k) : 2000,
-	        k & 1 ? "10.9.0.2" : "10.8.0.2", k, k & 1 ? "odd" : "even", k);
+	        "  egress: {policy: drop, rules: [{out: v%u, mark: %u/0xffff, action: pass}]}\n",
+	        lanes, 1024 * lanes, k % 3, vid_of(k), net, net, net, k >> 8, k & 255, k % 3, k, k % 3, k);
 	return text;
 }
 
@@ -72,11 +69,11 @@ static void make_frames(void)
 
 static void look(void *context, const struct pkt *pkt, const uint8_t *frame)
 {
-	uint32_t tci = (uint32_t)frame[14] << 8 | frame[15], mac = 8 + (pkt->mark & 1);
+	uint32_t tci = (uint32_t)frame[14] << 8 | frame[15], mac = (uint32_t)frame[4] << 8 | frame[5];
 
 	(void)context;
 	sent++;
-	torn += frame[12] != 0x81 || (tci & 0xfff) != vid_of(pkt->mark) || frame[5] != mac;
+	torn += frame[12] != 0x81 || (tci & 0xfff) != vid_of(pkt->mark) || mac != pkt->mark;
 }
 
 static void setup(uint32_t lanes)
