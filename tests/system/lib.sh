@@ -100,10 +100,16 @@ route()
 	ip -n "$sl-$1" route add "$2" via "$3" || die "no route to $2 on $1"
 }
 
+# words_of WORD...: how many of the words name the command: its noun, and its verb where it has one.
+words_of()
+{
+	[[ "$1 ${2:-}" == @(config|keys|route)\ [a-z]* ]] && echo 2 || echo 1
+}
+
 sluice()
 {
-	local words=1
-	[[ "$1 ${2:-}" != @(config *|"route get") ]] || words=2
+	local words
+	words=$(words_of "$@")
 	timeout 15 "$SLUICE_BUILD/bin/sluice" "${@:1:words}" --run-dir "$run" "${@:words+1}"
 }
 
