@@ -265,6 +265,32 @@ struct config_metrics {
 	const char *token_file;        /* NULL: anybody may read */
 };
 
+#define CONFIG_TABLES_MAX 8u
+
+/* Routes of the machine's kernel that are followed. */
+struct config_netlink {
+	struct config_item item; /* node NULL: none are */
+	uint32_t *tables;        /* as the kernel numbers them */
+	uint32_t n_tables;       /* 1 to CONFIG_TABLES_MAX */
+};
+
+/* A routing daemon's (FRR's zebra, dplane_fpm_nl). */
+struct config_fpm {
+	struct config_item item; /* node NULL: none is heard */
+	struct config_endpoint listen;
+	struct config_prefix *from; /* who may connect */
+	uint32_t n_from;
+	uint32_t grace_ms;
+	bool interfaces;
+};
+
+struct config_dynamic_routes {
+	struct config_item item;
+	uint32_t limit; /* routes at most, over all sources */
+	struct config_netlink netlink;
+	struct config_fpm fpm;
+};
+
 /* The model of a configuration: what the file says, with defaults filled in. */
 struct config {
 	struct config_item item;
@@ -280,7 +306,8 @@ struct config {
 	struct config_metrics metrics;
 	struct config_route *adopted; /* routes that ports have taken over; as `routes` */
 	uint32_t n_adopted;
-	uint64_t adopted_identity;    /* of all that is adopted; 0: nothing is */
+	uint64_t adopted_identity; /* of all that is adopted; 0: nothing is */
+	struct config_dynamic_routes dynamic_routes;
 	struct config_memory *memory; /* what all of it lies in */
 };
 
@@ -355,6 +382,7 @@ bool config_cores_parse(const char *text, struct config_cores *cores);
 #define CONFIG_PROTOCOL_STATIC 4u /* and of what the file gives (RTPROT_STATIC) */
 #define CONFIG_PROTOCOL_ADOPTED                                                                              \
 	5u /* and of what a port has taken over from the kernel's interface; none in linux/rtnetlink.h */
+#define CONFIG_ORIGIN 0u /* fib_route.origin of both */
 
 /* Calls visit for every route that the configuration implies: of each address its own (local), its network
  * (connected), its broadcast address; 127.0.0.0/8 and ::1 (local, on lo); then the given ones, in the order

@@ -130,6 +130,8 @@ static const struct schema_key root_keys[] = {
                 .doc = "UDP sockets."},
         {"limits", &type_section, ROOT(limits), .section = &section_limits,
                 .doc = "Bounds, with Linux's defaults."},
+        {"dynamic_routes", &type_section, ROOT(dynamic_routes), .section = &section_dynamic_routes,
+                .doc = "Routes that come and go while the appliance runs."},
         {"metrics", &type_section, ROOT(metrics), .section = &section_metrics,
                 .doc = "Metrics over HTTP, for Prometheus: /metrics. Left out: none. Taken up when control "
                        "starts."},

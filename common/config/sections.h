@@ -5,6 +5,6 @@
 #include "common/config/types.h"
 
 extern const struct schema_section section_port, section_vlan, section_route, section_neighbor, section_rules,
-        section_socket, section_limits;
+        section_socket, section_limits, section_dynamic_routes;
 
 #endif

@@ -21,6 +21,7 @@ extern const struct value_type type_interface_address; /* struct config_prefix, 
 extern const struct value_type type_prefix;            /* struct config_prefix, no host bits */
 extern const struct value_type type_group;             /* struct config_prefix, multicast */
 extern const struct value_type type_endpoint;          /* struct config_endpoint */
+extern const struct value_type type_table;             /* uint32_t: a kernel's table of routes */
 
 /* Of one key each: they write into the section's structure. */
 extern const struct value_type type_cores;         /* struct config_cores */

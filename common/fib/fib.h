@@ -131,6 +131,7 @@ static always_inline struct fib_prefix fib_prefix6(struct ip6_addr addr, uint8_t
 struct fib_route {
 	struct fib_prefix prefix;
 	uint8_t protocol; /* who made it, as the caller numbers it (Linux: RTPROT_*); kept, not interpreted */
+	uint8_t origin;   /* where the caller has it from; likewise */
 	uint32_t metric;
 	uint32_t group;
 };
@@ -258,6 +259,10 @@ uint32_t fib6_lookup(const struct fib_reader *reader, const struct ip6_addr *dst
 /* The longest prefix that holds an address, with its route in force, for people who ask why: a walk down the
  * writer's own tree, many times slower than a lookup.  An IPv4 address is mapped.  False: no route. */
 bool fib_route_get(const struct fib_reader *reader, enum fib_family family, const struct ip6_addr *dst,
+        struct fib_route *route);
+
+/* The route of exactly this prefix and metric.  False: there is none. */
+bool fib_route_find(const struct fib_reader *reader, const struct fib_prefix *prefix, uint32_t metric,
         struct fib_route *route);
 
 /* All routes of a family in order of address, length, metric: first, then the one after *route, which need

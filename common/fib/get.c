@@ -146,6 +146,17 @@ static bool entry_above(const struct fib_reader *reader, enum fib_family family,
 	return false;
 }
 
+bool fib_route_find(const struct fib_reader *reader, const struct fib_prefix *prefix, uint32_t metric,
+        struct fib_route *route)
+{
+	struct fib_key key = fib_key(prefix->family, &prefix->addr);
+	struct fib_node node;
+
+	return tree_find(reader, prefix->family, &key, prefix->len, &node) &&
+	       entry_above(reader, prefix->family, &node, (int64_t)metric - 1, route) &&
+	       route->metric == metric;
+}
+
 bool fib_route_first(const struct fib_reader *reader, enum fib_family family, struct fib_route *route)
 {
 	struct fib_node node;

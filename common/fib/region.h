@@ -72,7 +72,8 @@ struct fib_entry {
 	uint32_t metric;
 	uint32_t group;
 	uint8_t protocol;
-	uint8_t zero[3];
+	uint8_t origin;
+	uint8_t zero[2];
 };
 
 static_assert(sizeof(struct fib_entry) == 16, "four in a line");

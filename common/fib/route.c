@@ -51,6 +51,7 @@ static int entry_insert(struct fib *fib, uint32_t *link, const struct fib_route 
 	        .metric = route->metric,
 	        .group = route->group,
 	        .protocol = route->protocol,
+	        .origin = route->origin,
 	};
 	error = fib_set(fib, link, index);
 	if (error || !same)
@@ -123,6 +124,7 @@ void fib_route_make(enum fib_family family, const struct fib_node *node, const s
 	*route = (struct fib_route){
 	        .prefix = {.family = (uint8_t)family, .len = node->len},
 	        .protocol = entry->protocol,
+	        .origin = entry->origin,
 	        .metric = entry->metric,
 	        .group = entry->group,
 	};

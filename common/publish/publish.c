@@ -61,6 +61,7 @@ static int make_fib(
 	if (p->fib[slot])
 		fib_close(p->fib[slot]);
 	p->fib[slot] = NULL;
+	p->grace[slot].waits = false;
 	if (madvise(region, bytes, MADV_REMOVE))
 		memset(region, 0, bytes); /* memory that cannot be given back page-wise */
 	if (fib_region_size(&limits) > bytes)
@@ -68,7 +69,11 @@ static int make_fib(
 	err = fib_init(region, bytes, &limits);
 	if (!err)
 		err = fib_open(region, bytes, &p->fib[slot]);
-	return err ? err : config_fib(config, epoch, p->fib[slot]);
+	if (!err)
+		err = config_fib(config, epoch, p->fib[slot]);
+	if (!err && p->fill)
+		p->fill(p->fill_context, slot, epoch, p->fib[slot]);
+	return err;
 }
 
 int publish_config(struct publisher *p, const struct config *config)
@@ -99,6 +104,61 @@ int publish_config(struct publisher *p, const struct config *config)
 	for (uint32_t w = 0; w < a->plan.n_workers; w++)
 		bell_ring(&a->bell[w]);
 	return 0;
+}
+
+uint32_t publisher_live(const struct publisher *p, uint32_t slot[2])
+{
+	uint32_t newest = p->number & 1, n = 0;
+
+	if (p->number && p->fib[newest])
+		slot[n++] = newest;
+	if (n && p->fib[newest ^ 1] && !appliance_epoch_retired(p->appliance, p->number - 1))
+		slot[n++] = newest ^ 1;
+	return n;
+}
+
+/* A worker has ended a round since, or sleeps: it holds no result of a lookup that was made before. */
+static bool passed(const struct appliance *a, const struct publish_grace *g)
+{
+	for (uint32_t w = 0; w < a->plan.n_workers; w++) {
+		const struct worker_status *s = appliance_status(a, w);
+
+		if (a->plan.worker[w].stage == STAGE_ROUTER &&
+		        __atomic_load_n(&s->steps, __ATOMIC_ACQUIRE) == g->steps[w] &&
+		        !(__atomic_load_n(&s->idle, __ATOMIC_ACQUIRE) & 1))
+			return false;
+	}
+	return true;
+}
+
+static bool reclaim(struct publisher *p, uint32_t slot)
+{
+	struct publish_grace *g = &p->grace[slot];
+	struct fib_usage usage;
+
+	if (g->waits && passed(p->appliance, g)) {
+		fib_reclaim(p->fib[slot], g->retired);
+		g->waits = false;
+	}
+	fib_usage(p->fib[slot], &usage);
+	if (g->waits || !usage.retired)
+		return usage.retired;
+	g->retired = fib_retired(p->fib[slot]);
+	g->waits = true;
+	/* What was changed is seen by every round that begins after its worker's steps were read here. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (uint32_t w = 0; w < p->appliance->plan.n_workers; w++)
+		g->steps[w] = __atomic_load_n(&appliance_status(p->appliance, w)->steps, __ATOMIC_ACQUIRE);
+	return true;
+}
+
+bool publisher_reclaim(struct publisher *p)
+{
+	bool waits = false;
+
+	for (uint32_t s = 0; s < 2; s++)
+		waits |= p->fib[s] && reclaim(p, s);
+	return waits;
 }
 
 const struct epoch *publisher_epoch(const struct publisher *p)

@@ -15,11 +15,23 @@
 #include "common/fib/fib.h"
 #include "common/stage/appliance.h"
 
+/* When a FIB's readers have passed the point at which something in it was retired. */
+struct publish_grace {
+	bool waits;
+	uint64_t retired;            /* fib_retired, then */
+	uint64_t steps[WORKERS_MAX]; /* of each worker, then */
+};
+
 struct publisher {
 	struct appliance *appliance;
 	struct fib *fib[2]; /* writers of the two FIB slots; NULL: none yet */
 	uint32_t number;    /* of the newest epoch; 0: none */
 	struct epoch view[2];
+	struct publish_grace grace[2];
+	/* Adds routes to the FIB of a slot before its epoch is put in force; NULL: there are none beside the
+	 * configuration's. */
+	void (*fill)(void *context, uint32_t slot, const struct epoch *epoch, struct fib *fib);
+	void *fill_context;
 };
 
 void publisher_init(struct publisher *p, struct appliance *a);
@@ -35,6 +47,15 @@ void publisher_init(struct publisher *p, struct appliance *a);
 /* 0; -EBUSY; -ENOSPC: it does not fit the slots; -ENOMEM.  After a failure the epoch in force is what it was.
  */
 [[nodiscard]] int publish_config(struct publisher *p, const struct config *config);
+
+/* The slots whose FIBs are used by packets now and have their writer here: one, or while the epoch before is
+ * not retired two, the newest first.  None where a predecessor made what is in force: what is in a FIB then
+ * stays until another epoch is published. */
+uint32_t publisher_live(const struct publisher *p, uint32_t slot[2]);
+
+/* Makes what was retired in FIBs ready for use as far as no reader can hold it: to be called now and then
+ * while routes change.  Whether something still waits. */
+bool publisher_reclaim(struct publisher *p);
 
 /* The epoch in force, and its FIB; NULL before the first. */
 const struct epoch *publisher_epoch(const struct publisher *p);

@@ -3,6 +3,7 @@
 
 #include "proto/tables.pb-c.h"
 #include "services/cli/json.h"
+#include "services/cli/route.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,11 @@ static void print_to(const char *to)
 		fputs(to, stdout);
 }
 
-static void print_hop(const Sluice__NextHop *h, bool weighted)
+static void print_hop(const Sluice__Route *r, const Sluice__NextHop *h, bool weighted)
 {
 	if (*h->gateway)
-		printf(" via %s", h->gateway);
+		printf(" via %s%s", strchr(h->gateway, ':') && !strchr(r->to, ':') ? "inet6 " : "",
+		        h->gateway);
 	if (*h->port)
 		printf(" dev %s", h->port);
 	if (weighted)
@@ -42,7 +44,7 @@ static void print_route(const Sluice__Route *r)
 		printf("%s ", r->type);
 	print_to(r->to);
 	if (!several && r->n_hops)
-		print_hop(r->hops[0], false);
+		print_hop(r, r->hops[0], false);
 	printf(" proto %s", r->protocol);
 	if (r->metric)
 		printf(" metric %u", r->metric);
@@ -53,7 +55,7 @@ static void print_route(const Sluice__Route *r)
 	fputc('\n', stdout);
 	for (size_t i = 0; several && i < r->n_hops; i++) {
 		printf("\tnexthop");
-		print_hop(r->hops[i], true);
+		print_hop(r, r->hops[i], true);
 		fputc('\n', stdout);
 	}
 }
@@ -185,6 +187,21 @@ static int list(const struct cli_call *call)
 	return code;
 }
 
+static const struct cli_command command_source = {
+        .name = "source",
+        .what = "where dynamic routes come from",
+        .about =
+                "Where routes come from that the configuration does not have (its `dynamic_routes`): how "
+                "many "
+                "each source has told, how many of them are in force, and how many are held back since their "
+                "next hops lead to no port.",
+        .examples = {{"sluice route source", "all of them"},
+                {"sluice route source --json | jq '.sources[].held_back'", "what leads nowhere"}},
+        .json = "{\"sources\": [...], \"limit\"}",
+        .asks = true,
+        .run = route_source,
+};
+
 const struct cli_command command_route = {
         .name = "route",
         .what = "the routes in force, and the one that an address takes",
@@ -196,10 +213,11 @@ const struct cli_command command_route = {
                 [FOUR] = {.letter = '4', .meaning = "of IPv4 alone"},
                 [SIX] = {.letter = '6', .meaning = "of IPv6 alone"}},
         .examples = {{"sluice route", "all of them"}, {"sluice route -6", "those of IPv6"},
-                {"sluice route get 198.51.100.7", "the one that packets for an address take"}},
+                {"sluice route get 198.51.100.7", "the one that packets for an address take"},
+                {"sluice route source", "where dynamic ones come from"}},
         .json = "{\"routes\": [...]}",
         .asks = true,
         .shows = true,
-        .verbs = {&command_get},
+        .verbs = {&command_get, &command_source},
         .run = list,
 };

@@ -102,6 +102,7 @@ static void taken_up(struct control *c)
 	if (!c->apply.adopted)
 		take_over(c);
 	finish(c);
+	dynamic_configure(c);
 	if (reply.confirm_s)
 		confirm_wait(c, (uint64_t)reply.confirm_s * 1000);
 	if (call)
@@ -138,6 +139,7 @@ static void try_publish(struct control *c, bool late)
 		c->apply.published = true;
 		c->apply.number = c->publisher.number;
 		c->apply.began = uv_hrtime();
+		dynamic_published(c);
 	} else if (err != -EBUSY) {
 		give_up(c, err == -ENOSPC ? RPC_RESOURCE_EXHAUSTED : RPC_INTERNAL,
 		        err == -ENOSPC

@@ -28,6 +28,7 @@ static const struct rpc_method admin_methods[] = {
 
 static const struct rpc_method table_methods[] = {
         {"Routes", control_routes, false},
+        {"RouteSources", control_route_sources, false},
         {"Neighbors", control_neighbors, false},
         {"Rules", control_rules, false},
         {"Sockets", control_sockets, false},
@@ -170,8 +171,15 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	/* A predecessor may have died while it held ingest. */
 	__atomic_store_n(&appliance_control(c->appliance)->hold, 0, __ATOMIC_RELEASE);
 	init_timers(c);
+	err = dynamic_open(c, setup->netlink);
+	if (err) {
+		*out = NULL;
+		control_close(c);
+		return fail(why, err, "out of memory");
+	}
 	open_state(c, setup->state_dir);
 	start_take_up(c, setup->first);
+	dynamic_configure(c);
 	*out = c;
 	err = captures_open(c);
 	if (err)
@@ -201,6 +209,7 @@ static void closed(uv_handle_t *handle)
 	config_free(c->before);
 	config_free(c->apply.config);
 	state_close(&c->state);
+	dynamic_free(c);
 	publisher_end(&c->publisher);
 	free(c);
 }
@@ -213,6 +222,7 @@ void control_close(struct control *c)
 		rpc_server_close(c->rpc);
 	c->rpc = NULL;
 	captures_close(c);
+	dynamic_close(c, closed);
 	uv_close((uv_handle_t *)&c->apply_timer, closed);
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
 	uv_close((uv_handle_t *)&c->confirm_timer, closed);

@@ -3,6 +3,7 @@
  *     control_load(path, &first)             the file of the first epoch, while it has the rights to
  *     host_keep_bells(&taken, sock)          descriptors
  *     metrics_listen(&web, loop, ...)        with those rights too (metrics.h)
+ *     follow_sockets(netlink)                likewise (follow.h)
  *     control_confine(&taken)                user, files, system calls: before anyone is heard
  *     control_open(&c, loop, &setup, why)    goes on from what a predecessor left, listens
  *     uv_run(loop, ...)
@@ -39,6 +40,7 @@ struct control_setup {
 	        *first;          /* what it holds, which is taken over; NULL: there is an epoch in force */
 	const char *sockets_dir; /* where read.sock and admin.sock are made */
 	const char *state_dir;   /* what outlives it */
+	const int *netlink;      /* follow_sockets', taken over; NULL: the kernel's routes are not followed */
 	struct web *web;         /* where metrics are asked for, taken over; NULL: nowhere */
 };
 

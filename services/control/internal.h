@@ -64,6 +64,7 @@ struct control {
 	struct health_watch health[RPC_STREAMS_MAX];
 	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
 	struct captures *captures;
+	struct dynamic *dynamic;
 	struct web *web;                 /* NULL: metrics are told nowhere */
 	uint64_t started;                /* uv_hrtime */
 	char config_path[1024];          /* the file of the start */
@@ -79,6 +80,7 @@ void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage 
 void control_counters(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 /* Of proto/tables.proto's. */
 void control_routes(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_route_sources(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_neighbors(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_rules(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_sockets(void *context, struct rpc_call *call, const ProtobufCMessage *request);
@@ -148,6 +150,21 @@ void adoption_begin(struct control *c);
 /* start.c: goes on from what the state and the shared memory tell; a new appliance gets its first epoch, of
  * `first`, which is taken over, or of what was in force last. */
 void start_take_up(struct control *c, struct control_first *first);
+
+/* dynamic.c: routes that come and go.  `netlink` are follow_sockets', taken over; NULL: there are none.  0 or
+ * -ENOMEM. */
+[[nodiscard]] int dynamic_open(struct control *c, const int *netlink);
+/* c->config is in force: the sources are as it says. */
+void dynamic_configure(struct control *c);
+/* An epoch was published. */
+void dynamic_published(struct control *c);
+/* `closed` is called for what it has in the loop, with data = c; then all is freed. */
+void dynamic_close(struct control *c, uv_close_cb closed);
+void dynamic_free(struct control *c);
+
+/* start.c: the configuration in force is published again, as the next epoch.  false: its text cannot be read.
+ */
+bool start_again(struct control *c);
 
 /* capture.c: closes what a predecessor's clients had open.  0 or -ENOMEM. */
 [[nodiscard]] int captures_open(struct control *c);

@@ -1,6 +1,7 @@
 /* The process of control: handles from its attendant, the cage, the loop. */
 #include "services/control/control.h"
 
+#include "services/control/follow.h"
 #include "services/control/metrics.h"
 
 #include <stdio.h>
@@ -35,7 +36,9 @@ static void on_attendant(uv_poll_t *poll, int status, int events)
 /* With all rights that the process began with. */
 static void load(const struct host_taken *taken, uv_loop_t *loop, struct control_setup *setup)
 {
+	static int netlink[FOLLOW_SOCKETS];
 	static struct control_first first;
+	int err = follow_sockets(netlink);
 	char why[CONTROL_WHY_BYTES];
 
 	if (!appliance_control(&taken->appliance)->epoch) {
@@ -44,6 +47,11 @@ static void load(const struct host_taken *taken, uv_loop_t *loop, struct control
 	}
 	if (metrics_listen(&setup->web, loop, taken->config, first.config, why))
 		fprintf(stderr, "sluice-control: %s\n", why);
+	if (err)
+		fprintf(stderr, "sluice-control: the kernel's routes cannot be followed: %s\n",
+		        strerror(-err));
+	else
+		setup->netlink = netlink;
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 /* routes: the FIB in force, in pages, or the route of one address. */
 #include "services/control/internal.h"
 
-#include "common/config/config.h"
+#include "common/rtnl/rtnl.h"
 #include "common/wire/text.h"
 #include "proto/tables.pb-c.h"
 
@@ -42,12 +42,15 @@ static const char *type_name(uint8_t type)
 
 static char *protocol_name(char text[16], uint8_t protocol)
 {
-	switch (protocol) {
-	case CONFIG_PROTOCOL_KERNEL: return strcpy(text, "kernel");
-	case CONFIG_PROTOCOL_STATIC: return strcpy(text, "static");
-	case CONFIG_PROTOCOL_ADOPTED: return strcpy(text, "adopted");
-	default: snprintf(text, 16, "%u", protocol); return text;
-	}
+	const char *name = rtnl_protocol_name(protocol);
+
+	if (protocol == CONFIG_PROTOCOL_ADOPTED)
+		snprintf(text, 16, "adopted");
+	else if (name)
+		snprintf(text, 16, "%s", name);
+	else
+		snprintf(text, 16, "%u", protocol);
+	return text;
 }
 
 static char *address(char text[TEXT_IP6_SIZE], enum fib_family family, const struct ip6_addr *addr)
@@ -62,15 +65,16 @@ static char *prefix(char text[TEXT_IP6_PREFIX_SIZE], const struct fib_prefix *p)
 	return text_ip6_prefix(text, &(struct ip6_prefix){p->addr, p->len});
 }
 
-static void fill_hop(
-        struct page *page, struct route_message *m, enum fib_family family, const struct fib_hop *from)
+static void fill_hop(struct page *page, struct route_message *m, const struct fib_hop *from)
 {
 	const struct epoch_port *port = epoch_port(page->epoch, from->port);
 	Sluice__NextHop *to = &m->hop[m->route.n_hops];
 
 	sluice__next_hop__init(to);
+	/* A route of IPv4 may have a gateway of IPv6 (RFC 5549). */
 	if (!ip6_is_unspecified(&from->gateway))
-		to->gateway = address(m->gateway[m->route.n_hops], family, &from->gateway);
+		to->gateway = address(m->gateway[m->route.n_hops],
+		        ip6_addr_is_mapped(&from->gateway) ? FIB_IPV4 : FIB_IPV6, &from->gateway);
 	to->port = (char *)(port ? port->name : "");
 	to->weight = from->weight;
 	to->onlink = from->flags & FIB_HOP_ONLINK;
@@ -96,7 +100,7 @@ static void add_route(struct page *page, const struct fib_route *from)
 	hops = fib_group_hops(&page->fib, group, &n);
 	m->route.hops = m->hops;
 	for (uint32_t i = 0; i < n; i++)
-		fill_hop(page, m, family, &hops[i]);
+		fill_hop(page, m, &hops[i]);
 	page->list[page->reply.n_routes++] = &m->route;
 }
 

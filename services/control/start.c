@@ -80,6 +80,11 @@ static bool restore_last(struct control *c)
 	return config;
 }
 
+bool start_again(struct control *c)
+{
+	return c->state.history.in_force && restore_last(c);
+}
+
 /* What was under way ended with the appliance. */
 static void end_begun(struct control *c)
 {

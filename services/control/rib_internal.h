@@ -1,0 +1,112 @@
+/* rib_internal: what the parts of rib share: the table (rib.c), next hops by number and interfaces
+ * (rib_nexthop.c), where a route leads (rib_resolve.c), the FIBs (rib_sync.c). */
+#ifndef SLUICE_SERVICES_CONTROL_RIB_INTERNAL_H
+#define SLUICE_SERVICES_CONTROL_RIB_INTERNAL_H
+
+#include "services/control/rib.h"
+
+struct rib_hop {
+	struct ip6_addr gateway;   /* IPv4 mapped; zeros: on the link */
+	char port[EPOCH_NAME_LEN]; /* of an inherited route; else empty */
+	uint32_t ifindex;          /* 0: none given */
+	uint16_t weight;
+	bool onlink;
+	uint8_t zero; /* compared as bytes */
+};
+
+static_assert(sizeof(struct rib_hop) == 40, "without padding");
+
+struct rib_route {
+	struct rib_route *next;       /* in its bucket */
+	struct rib_route *next_dirty; /* NULL at the end */
+	struct fib_prefix to;
+	uint32_t metric;
+	uint8_t source;
+	uint8_t type; /* enum fib_type: UNICAST where hops tell, or BLACKHOLE, UNREACHABLE, PROHIBIT */
+	uint8_t protocol;
+	uint8_t state;  /* enum rib_state */
+	uint8_t in_fib; /* a bit a slot */
+	bool dirty, gone, stale;
+	uint32_t mtu;
+	uint32_t nexthop; /* by number; 0: none */
+	struct ip6_addr prefer;
+	uint32_t n_hops;
+	struct rib_hop *hop; /* malloc'd */
+};
+
+/* A next hop by number; a group has members. */
+struct rib_nexthop {
+	struct rib_nexthop *next;
+	uint32_t id;
+	uint8_t feed;
+	bool stale, blackhole;
+	struct rib_hop hop;
+	uint32_t n_members;
+	struct {
+		uint32_t id;
+		uint16_t weight;
+	} member[]; /* n_members */
+};
+
+#define RIB_NEXTHOP_BUCKETS 4096u
+
+struct rib_interface {
+	uint32_t ifindex; /* 0: free */
+	char name[EPOCH_NAME_LEN];
+};
+
+/* A port that has another name than its interface. */
+struct rib_alias {
+	struct config_name interface, port;
+};
+
+struct rib {
+	struct publisher *publisher;
+	uint64_t key;
+	struct rib_route **bucket; /* a power of two of them */
+	uint32_t mask, n;          /* n counts those that are gone and not flushed too */
+	uint32_t limit;
+	uint32_t tables[CONFIG_TABLES_MAX], n_tables;
+	bool fpm_interfaces;
+
+	struct rib_route *dirty_first, *dirty_last;
+	bool refresh;        /* is to begin (anew) */
+	uint32_t refresh_at; /* bucket; above mask: none is under way */
+	struct rib_counts counts[RIB_SOURCES];
+	uint32_t n_of[RIB_SOURCES]; /* routes, gone ones too */
+
+	struct rib_nexthop *nexthop[RIB_NEXTHOP_BUCKETS];
+	uint32_t n_nexthops;
+	struct rib_interface link[RIB_LINKS_MAX];
+	uint32_t n_links; /* places in use */
+	struct rib_alias alias[EPOCH_PHYS_MAX];
+	uint32_t n_aliases;
+	struct fib_group_spec spec; /* the one in hand */
+};
+
+/* rib.c */
+struct rib_route *rib_lookup(
+        const struct rib *rib, uint32_t source, const struct fib_prefix *to, uint32_t metric);
+void rib_touch(struct rib *rib, struct rib_route *r);
+void rib_set_state(struct rib *rib, struct rib_route *r, enum rib_state state);
+/* A next hop of a route of its own. */
+struct rib_hop rib_hop_of(const struct rtnl_hop *from);
+/* Takes a route that is gone, and in no FIB, out of the table for good. */
+void rib_forget(struct rib *rib, struct rib_route *r);
+
+/* rib_nexthop.c */
+void rib_nexthop_forget_all(struct rib *rib, enum rib_feed feed);
+const struct rib_nexthop *rib_nexthop_find(const struct rib *rib, enum rib_feed feed, uint32_t id);
+/* The name of the port that has the interface; NULL: it is not known. */
+const char *rib_port_of(const struct rib *rib, uint32_t ifindex);
+
+/* rib_resolve.c: the route as a group for this epoch.  False: it leads to no port. */
+bool rib_resolve(const struct rib *rib, const struct rib_route *r, const struct epoch *epoch,
+        struct fib_group_spec *spec);
+
+static inline enum rib_feed rib_feed_of(uint32_t source)
+{
+	return source == RIB_FPM ? RIB_FEED_FPM : RIB_FEED_NETLINK;
+}
+
+#endif
