@@ -7,7 +7,6 @@
 #include "proto/capture.pb-c.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define TICK_MS       2u
 #define TELL_MS       200u /* a piece at the least, so that a client knows what it misses */
@@ -140,15 +139,6 @@ static bool parse(
 
 /* ---- pieces ---- */
 
-static void wall_clock(int64_t *offset)
-{
-	struct timespec wall, mono;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	*offset = (wall.tv_sec - mono.tv_sec) * (int64_t)NANOS_PER_SEC + wall.tv_nsec - mono.tv_nsec;
-}
-
 static void describe(
         const struct captures *all, Sluice__CapturedPacket *p, const struct tap_record *r, int64_t offset)
 {
@@ -210,9 +200,8 @@ static void send_piece(struct captures *all, struct capture *t, char **ports, si
 static void read_ring(struct captures *all, struct capture *t, struct tap_reader *reader, uint32_t budget)
 {
 	struct tap_record record;
-	int64_t offset;
+	int64_t offset = control_wall_offset();
 
-	wall_clock(&offset);
 	while (tap_reader_next(reader, &record, all->data + all->bytes, &budget) == TAP_GOT) {
 		Sluice__CapturedPacket *p = &all->packet[all->n];
 		uint32_t have = MIN(record.have, t->wish.snap_bytes);

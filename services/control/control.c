@@ -2,6 +2,7 @@
 
 #include "proto/capture.pb-c.h"
 #include "proto/health.pb-c.h"
+#include "proto/monitor.pb-c.h"
 #include "proto/tables.pb-c.h"
 #include "services/control/internal.h"
 #include "services/control/metrics.h"
@@ -9,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 static const struct rpc_method read_methods[] = {
         {"Status", control_status, false},
@@ -43,6 +45,10 @@ static const struct rpc_method health_methods[] = {
         {"Watch", control_health_watch, true},
 };
 
+static const struct rpc_method monitor_methods[] = {
+        {"Events", control_events, true},
+};
+
 const struct board *control_board(const struct control *c)
 {
 	return c->appliance->map[REGION_BOARD];
@@ -75,6 +81,15 @@ bool control_lives(const struct control *c, enum stage_id stage)
 		return true;
 	board_role_read(&control_board(c)->role[stage], &role);
 	return role.state == BOARD_ROLE_RUNNING;
+}
+
+int64_t control_wall_offset(void)
+{
+	struct timespec wall, mono;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_MONOTONIC, &mono);
+	return (wall.tv_sec - mono.tv_sec) * (int64_t)NANOS_PER_SEC + wall.tv_nsec - mono.tv_nsec;
 }
 
 void control_wake_all(struct control *c)
@@ -120,6 +135,8 @@ static int serve(struct control *c, const char *dir, char *why)
 	                               ARRAY_LEN(admin_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
 	                               ARRAY_LEN(tap_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__monitor__descriptor, RPC_READER,
+	                               monitor_methods, ARRAY_LEN(monitor_methods), c});
 	err = listen_at(c, dir, "read.sock", 0666, RPC_READER, why);
 	/* For root, and for who is in control's group. */
 	return err ? err : listen_at(c, dir, "admin.sock", 0660, RPC_ADMIN, why);
@@ -182,6 +199,8 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	dynamic_configure(c);
 	*out = c;
 	err = captures_open(c);
+	if (!err)
+		err = monitor_open(c);
 	if (err)
 		fail(why, err, "out of memory");
 	else
@@ -223,6 +242,7 @@ void control_close(struct control *c)
 	c->rpc = NULL;
 	captures_close(c);
 	dynamic_close(c, closed);
+	monitor_close(c);
 	uv_close((uv_handle_t *)&c->apply_timer, closed);
 	uv_close((uv_handle_t *)&c->hold_timer, closed);
 	uv_close((uv_handle_t *)&c->confirm_timer, closed);

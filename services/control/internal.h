@@ -65,6 +65,7 @@ struct control {
 	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
 	struct captures *captures;
 	struct dynamic *dynamic;
+	struct monitor *monitor;
 	struct web *web;                 /* NULL: metrics are told nowhere */
 	uint64_t started;                /* uv_hrtime */
 	char config_path[1024];          /* the file of the start */
@@ -86,6 +87,8 @@ void control_rules(void *context, struct rpc_call *call, const ProtobufCMessage 
 void control_sockets(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_buffers(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_capture(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+/* Of proto/monitor.proto's. */
+void control_events(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_apply(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 
 void control_rollback(void *context, struct rpc_call *call, const ProtobufCMessage *request);
@@ -171,6 +174,11 @@ bool start_again(struct control *c);
 /* Once no call can come any more. */
 void captures_close(struct control *c);
 
+/* monitor.c.  0 or -ENOMEM. */
+[[nodiscard]] int monitor_open(struct control *c);
+/* Once no call can come any more. */
+void monitor_close(struct control *c);
+
 /* A physical port: what the epoch, the poll loops and the opener know of it. */
 struct port_view {
 	const struct epoch_port *port;
@@ -205,5 +213,9 @@ const struct config *control_config(const struct control *c);
 /* The state of a stage on a lane, for the reading functions of its public header. */
 const void *control_state(const struct control *c, enum stage_id stage, uint32_t lane);
 void control_wake_all(struct control *c);
+/* What is to be added to the stages' clock for nanoseconds since 1970. */
+int64_t control_wall_offset(void);
+/* "af_xdp". */
+const char *port_driver_name(uint8_t driver);
 
 #endif

@@ -20,7 +20,7 @@ struct port_message {
 	Sluice__VlanTag tag[2], *tags[2];
 };
 
-static const char *driver_name(uint8_t driver)
+const char *port_driver_name(uint8_t driver)
 {
 	switch ((enum epoch_driver)driver) {
 	case EPOCH_DRIVER_NONE: return "none";
@@ -214,7 +214,7 @@ static void fill_physical(struct port_message *m, const struct control *c, const
 
 	port_view(v, c, p);
 	m->port.kind = (char *)"physical";
-	m->port.driver = (char *)driver_name(p->driver);
+	m->port.driver = (char *)port_driver_name(p->driver);
 	m->port.state = (char *)v->state;
 	m->port.reason = (char *)v->reason;
 	m->port.carrier = v->carrier;

@@ -232,6 +232,8 @@ int state_note(struct state *s, struct entry *r)
 		err = history_take(h, r);
 	if (!err && r->event == ENTRY_APPLIED)
 		prune(s);
+	if (!err && s->noted)
+		s->noted(s->context, r);
 	return err;
 }
 

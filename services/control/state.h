@@ -26,6 +26,9 @@ struct state {
 	uint64_t len;               /* bytes of the journal */
 	uint32_t unreadable;        /* lines that are none of ours */
 	struct history history;
+	void (*noted)(
+	        void *context, const struct entry *r); /* after each that was noted; NULL: nobody asks */
+	void *context;
 };
 
 /* Makes what is not there yet.  0, or a negative errno with a sentence in `why` (size bytes); -EBUSY: another

@@ -5,6 +5,7 @@
 #include "common/metric/metric.h"
 #include "common/rpc/rpc.h"
 #include "proto/control.pb-c.h"
+#include "proto/monitor.pb-c.h"
 #include "proto/health.pb-c.h"
 #include "tests/unit/whole/whole.h"
 
@@ -584,4 +585,60 @@ Test(control, who_watches_health_is_told_each_change)
 	expect_health(watch, "SERVING");
 	__atomic_store_n(&halted, 0, __ATOMIC_SEQ_CST);
 	rpc_client_close(watch);
+}
+
+/* The next event of a stream that is of this kind; its name and what, apart by a space. */
+static const char *next_event(struct rpc_client *stream, const char *kind)
+{
+	static char text[128];
+	ProtobufCMessage *piece;
+	enum rpc_status s;
+
+	text[0] = 0;
+	do {
+		s = rpc_client_next(stream, 1000, &piece, &error);
+		for (size_t i = 0; s == RPC_MORE && !*text && i < ((Sluice__EventsPiece *)piece)->n_events;
+		        i++) {
+			const Sluice__Event *e = ((Sluice__EventsPiece *)piece)->events[i];
+
+			if (!strcmp(e->kind, kind))
+				snprintf(text, sizeof text, "%s %s", e->name, e->what);
+		}
+		if (s == RPC_MORE)
+			rpc_free(piece);
+	} while (s == RPC_QUIET || (s == RPC_MORE && !*text));
+	cr_assert_eq(s, RPC_MORE, "%s", error.message);
+	return text;
+}
+
+Test(control, events_are_told_to_who_asked_for_their_kind)
+{
+	Sluice__EventsRequest request = SLUICE__EVENTS_REQUEST__INIT;
+	char config[] = "config", ports[] = "ports", *kinds[] = {config, ports};
+	struct rpc_client *stream;
+	ProtobufCMessage *piece;
+	char endpoint[128];
+	uint32_t epoch;
+
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/read.sock", dir);
+	cr_assert_eq(rpc_client_open(&stream, endpoint), 0);
+	request.kinds = kinds;
+	request.n_kinds = 1;
+	cr_assert_eq(
+	        rpc_client_start(stream, &sluice__monitor__descriptor, "Events", &request.base, 0, &error),
+	        RPC_OK);
+	while (rpc_client_next(stream, 1000, &piece, &error) == RPC_QUIET)
+		;
+	cr_expect_eq(((Sluice__EventsPiece *)piece)->n_events, 0, "what was there is no event");
+	rpc_free(piece);
+	cr_assert_eq(apply_text(text_of(3), 0, false, &epoch), RPC_OK, "%s", error.message);
+	cr_expect_str_eq(next_event(stream, "config"), "1 begun");
+	rpc_client_cancel(stream);
+	request.n_kinds = 2;
+	cr_assert_eq(
+	        rpc_client_start(stream, &sluice__monitor__descriptor, "Events", &request.base, 0, &error),
+	        RPC_OK);
+	cr_expect_eq(rpc_client_next(stream, 10000, &piece, &error), RPC_INVALID_ARGUMENT);
+	cr_expect(strstr(error.message, "no events of 'ports'"), "%s", error.message);
+	rpc_client_close(stream);
 }
