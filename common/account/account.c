@@ -85,6 +85,8 @@ static void add_terms(struct account_terms *to, const struct account_terms *t)
 	to->held_buffers += t->held_buffers;
 	to->bursts += t->bursts;
 	to->crashes += t->crashes;
+	to->queued += t->queued;
+	to->ring_slots += t->ring_slots;
 	for (uint32_t d = 0; d < DROP_REASON_COUNT; d++)
 		to->by_reason[d] += t->by_reason[d];
 }
@@ -131,6 +133,8 @@ static void read_all(struct account *account, const struct appliance *a, struct 
 			continue;
 		n = ring_packets(a, r, &records[r->from], &records[r->to]);
 		account->in_rings += n;
+		account->stage[a->plan.worker[r->to].stage].queued += n;
+		account->stage[a->plan.worker[r->to].stage].ring_slots += r->slots;
 		account->rings_off += records[r->from].packets[r->from_link] -
 		                              records[r->to].packets[r->to_link] !=
 		                      n;

@@ -27,7 +27,9 @@ struct account_terms {
 	uint64_t held_buffers;
 	uint64_t bursts, crashes;
 	uint64_t by_reason[DROP_REASON_COUNT];
-	int64_t balance; /* of a stage: in + born - out - gone - held.  0 where all is well */
+	uint64_t queued;     /* of a stage and the appliance: in the rings that lead to it */
+	uint64_t ring_slots; /* and what these have room for */
+	int64_t balance;     /* of a stage: in + born - out - gone - held.  0 where all is well */
 };
 
 struct account {

@@ -46,6 +46,8 @@ static void fill_terms(
 	to->held_buffers = from->held_buffers;
 	to->bursts = from->bursts;
 	to->crashes = from->crashes;
+	to->queued = from->queued;
+	to->ring_slots = from->ring_slots;
 	to->balance = from->balance;
 	fill_reasons(m, t, from);
 }

@@ -50,6 +50,10 @@ static void expect_sums(void)
 {
 	struct account_terms all = {0};
 
+	for (uint32_t s = 0; s < STAGE_COUNT; s++)
+		all.queued += account.stage[s].queued;
+	cr_expect_eq(all.queued, account.in_rings);
+	cr_expect_eq(account.appliance.queued, account.in_rings);
 	for (uint32_t id = 0; id < relay.a.plan.n_workers; id++) {
 		all.received += account.worker[id].received;
 		all.sent += account.worker[id].sent;
