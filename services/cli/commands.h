@@ -15,7 +15,7 @@ struct commands_entry {
 
 extern const struct cli_command command_help;
 
-/* In the order in which help shows them; ends with a zero entry. */
+/* In list.c, in the order in which help shows them; ends with a zero entry. */
 extern const struct commands_entry commands[];
 
 /* Takes the words that name a command (its noun, and its verb where it has verbs) off the front of *argv;
