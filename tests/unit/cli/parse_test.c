@@ -142,11 +142,13 @@ Test(parse, keeps_what_it_promises_of_random_words, .init = silent)
 
 	for (uint32_t round = 0; round < 20000; round++) {
 		char line[256] = "paint";
+		size_t len = strlen(line);
 		int code;
 
 		for (uint32_t n = (seed >> 20) % 8; n; n--) {
 			seed = seed * 1664525 + 1013904223;
-			strcat(strcat(line, " "), pieces[(seed >> 16) % ARRAY_LEN(pieces)]);
+			len += (size_t)snprintf(line + len, sizeof line - len, " %s",
+			        pieces[(seed >> 16) % ARRAY_LEN(pieces)]);
 		}
 		seed = seed * 1664525 + 1013904223;
 		code = read_line(line);
