@@ -1,18 +1,21 @@
 #!/usr/bin/python3
-"""consistency.py CLIENT SERVER SLUICE RUN_DIR FOLDER APPLIES
+"""consistency.py CLIENT SERVER SLUICE RUN_DIR FOLDER APPLIES SECONDS
 
 Keeps packets under way from the namespace CLIENT through an appliance to SERVER while configuration after configuration
 is applied.  Number i has a rule that marks, a rule that drops what does not bear that mark when it leaves, a VLAN id and,
 in turns, a sub-port of its own; an address there, a route, and a static neighbor behind it: it alone knows the next hop,
 or another MAC address for it than the one before.  Each packet that arrives tells by VLAN and by MAC address which
 one it saw, and both tell the same; one that found a route and no neighbor, or a neighbor and no route, is lost.  As many
-are under way as fit a window, so that nothing overflows: every one that does not arrive was lost by apply.
+are under way as fit a window, so that nothing overflows: every one that does not arrive was lost by apply.  It ends
+with APPLIES, or after so many SECONDS.
 """
 import array
 import ctypes
 import os
+import re
 import select
 import socket
+import statistics
 import struct
 import subprocess
 import sys
@@ -20,6 +23,7 @@ import time
 
 VARIANTS = 50  # numbers of configurations are told apart modulo this
 WINDOW = 256
+LEAST = 100  # configurations, however slow the machine
 PATIENCE = 30  # seconds without any packet, after which those under way count as lost
 SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
 
@@ -76,12 +80,14 @@ class Applier:
         self.command = [sluice, "config", "apply", "--run-dir", run_dir]
         self.path = os.path.join(folder, "next.yaml")
         self.begun = self.done = self.again = 0
-        self.process = None
+        self.process = self.since = None
+        self.whole_ms, self.taken_up_ms = [0.0], [0.0]
 
     def begin(self):
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(config(self.done + 1))
         self.begun = self.done + 1
+        self.since = time.monotonic()
         self.process = subprocess.Popen(self.command + [self.path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def step(self):
@@ -92,6 +98,8 @@ class Applier:
             code, self.process = self.process.returncode, None
             if code == 0:
                 self.done = self.begun
+                self.whole_ms.append((time.monotonic() - self.since) * 1000)
+                self.taken_up_ms.append(float(re.search(r"in ([0-9.]+) ms", said)[1]))
             elif self.again < 20 and ("try again" in said or "in time" in said):
                 self.again += 1  # a machine with much else to do
             else:
@@ -153,9 +161,10 @@ class Stream:
 
 
 def main():
-    client, server, sluice, run_dir, folder, applies = sys.argv[1:]
+    client, server, sluice, run_dir, folder, applies, seconds = sys.argv[1:]
     stream, applier = Stream(client, server), Applier(sluice, run_dir, folder)
-    while applier.done < int(applies):
+    end = time.monotonic() + float(seconds)
+    while applier.done < int(applies) and (time.monotonic() < end or applier.done < LEAST):
         applier.step()
         stream.send(applier.done)
         stream.receive(applier.begun)
@@ -165,8 +174,9 @@ def main():
             stream.send(applier.done)
         stream.receive(applier.begun)
     print(f"{applier.done} configurations, {applier.again} of them again; {stream.arrived} packets, none lost, none of two; "
-          f"{stream.changes} times they changed")
-    if stream.changes < int(applies) // 2:
+          f"{stream.changes} times they changed; the median apply took {statistics.median(applier.whole_ms):.1f} ms, "
+          f"{statistics.median(applier.taken_up_ms):.1f} of them from publishing until it was taken up everywhere")
+    if stream.changes < applier.done // 2:
         sys.exit("too few of the configurations were seen by any packet for this to say something")
 
 
