@@ -257,7 +257,7 @@ struct config_appliance {
 	struct config_cores cores;
 };
 
-/* Where control tells Prometheus.  Taken up when control starts. */
+/* Where control tells Prometheus.  Taken up when control starts (struct config_start). */
 struct config_metrics {
 	struct config_item item; /* node NULL: nowhere */
 	struct config_endpoint listen;
@@ -369,6 +369,20 @@ void config_params(const struct config *c, struct stage_params *params);
 /* Where workers run as a text has it: spread, any, or processors as in 2,3 (CONFIG_LANES_MAX at most). false:
  * it is none of these, and *cores is undefined. */
 bool config_cores_parse(const char *text, struct config_cores *cores);
+
+/* What is read when an appliance starts and never again, to be compared with another one's. */
+struct config_start {
+	struct config_cores cores;
+	uint64_t metrics; /* a digest; 0: told nowhere */
+};
+
+#define CONFIG_START_KEYS 2u
+
+void config_start_of(const struct config *c, struct config_start *start);
+
+/* The keys in which they differ: how many, into `key`. */
+uint32_t config_start_differs(
+        const struct config_start *a, const struct config_start *b, const char *key[CONFIG_START_KEYS]);
 
 /* Compiles into `region` (cap bytes at a multiple of 64): the epoch `number`.  A port keeps the id that
  * `previous` gave to its name (NULL: none), so that what is in flight and in state keeps its meaning;

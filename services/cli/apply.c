@@ -8,6 +8,12 @@
 
 enum { CHECK, CONFIRM };
 
+static void tell_checked(const struct remote *r, const Sluice__ApplyReply *reply)
+{
+	printf("%s: this appliance could take it\n", cli_word(r->call, 0));
+	config_tell_next_start(reply->next_start, reply->n_next_start);
+}
+
 static int apply(struct remote *r, Sluice__ApplyRequest *request)
 {
 	ProtobufCMessage *reply;
@@ -18,7 +24,7 @@ static int apply(struct remote *r, Sluice__ApplyRequest *request)
 	if (r->call->json)
 		json_line(reply);
 	else if (request->check)
-		printf("%s: this appliance could take it\n", cli_word(r->call, 0));
+		tell_checked(r, (const void *)reply);
 	else
 		config_tell_applied((const void *)reply);
 	rpc_free(reply);
@@ -56,7 +62,8 @@ const struct cli_command command_config_apply = {
                  "does not take the new one up within 2 s brings the old one back. What was applied is kept: "
                  "an "
                  "appliance that is started again with a file that has not changed since goes on with it. "
-                 "`sluice "
+                 "Where processors (appliance.cores) and metrics differ it says that they wait for the next "
+                 "start. `sluice "
                  "apply` is short for it.",
         .options = {[CHECK] = {.name = "check",
                             .meaning = "only whether this appliance could take it, as it runs now"},

@@ -101,6 +101,14 @@ void config_tell_applied(const Sluice__ApplyReply *reply)
 	if (reply->confirm_s)
 		printf("it is rolled back in %s unless you keep it: sluice config confirm\n",
 		        remote_time(text, reply->confirm_s * NANOS_PER_SEC));
+	config_tell_next_start(reply->next_start, reply->n_next_start);
+}
+
+void config_tell_next_start(char **key, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s%s: takes effect when the appliance is started with this file, and not before\n",
+		        remote_paint("\033[33m"), key[i], remote_paint("\033[0m"));
 }
 
 /* What `show` and `rollback` take. */

@@ -22,6 +22,9 @@ void config_kept_free(struct config_kept *kept);
 /* "configuration 3 is in force as epoch 5, ...". */
 void config_tell_applied(const Sluice__ApplyReply *reply);
 
+/* That these keys wait for the next start: what Status and Apply say. */
+void config_tell_next_start(char **key, size_t n);
+
 /* Verbs that have a file of their own. */
 extern const struct cli_command command_config_apply, command_config_check, command_config_diff,
         command_config_history;

@@ -1,5 +1,5 @@
 /* status: how the processes are. */
-#include "services/cli/remote.h"
+#include "services/cli/config.h"
 
 #include "proto/control.pb-c.h"
 #include "services/cli/json.h"
@@ -82,6 +82,7 @@ static void print(const Sluice__StatusReply *s)
 	printf("epoch %u%s, %u lane%s, %u buffers, %s\n", s->epoch, s->retired ? "" : " (an older one lives)",
 	        s->lanes, s->lanes == 1 ? "" : "s", s->buffers, s->config);
 	print_in_force(s);
+	config_tell_next_start(s->next_start, s->n_next_start);
 	for (size_t i = 0; i < s->n_roles; i++)
 		print_role(s->roles[i], s->epoch);
 	if (*s->problem)

@@ -93,6 +93,7 @@ static void taken_up(struct control *c)
 {
 	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
 	struct rpc_call *call = c->apply.call;
+	const char *later[CONFIG_START_KEYS];
 
 	reply.epoch = c->apply.number;
 	reply.took_ns = uv_hrtime() - c->apply.began;
@@ -105,6 +106,8 @@ static void taken_up(struct control *c)
 	dynamic_configure(c);
 	if (reply.confirm_s)
 		confirm_wait(c, (uint64_t)reply.confirm_s * 1000);
+	reply.n_next_start = call ? change_next_start(c, c->config, later) : 0;
+	reply.next_start = (char **)later;
 	if (call)
 		rpc_reply(call, &reply.base);
 }

@@ -219,10 +219,22 @@ static void begin(struct control *c, const struct change_wanted *w, struct confi
 	        w->deadline_ms ? w->deadline_ms : APPLY_DEADLINE_MS);
 }
 
+/* The appliance could take it. */
+static void answer_judged(struct control *c, const struct change_wanted *w, const struct config *config)
+{
+	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
+	const char *later[CONFIG_START_KEYS];
+
+	reply.epoch = c->publisher.number;
+	reply.number = c->state.history.in_force;
+	reply.n_next_start = change_next_start(c, config, later);
+	reply.next_start = (char **)later;
+	rpc_reply(w->call, &reply.base);
+}
+
 /* A configuration that holds together: whether this appliance, now, can take it. */
 static void accept_config(struct control *c, const struct change_wanted *w, struct config *config)
 {
-	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
 	const char *key = fixed_key(c, config);
 	char why[256];
 
@@ -233,9 +245,7 @@ static void accept_config(struct control *c, const struct change_wanted *w, stru
 		note_refused(c, w, why);
 		refuse(c, w, RPC_FAILED_PRECONDITION, "%s", why);
 	} else if (w->check) {
-		reply.epoch = c->publisher.number;
-		reply.number = c->state.history.in_force;
-		rpc_reply(w->call, &reply.base);
+		answer_judged(c, w, config);
 	} else if (apply_busy(c)) {
 		refuse(c, w, RPC_ABORTED, "another configuration is being applied; try again");
 	} else if (c->state.history.waits) {
@@ -285,6 +295,34 @@ struct config *change_load(struct control *c, uint32_t number, char why[CONTROL_
 	config_errors_free(&errors);
 	free(text);
 	return config;
+}
+
+/* Read once, and anew when the appliance has been started with another one. */
+static bool begun_with(struct control *c)
+{
+	uint32_t number = c->state.history.started;
+	char why[CONTROL_WHY_BYTES];
+	struct config *config;
+
+	if (!number || number == c->begun_number)
+		return number;
+	config = change_load(c, number, why);
+	if (!config)
+		return false;
+	config_start_of(config, &c->begun_with);
+	config_free(config);
+	c->begun_number = number;
+	return true;
+}
+
+uint32_t change_next_start(struct control *c, const struct config *config, const char *key[CONFIG_START_KEYS])
+{
+	struct config_start start;
+
+	if (!config || !begun_with(c))
+		return 0;
+	config_start_of(config, &start);
+	return config_start_differs(&c->begun_with, &start, key);
 }
 
 /* ---- calls ---- */

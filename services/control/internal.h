@@ -69,6 +69,8 @@ struct control {
 	struct web *web;                 /* NULL: metrics are told nowhere */
 	uint64_t started;                /* uv_hrtime */
 	char config_path[1024];          /* the file of the start */
+	uint32_t begun_number;           /* the change that `begun_with` is of; 0: none yet */
+	struct config_start begun_with;  /* as the appliance was started */
 	char problem[CONTROL_WHY_BYTES]; /* what could not be done; empty: nothing */
 	uint64_t unexplained;            /* packets that the last account of one instant could not explain */
 	uint32_t open_handles;
@@ -127,6 +129,10 @@ struct change_wanted {
 };
 /* Judges it, notes it, and has it applied; the call gets its answer now or then. */
 void change_want(struct control *c, const struct change_wanted *w);
+/* The keys of a configuration that differ from what the appliance was started with: how many, into `key`.
+ * They take effect at the next start. */
+uint32_t change_next_start(
+        struct control *c, const struct config *config, const char *key[CONFIG_START_KEYS]);
 /* past.c: what is known of a change, for an answer; valid as long as the history does not change. */
 void change_message(Sluice__Change *to, const struct change *c);
 /* The beginning of a change's entry. */

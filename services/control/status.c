@@ -107,6 +107,7 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	struct status_message *m = calloc(1, sizeof *m);
 	struct control *c = context;
 	uint32_t number = c->publisher.number;
+	const char *later[CONFIG_START_KEYS];
 
 	(void)request;
 	if (!m) {
@@ -124,6 +125,8 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	m->reply.config = c->config_path;
 	m->reply.uptime_ns = uv_hrtime() - c->started;
 	m->reply.problem = c->problem;
+	m->reply.n_next_start = change_next_start(c, c->config, later);
+	m->reply.next_start = (char **)later;
 	rpc_reply(call, &m->reply.base);
 	free(m);
 }

@@ -349,3 +349,46 @@ Test(config, sockets_neighbors_and_limits)
 	cr_expect_eq(limits->local[EPOCH_CLASS_UDP].per_second, 0);
 	drop(&b);
 }
+
+static struct config_start start_of(const char *text)
+{
+	struct config_errors errors = {0};
+	struct config_start start;
+	struct config *config;
+
+	cr_assert_eq(config_parse("test.yaml", text, strlen(text), &config, &errors), 0);
+	config_start_of(config, &start);
+	config_free(config);
+	config_errors_free(&errors);
+	return start;
+}
+
+Test(config, what_counts_at_a_start_alone_is_told_by_key)
+{
+	static const char *const metrics[] = {"", "metrics: {listen: 127.0.0.1:9464}",
+	        "metrics: {listen: 127.0.0.2:9464}", "metrics: {listen: 127.0.0.1:9465}",
+	        "metrics: {listen: \"[::1]:9464\"}", "metrics: {listen: 127.0.0.1:9464, token_file: /t}",
+	        "metrics: {listen: 127.0.0.1:9464, token_file: /u}",
+	        "metrics: {listen: 127.0.0.1:9464, certificate: /t, key: /u}",
+	        "metrics: {listen: 127.0.0.1:9464, certificate: /u, key: /t}"};
+	static const char *const cores[] = {"", "appliance: {cores: any}",
+	        "appliance: {lanes: 1, cores: [1]}", "appliance: {lanes: 1, cores: [2]}"};
+	const char *key[CONFIG_START_KEYS];
+
+	for (uint32_t i = 0; i < ARRAY_LEN(metrics) * ARRAY_LEN(cores); i++)
+		for (uint32_t j = 0; j < ARRAY_LEN(metrics) * ARRAY_LEN(cores); j++) {
+			uint32_t m = i % ARRAY_LEN(metrics), c = i / ARRAY_LEN(metrics);
+			bool others = j % ARRAY_LEN(metrics) != m, elsewhere = j / ARRAY_LEN(metrics) != c;
+			struct config_start a, b;
+			char text[256];
+
+			snprintf(text, sizeof text, "ports: {a: {}}\n%s\n%s\n", metrics[m], cores[c]);
+			a = start_of(text);
+			snprintf(text, sizeof text, "ports: {a: {mtu: 1400}}\n%s\n%s\n",
+			        metrics[j % ARRAY_LEN(metrics)], cores[j / ARRAY_LEN(metrics)]);
+			b = start_of(text);
+			cr_assert_eq(config_start_differs(&a, &b, key), (uint32_t)others + elsewhere);
+			cr_assert(!elsewhere || !strcmp(key[0], "appliance.cores"));
+			cr_assert(!others || !strcmp(key[elsewhere], "metrics"));
+		}
+}
