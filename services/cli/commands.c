@@ -6,7 +6,7 @@
 
 /* ---- finding ---- */
 
-/* Any command with a name, to be told of what is wrong with a word for one. */
+/* Tells what is wrong with a word that is to name one of n. */
 static int unknown(const struct cli_call *call, const char *what, const char *const *names, uint32_t n,
         const char *word, bool several)
 {
@@ -46,11 +46,12 @@ static int find_verb(struct cli_call *call, char ***argv, const struct cli_comma
 	*verb = NULL;
 	for (; c->verbs[n]; n++)
 		names[n] = c->verbs[n]->name;
-	if (word && is_show(c, word))
+	if (word && is_show(c, word)) {
 		++*argv;
-	else if (word && n && asks_for_help(word))
-		call->help = ++*argv;
-	else if (word && n && !(c->run && *word == '-')) {
+	} else if (word && n && asks_for_help(word)) {
+		call->help = true;
+		++*argv;
+	} else if (word && n && !(c->run && *word == '-')) {
 		found = names_find(names, n, word);
 		if (found < 0)
 			return unknown(call, "verb", names, n, word, found == NAMES_SEVERAL);

@@ -111,13 +111,6 @@ void config_tell_next_start(char **key, size_t n)
 		        remote_paint("\033[33m"), key[i], remote_paint("\033[0m"));
 }
 
-/* What `show` and `rollback` take. */
-#define NUMBER(what)                                                                                         \
-	{                                                                                                    \
-		{"N", CLI_NUMBER, 1, UINT32_MAX}, .meaning = "the configuration of this number in `sluice "  \
-		                                             "config history`; otherwise " what              \
-	}
-
 /* ---- show ---- */
 
 static int show(const struct cli_call *call)
@@ -147,7 +140,8 @@ static const struct cli_command command_show = {
         .about = "The configuration in force, or an earlier one, byte for byte as it was applied. The newest "
                  "100 are "
                  "kept.",
-        .arguments = {NUMBER("the one in force")},
+        .arguments = {{{"N", CLI_NUMBER, 1, UINT32_MAX},
+                .meaning = "a number of `sluice config history`; otherwise the one in force"}},
         .examples = {{"sluice config show", "the one in force"},
                 {"sluice config show 12 >/tmp/12.yaml", "the text of number 12"}},
         .exits = {[CLI_NO] = "there is no such text"},
@@ -191,7 +185,9 @@ static const struct cli_command command_rollback = {
         .options = {[CONFIRM] = {.name = "confirm",
                             .takes = {"TIME", CLI_TIME},
                             .meaning = "as of `sluice config apply`"}},
-        .arguments = {NUMBER("the one that was in force before this one")},
+        .arguments = {{{"N", CLI_NUMBER, 1, UINT32_MAX},
+                .meaning = "a number of `sluice config history`; otherwise the one that was in force before "
+                           "this one"}},
         .examples = {{"sluice config rollback", "undo what was applied last"},
                 {"sluice config rollback 12", "back to number 12"}},
         .exits = {"it is in force", "it is not"},

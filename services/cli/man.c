@@ -20,6 +20,12 @@ static void put_char(FILE *to, char c)
 		fputc(c, to);
 }
 
+static void put_word(FILE *to, const char *word)
+{
+	while (*word)
+		put_char(to, *word++);
+}
+
 /* Text that cannot be taken for a request; what is typed is bold, paragraphs stand apart. */
 static void put_text(FILE *to, const char *text)
 {
@@ -42,8 +48,7 @@ static void put_text(FILE *to, const char *text)
 static void put_term(FILE *to, const char *term, const char *meaning)
 {
 	fputs(".TP\n\\fB", to);
-	for (; *term; term++)
-		put_char(to, *term);
+	put_word(to, term);
 	fputs("\\fR\n", to);
 	put_text(to, meaning);
 }
@@ -66,8 +71,7 @@ static void put_head(FILE *to, const char *path, const char *what)
 	for (const char *c = page_name(path, name); *c; c++)
 		put_char(to, (char)toupper((unsigned char)*c));
 	fputs(" 1 \"\" Sluice Sluice\n.SH NAME\n", to);
-	for (const char *c = name; *c; c++)
-		put_char(to, *c);
+	put_word(to, name);
 	fputs(" \\- ", to);
 	put_text(to, what);
 }
@@ -77,15 +81,13 @@ static void put_head(FILE *to, const char *path, const char *what)
 static void put_piece(void *context, const char *text)
 {
 	fputc(' ', context);
-	for (; *text; text++)
-		put_char(context, *text);
+	put_word(context, text);
 }
 
 static void put_synopsis_line(FILE *to, const char *path, const struct cli_command *command, bool alone)
 {
-	fprintf(to, "\\fBsluice ");
-	for (const char *c = path; *c; c++)
-		put_char(to, *c);
+	fputs("\\fBsluice ", to);
+	put_word(to, path);
 	fputs("\\fR", to);
 	commands_usage(command, alone, put_piece, to);
 	fputc('\n', to);
@@ -159,10 +161,9 @@ static void put_reference(void *context, const char *path, const struct cli_comm
 	char name[CLI_PATH_BYTES + 8];
 
 	(void)command;
-	fputs(",\n.BR ", context);
-	for (const char *c = page_name(path, name); *c; c++)
-		put_char(context, *c);
-	fputs(" (1)", context);
+	fputs(".BR ", context);
+	put_word(context, page_name(path, name));
+	fputs(" (1)\n", context);
 }
 
 /* ---- pages ---- */
@@ -192,9 +193,8 @@ static void put_overview(FILE *to)
 		put_term(to, e->command->name, e->command->what);
 	put_examples(to, &command_help);
 	put_exits(to, &command_help);
-	fputs(".SH \"SEE ALSO\"\n.BR sluice (1)", to);
+	fputs(".SH \"SEE ALSO\"\n", to);
 	commands_each(put_reference, to);
-	fputc('\n', to);
 }
 
 /* ---- the command ---- */
