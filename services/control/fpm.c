@@ -126,6 +126,17 @@ static void begin_grace(struct fpm *f)
 	uv_timer_start(&f->grace, on_grace, f->grace_ms, 0);
 }
 
+/* What waits waits anew. */
+static void set_grace(struct fpm *f, uint32_t ms)
+{
+	if (f->grace_ms == ms)
+		return;
+	f->grace_ms = ms;
+	uv_update_time(f->loop);
+	if (uv_is_active((uv_handle_t *)&f->grace))
+		uv_timer_start(&f->grace, on_grace, ms, 0);
+}
+
 /* ---- connections ---- */
 
 static void lose_peer(struct fpm *f)
@@ -321,7 +332,7 @@ void fpm_want(struct fpm *f, const struct config_fpm *want, bool inherited)
 	bool same_place = f->at.l4_port == want->listen.l4_port && f->at.family == want->listen.family &&
 	                  ip6_addr_equal(&f->at.addr, &want->listen.addr);
 
-	f->grace_ms = want->grace_ms;
+	set_grace(f, want->grace_ms);
 	f->n_from = MIN(want->n_from, FROM_MAX);
 	if (f->n_from)
 		memcpy(f->from, want->from, f->n_from * sizeof *f->from);
