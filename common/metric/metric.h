@@ -58,6 +58,8 @@ struct metrics {
 	uint64_t rpc_requests, rpc_malformed, rpc_refused, rpc_missed, rpc_calls;
 	uint64_t http_requests, http_errors, http_unauthorized, http_refused, http_incomplete, http_clients;
 	uint64_t sockets, udp_pages;
+	uint64_t routes, routes_in_force, routes_held_back, routes_stale; /* dynamic ones, over all sources */
+	uint64_t route_changes, routes_refused, route_malformed, route_syncs, fpm_connected;
 	uint32_t n_lanes, n_ports;
 	struct metrics_stage stage[STAGE_COUNT];
 	struct metrics_process process[ROLE_COUNT];

@@ -137,6 +137,24 @@ static const struct metric families[] = {
         {"udp_memory_pages", "Pages of memory whose datagrams wait in UDP sockets.", "Sockstat", "UdpMem",
                 "UDP", "mem", GAUGE, AT(udp_pages)},
 
+        /* Dynamic routes. */
+        {"dynamic_routes", "Routes that sources have told.", "SluiceRoute", "Dynamic", GAUGE, AT(routes)},
+        {"dynamic_routes_in_force", "Of them, those in the FIB.", "SluiceRoute", "InForce", GAUGE,
+                AT(routes_in_force)},
+        {"dynamic_routes_held_back", "Of them, those whose next hops lead to no port.", "SluiceRoute",
+                "HeldBack", GAUGE, AT(routes_held_back)},
+        {"dynamic_routes_stale", "Of them, those that were not told again yet.", "SluiceRoute", "Stale",
+                GAUGE, AT(routes_stale)},
+        {"dynamic_route_changes", "Routes told and withdrawn.", "SluiceRoute", "Changes", AT(route_changes)},
+        {"dynamic_route_refusals", "Routes refused, since there were too many.", "SluiceRoute", "Refused",
+                AT(routes_refused)},
+        {"dynamic_route_malformed_messages", "Messages of sources that could not be read.", "SluiceRoute",
+                "Malformed", AT(route_malformed)},
+        {"dynamic_route_synchronizations", "Times that a source told all of its routes.", "SluiceRoute",
+                "Syncs", AT(route_syncs)},
+        {"fpm_connected", "Whether a zebra is connected.", "SluiceRoute", "FpmConnected", GAUGE,
+                AT(fpm_connected)},
+
         /* Control itself. */
         {"control_uptime_seconds", "Time since control was started.", "SluiceControl", "Uptime", GAUGE,
                 SECONDS, AT(control_uptime_ns)},

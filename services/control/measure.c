@@ -1,4 +1,5 @@
 /* measure: the values of the registry, read from where they are counted. */
+#include "services/control/dynamic.h"
 #include "services/control/internal.h"
 #include "services/control/web.h"
 
@@ -190,6 +191,30 @@ static void read_web(struct metrics *m, const struct control *c)
 	m->http_clients = counts.clients;
 }
 
+static void read_routes(struct metrics *m, const struct control *c)
+{
+	struct follow_state follow = {0};
+	struct rib_counts counts;
+	struct fpm_state fpm;
+
+	for (uint32_t source = 1; source < RIB_SOURCES; source++) {
+		rib_counts(c->dynamic->rib, source, &counts);
+		for (uint32_t s = 0; s < RIB_STATES; s++)
+			m->routes += counts.state[s];
+		m->routes_in_force += counts.state[RIB_IN_FORCE];
+		m->routes_held_back += counts.state[RIB_UNRESOLVED];
+		m->routes_stale += counts.stale;
+		m->route_changes += counts.changes;
+		m->routes_refused += counts.refused;
+	}
+	if (c->dynamic->follow)
+		follow_state(c->dynamic->follow, &follow);
+	fpm_state(c->dynamic->fpm, &fpm);
+	m->route_malformed = follow.malformed + fpm.malformed;
+	m->route_syncs = follow.dumps + fpm.connects;
+	m->fpm_connected = fpm.connected;
+}
+
 struct metrics *measure(struct control *c)
 {
 	struct account *account = calloc(1, sizeof *account);
@@ -202,6 +227,7 @@ struct metrics *measure(struct control *c)
 		read_lanes(m, c->appliance);
 		read_ports(m, c, account);
 		read_appliance(m, c);
+		read_routes(m, c);
 		read_rpc(m, c);
 		read_web(m, c);
 	} else {
