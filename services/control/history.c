@@ -87,8 +87,9 @@ int history_take(struct history *h, const struct entry *r)
 	const struct change *c;
 	int err = 0;
 
+	/* Behind the last number there is none: a line that was spoilt has it. */
 	if (r->event == ENTRY_BEGUN || r->event == ENTRY_REFUSED)
-		err = r->number >= h->next ? add(h, r) : 0;
+		err = r->number >= h->next && r->number < UINT32_MAX ? add(h, r) : 0;
 	if (err)
 		return err;
 	note(h, r);
