@@ -40,6 +40,8 @@ struct board_role {
 	uint64_t died_at;
 	uint64_t backoff_until; /* 0: none */
 	uint64_t ready_at;
+	uint32_t own_fault; /* 1: the last death was a fault of the process's own */
+	uint32_t reserved;
 };
 
 enum board_port_state {

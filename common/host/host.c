@@ -1,5 +1,7 @@
 #include "common/host/host.h"
 
+#include "common/board/board.h"
+
 #include <linux/futex.h>
 #include <malloc.h>
 #include <signal.h>
@@ -44,6 +46,15 @@ static int start_worker(struct host_process *p, uint32_t l)
 	        .go = &p->go,
 	        .settled = &p->settled};
 	return w ? worker_start(w, &p->taken.appliance, id) : -ENOMEM;
+}
+
+/* What its attendant says of the last death. */
+static bool own_fault(const struct host_process *p)
+{
+	const struct board *board = p->taken.appliance.map[REGION_BOARD];
+	struct board_role role = {0};
+
+	return board && board_role_read(&board->role[p->host->stage], &role) && role.own_fault;
 }
 
 static int start_threads(struct host_process *p)
@@ -110,6 +121,7 @@ int host_enter(const struct host *host, int sock, struct host_process *p)
 	if (err)
 		return fail(host, err, "cannot take up what the attendant hands it");
 	p->taken.appliance.ops[host->stage] = host->ops;
+	p->taken.appliance.own_fault = own_fault(p);
 	err = leave(p);
 	if (err)
 		return fail(host, err, "cannot give up its privileges");

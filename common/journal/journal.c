@@ -45,6 +45,14 @@ bool journal_interrupted(const struct journal *j, struct journal_open_word *open
 	return open->epoch == (uint16_t)j->epoch;
 }
 
+uint32_t journal_in_hand(const struct journal *j)
+{
+	uint64_t hand = __atomic_load_n(&j->shared->hand, __ATOMIC_RELAXED);
+	struct journal_open_word open;
+
+	return journal_interrupted(j, &open) && hand >> 32 == j->epoch ? (uint32_t)hand : 0;
+}
+
 void journal_undo(struct journal *j)
 {
 	struct journal_open_word open;

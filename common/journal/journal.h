@@ -18,8 +18,8 @@
  * Before the commit only what is dead to the last committed truth may be written without journal_touch: ring
  * slots beyond `prod`, the stack above its height, the buffers that this burst took.
  *
- * After a death: journal_attach finds the same memory, and journal_interrupted tells what was in hand;
- * journal_undo puts state back. It is idempotent and may die too.  Cost: O(burst).
+ * After a death: journal_attach finds the same memory, journal_interrupted and journal_in_hand tell what was
+ * in hand; journal_undo puts state back. It is idempotent and may die too.  Cost: O(burst).
  *
  * All functions but journal_read are for the worker's own thread.
  */
@@ -76,6 +76,7 @@ static_assert(sizeof(struct journal_open_word) == 8, "stored in one instruction"
 /* In the worker's region: others may read it. */
 struct journal_shared {
 	_Alignas(CACHE_LINE) uint64_t open;
+	uint64_t hand; /* epoch and the stage's own number of what is being worked on; 0: nothing is told */
 	_Alignas(CACHE_LINE) uint32_t epoch;
 	_Alignas(CACHE_LINE) struct record record[2];
 };
@@ -123,6 +124,10 @@ void journal_attach(struct journal *j, struct journal_shared *shared, void *undo
 /* Whether a burst was interrupted; fills *open.  To be asked before journal_open. */
 bool journal_interrupted(const struct journal *j, struct journal_open_word *open);
 
+/* What the interrupted burst had in hand when it died (journal_hand); 0: nothing, or it did not say.  To be
+ * asked before journal_open. */
+uint32_t journal_in_hand(const struct journal *j);
+
 /* Puts back each line of state that the interrupted burst had changed.  Idempotent. */
 void journal_undo(struct journal *j);
 
@@ -150,7 +155,17 @@ static always_inline void journal_open(struct journal *j, uint8_t input, uint8_t
 	j->undo = 0;
 	j->open_bits = (uint64_t)(uint16_t)j->epoch | (uint64_t)input << 32 | (uint64_t)note << 40 |
 	               (uint64_t)taken << 48;
+	__atomic_store_n(&j->shared->hand, 0, __ATOMIC_RELAXED); /* of a burst that never was committed */
+	order_stores();
 	__atomic_store_n(&j->shared->open, j->open_bits, __ATOMIC_RELAXED);
+	order_stores();
+}
+
+/* What the burst works on from here: a timer's entry, by a number that only the stage knows (not 0).  If the
+ * process dies of it, that is what its successor gives up (stage_ops.give_up). */
+static always_inline void journal_hand(struct journal *j, uint32_t what)
+{
+	__atomic_store_n(&j->shared->hand, (uint64_t)j->epoch << 32 | what, __ATOMIC_RELAXED);
 	order_stores();
 }
 
@@ -190,6 +205,11 @@ void journal_commit(struct journal *j);
 static always_inline void journal_open(struct journal *j, uint8_t input, uint8_t note, uint16_t taken)
 {
 	(void)j, (void)input, (void)note, (void)taken;
+}
+
+static always_inline void journal_hand(struct journal *j, uint32_t what)
+{
+	(void)j, (void)what;
 }
 
 static always_inline void *journal_touch(struct journal *j, void *p)

@@ -54,6 +54,8 @@ struct appliance {
 	void *map[REGION_COUNT]; /* NULL: not mapped */
 	struct bell bell[WORKERS_MAX];
 	struct pool pool;
+	bool own_fault; /* this process follows one that died of itself: a signal that it raised, an exit, a
+	                   stall */
 };
 
 /* Makes the regions: `epoch_bytes` for each of the two epochs and `fib_bytes` for each of the two FIBs

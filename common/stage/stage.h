@@ -89,6 +89,13 @@ struct stage_ops {
 	/* Does what is due at `now`, a bounded part of it (lines_a_burst).  n = 0. `epoch` is the newest. */
 	void (*timer)(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
+	/* What timer had in hand (journal_hand) when the process died by its own fault: it would die of it
+	 * again.  A burst with n = 0: that entry is given up, packets that it held are dropped with
+	 * STAGE_CRASHED, and nothing of it is done.  It may have ended meanwhile.  NULL: timers have no
+	 * entries. */
+	void (*give_up)(
+	        void *worker, const struct epoch *epoch, nanos_t now, uint32_t what, struct burst *burst);
+
 	/* When timer is to be called next; NANOS_NEVER: nothing is due.  0: at once. */
 	nanos_t (*next_timer)(const void *worker);
 

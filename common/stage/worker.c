@@ -135,13 +135,36 @@ static void first_start(struct worker *w)
 	journal_commit(&w->journal);
 }
 
-/* The packets that the predecessor had in hand: their bytes may be half rewritten, so they are never run
- * again. */
+/* What a timer of the predecessor's worked on, if it died of that: the timer would be done again. */
+static void give_up_in_hand(struct worker *w)
+{
+	uint32_t what = journal_in_hand(&w->journal);
+	nanos_t now = worker_now(w);
+	const struct epoch *epoch;
+
+	if (!what || !w->appliance->own_fault || !w->ops->give_up)
+		return;
+	w->newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
+	epoch = adopt_view(w, (uint16_t)w->newest);
+	if (epoch) {
+		worker_begin(w, INPUT_TIMER, w->plan->lane, 0, now);
+		commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+		w->ops->give_up(w->stage, epoch, now, what, &w->burst);
+		emit_burst(w);
+		commit_burst(w, NULL, 0, now);
+	}
+	w->newest = 0;
+}
+
+/* What the predecessor had in hand, so far as it is not simply done again.  The bytes of packets may be half
+ * rewritten. */
 static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
 {
 	nanos_t now = worker_now(w);
 	uint32_t port = (uint32_t)open->input - LINK_PORT_RX(w->plan, 0);
 
+	if (open->input == JOURNAL_NO_INPUT)
+		give_up_in_hand(w);
 	if (w->stack && open->input != JOURNAL_NO_INPUT && port < EPOCH_PHYS_MAX) {
 		w->newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
 		home_drop_in_hand(w, (struct port_id){(uint16_t)port}, open->taken, now);

@@ -174,6 +174,7 @@ static void note_ready(struct attendant *a, nanos_t now)
 	board_role_begin(r);
 	r->state = BOARD_ROLE_RUNNING;
 	r->ready_at = now;
+	r->own_fault = 0; /* it knows by now; and it may go with us, which nobody would note */
 	board_role_end(r);
 	call_ready(a);
 }
@@ -264,7 +265,8 @@ static void note_death(struct attendant *a, const struct supervise_death *d, nan
 	r->died_at = now;
 	r->last_signal = d->signal;
 	r->last_exit = d->status;
-	r->faults += supervise_own_fault(d);
+	r->own_fault = supervise_own_fault(d);
+	r->faults += r->own_fault;
 	r->stalls += d->stalled;
 	r->backoff_until = a->start_at > now && a->start_at != NANOS_NEVER ? a->start_at : 0;
 	board_role_end(r);

@@ -187,3 +187,12 @@ void address_timer(const struct neighbor_call *c, uint32_t i)
 	if (a->announce)
 		set_timer(c, i, c->now + port->retrans_ms * NANOS_PER_MS);
 }
+
+void address_give_up(const struct neighbor_call *c, uint32_t i)
+{
+	struct neighbor_address *a = call_touch(c, &c->n->address[i]);
+
+	wheel_cancel(&c->n->wheel, call_journal(c), TIMER_ADDRESS(c->n, i));
+	a->probes = a->announce = 0;
+	set_state(c, i, ADDRESS_OURS);
+}

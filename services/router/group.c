@@ -239,6 +239,18 @@ void group_timer(const struct neighbor_call *c, uint32_t i)
 		set_due(c, i, NANOS_NEVER);
 }
 
+void group_give_up(const struct neighbor_call *c, uint32_t i)
+{
+	struct neighbor_group *g = call_touch(c, &c->n->group[i]);
+
+	g->repeats = 0;
+	g->answer = 0;
+	if (g->state == GROUP_LEFT)
+		group_free(c, i);
+	else
+		set_due(c, i, NANOS_NEVER);
+}
+
 /* --- queries --- */
 
 static void hear_version(const struct neighbor_call *c, const struct group_query *q)
@@ -332,6 +344,14 @@ void group_port_timer(const struct neighbor_call *c, struct port_id port, uint32
 		send_report(c, &r);
 	p->walk[family] = i;
 	set_port_due(c, port, family, i == NEIGHBOR_NONE ? NANOS_NEVER : c->now);
+}
+
+void group_port_give_up(const struct neighbor_call *c, struct port_id port, uint32_t family)
+{
+	struct neighbor_port *p = call_touch(c, &c->n->port[port.v]);
+
+	p->walk[family] = NEIGHBOR_NONE;
+	set_port_due(c, port, family, NANOS_NEVER);
 }
 
 void group_reported(const struct neighbor_call *c, struct port_id port, const struct ip6_addr *group)

@@ -331,6 +331,14 @@ bool neighbor_group_joined(const struct neighbor_table *t, struct port_id port, 
 /* stage_ops.timer's part, a bounded part of what is due. */
 void neighbor_timer(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
+/* What neighbor_timer tells journal_hand: this, and the number of a timer. */
+#define NEIGHBOR_HAND 0x40000000u
+
+/* stage_ops.give_up's part: an entry goes, with what waits for it; an address or a group of ours stays, and
+ * is not probed, announced or reported any more. */
+void neighbor_give_up(
+        struct neighbor *n, const struct epoch *epoch, nanos_t now, uint32_t timer, struct burst *burst);
+
 /* stage_ops.next_timer's. */
 nanos_t neighbor_next_timer(const struct neighbor *n);
 

@@ -380,6 +380,8 @@ uint32_t address_find(const struct neighbor_table *t, struct port_id port, const
 void address_up(const struct neighbor_call *c, const struct epoch_address *a);
 void address_down(const struct neighbor_call *c, uint32_t i);
 void address_timer(const struct neighbor_call *c, uint32_t i);
+/* Its timer does harm: it is ours, and nothing is said of it any more. */
+void address_give_up(const struct neighbor_call *c, uint32_t i);
 
 /* Another node uses a tentative address (Linux addrconf_dad_failure). */
 void address_duplicate(const struct neighbor_call *c, uint32_t i);
@@ -391,6 +393,9 @@ void group_join(const struct neighbor_call *c, struct port_id port, const struct
 void group_leave(const struct neighbor_call *c, uint32_t i);
 void group_timer(const struct neighbor_call *c, uint32_t i);
 void group_port_timer(const struct neighbor_call *c, struct port_id port, uint32_t family);
+/* Their timers do harm: nothing is reported until something new is to be. */
+void group_give_up(const struct neighbor_call *c, uint32_t i);
+void group_port_give_up(const struct neighbor_call *c, struct port_id port, uint32_t family);
 
 /* A query: what it says about version, delay and group (unspecified: all). */
 struct group_query {

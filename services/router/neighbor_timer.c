@@ -4,20 +4,34 @@
 #define TIMER_LINES    768u /* the most that one of them touches: an answer to a query for many groups */
 #define TIMER_OUTBOX   128u /* room that one of them should find */
 
+enum timer_kind { TIMER_OF_ENTRY, TIMER_OF_ADDRESS, TIMER_OF_GROUP, TIMER_OF_PORT };
+
+/* Whose timer it is, and the number there. */
+static enum timer_kind kind_of(const struct neighbor *n, uint32_t timer, uint32_t *i)
+{
+	*i = timer;
+	if (*i < n->slots)
+		return TIMER_OF_ENTRY;
+	*i -= n->slots;
+	if (*i < NEIGHBOR_ADDRESSES)
+		return TIMER_OF_ADDRESS;
+	*i -= NEIGHBOR_ADDRESSES;
+	if (*i < NEIGHBOR_GROUPS)
+		return TIMER_OF_GROUP;
+	*i -= NEIGHBOR_GROUPS;
+	return TIMER_OF_PORT;
+}
+
 static void fire(const struct neighbor_call *c, uint32_t timer)
 {
-	struct neighbor *n = c->n;
-	uint32_t address = timer - n->slots, group = address - NEIGHBOR_ADDRESSES;
-	uint32_t port = group - NEIGHBOR_GROUPS;
+	uint32_t i;
 
-	if (timer < n->slots)
-		nud_timer(c, timer);
-	else if (address < NEIGHBOR_ADDRESSES)
-		address_timer(c, address);
-	else if (group < NEIGHBOR_GROUPS)
-		group_timer(c, group);
-	else
-		group_port_timer(c, (struct port_id){(uint16_t)(port / 2)}, port % 2);
+	switch (kind_of(c->n, timer, &i)) {
+	case TIMER_OF_ENTRY: nud_timer(c, i); return;
+	case TIMER_OF_ADDRESS: address_timer(c, i); return;
+	case TIMER_OF_GROUP: group_timer(c, i); return;
+	case TIMER_OF_PORT: group_port_timer(c, (struct port_id){(uint16_t)(i / 2)}, i % 2); return;
+	}
 }
 
 void neighbor_timer(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst)
@@ -31,7 +45,27 @@ void neighbor_timer(struct neighbor *n, const struct epoch *epoch, nanos_t now, 
 
 		if (timer == WHEEL_NONE)
 			return;
+		journal_hand(burst->journal, NEIGHBOR_HAND | timer);
 		fire(&c, timer);
+	}
+}
+
+void neighbor_give_up(
+        struct neighbor *n, const struct epoch *epoch, nanos_t now, uint32_t timer, struct burst *burst)
+{
+	struct neighbor_call c = neighbor_call_alone(n, epoch, now, burst);
+	uint32_t i;
+
+	if (timer >= TIMERS(n->slots) || !wheel_is_set(&n->wheel, timer))
+		return;
+	switch (kind_of(n, timer, &i)) {
+	case TIMER_OF_ENTRY:
+		if (!entry_remove(&c, i, DROP_STAGE_CRASHED))
+			entry_arm(&c, i);
+		return;
+	case TIMER_OF_ADDRESS: address_give_up(&c, i); return;
+	case TIMER_OF_GROUP: group_give_up(&c, i); return;
+	case TIMER_OF_PORT: group_port_give_up(&c, (struct port_id){(uint16_t)(i / 2)}, i % 2); return;
 	}
 }
 

@@ -349,8 +349,15 @@ void reassembly_timer(const struct router_call *c)
 
 		if (slot == WHEEL_NONE)
 			return;
+		journal_hand(c->burst->journal, REASSEMBLY_HAND | slot);
 		frag_doom(c, slot, DROP_FRAG_REASM_TIMEOUT, c->burst->n);
 	}
+}
+
+void reassembly_give_up(const struct router_call *c, uint32_t slot)
+{
+	if (slot < c->router->reassembly->n_queues)
+		frag_give_up(c, slot);
 }
 
 nanos_t reassembly_next_timer(const struct router *router)

@@ -71,6 +71,12 @@ struct outbox_entry *reassembly_whole(const struct router_call *c);
  * (icmp_error_drop; RFC 792, RFC 4443 3.3).  Drops the rest of what was given up earlier. */
 void reassembly_timer(const struct router_call *c);
 
+/* What reassembly_timer and _whole tell journal_hand: this, and the number of a datagram. */
+#define REASSEMBLY_HAND 0x80000000u
+
+/* stage_ops.give_up's part: the datagram's fragments are dropped, without an answer. */
+void reassembly_give_up(const struct router_call *c, uint32_t slot);
+
 /* When reassembly_timer and _whole are to be called; 0: at once. */
 nanos_t reassembly_next_timer(const struct router *router);
 

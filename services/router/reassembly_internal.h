@@ -173,6 +173,9 @@ void frag_free(const struct router_call *c, uint32_t slot);
  * others later. */
 void frag_doom(const struct router_call *c, uint32_t slot, enum drop_reason reason, uint32_t at);
 
+/* The same of any queue, whose pieces may have killed the process: nothing but that. */
+void frag_give_up(const struct router_call *c, uint32_t slot);
+
 /* Drops pieces of what is DOOMED as far as there is room. */
 void frag_sweep(const struct router_call *c);
 

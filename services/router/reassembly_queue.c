@@ -179,6 +179,36 @@ void frag_doom(const struct router_call *c, uint32_t slot, enum drop_reason reas
 		frag_list_add(c, &f->doomed, slot);
 }
 
+/* A WHOLE one is the first of those that wait: it is tried in their order. */
+static void whole_to_doomed(const struct router_call *c, uint32_t slot)
+{
+	struct reassembly *f = c->router->reassembly;
+	struct frag_queue *q = frag_queue(f, slot);
+
+	if (f->whole.first != slot)
+		return;
+	frag_touch(c, &f->whole);
+	f->whole.first = q->next;
+	frag_touch(c, &q->first);
+	q->state = FRAG_DOOMED;
+	frag_count(c, q->key.family, FRAG_FAILS);
+	frag_list_add(c, &f->doomed, slot);
+}
+
+void frag_give_up(const struct router_call *c, uint32_t slot)
+{
+	struct frag_queue *q = frag_queue(c->router->reassembly, slot);
+
+	switch ((enum frag_state)q->state) {
+	case FRAG_FREE: return;
+	case FRAG_OPEN: frag_doom(c, slot, DROP_STAGE_CRASHED, c->burst->n); return;
+	case FRAG_WHOLE: whole_to_doomed(c, slot); break;
+	case FRAG_DOOMED: break;
+	}
+	frag_touch(c, &q->first);
+	q->reason = DROP_STAGE_CRASHED;
+}
+
 void frag_sweep(const struct router_call *c)
 {
 	struct reassembly *f = c->router->reassembly;
@@ -186,6 +216,7 @@ void frag_sweep(const struct router_call *c)
 	while (f->doomed.first != FRAG_NONE && frag_room(c)) {
 		uint32_t slot = f->doomed.first, next = frag_queue(f, slot)->next;
 
+		journal_hand(c->burst->journal, REASSEMBLY_HAND | slot);
 		if (!sweep_one(c, slot, c->burst->n))
 			return;
 		frag_touch(c, &f->doomed);

@@ -202,6 +202,7 @@ struct outbox_entry *reassembly_whole(const struct router_call *c)
 
 		if (!has_room(c, frag_queue(f, slot)))
 			return NULL;
+		journal_hand(c->burst->journal, REASSEMBLY_HAND | slot);
 		frag_touch(c, &f->whole);
 		f->whole.first = frag_queue(f, slot)->next;
 		e = release(c, slot, c->burst->n);

@@ -203,6 +203,16 @@ static void timer(void *worker, const struct epoch *epoch, nanos_t now, struct b
 		neighbor_timer(&c.router->neighbor, epoch, now, burst);
 }
 
+static void give_up(void *worker, const struct epoch *epoch, nanos_t now, uint32_t what, struct burst *burst)
+{
+	struct router_call c = enter(worker, epoch, now, burst);
+
+	if (what & REASSEMBLY_HAND)
+		reassembly_give_up(&c, what & ~REASSEMBLY_HAND);
+	else if (what & NEIGHBOR_HAND && router_owns_links(&c))
+		neighbor_give_up(&c.router->neighbor, epoch, now, what & ~NEIGHBOR_HAND, burst);
+}
+
 static nanos_t next_timer(const void *worker)
 {
 	const struct router *r = worker;
@@ -251,6 +261,7 @@ const struct stage_ops router_stage = {
         .retire = retire,
         .burst = router_burst,
         .timer = timer,
+        .give_up = give_up,
         .next_timer = next_timer,
         .oldest_epoch = oldest_epoch,
         .held = held,

@@ -218,6 +218,7 @@ static int child(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nanos_t u
 		return beyond(cut, id, k);
 	}
 	cut->crashes = in_burst(cut, id);
+	cut->appliance.own_fault = k & 2; /* every other pair is told that it died of what it had in hand */
 	if ((k + cut->steps) & 1) {
 		/* The others go on while one is dead. */
 		while (round_of_all(cut, id))

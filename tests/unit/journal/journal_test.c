@@ -160,6 +160,23 @@ Test(journal, both_records_stay_whole_over_many_commits)
 	}
 }
 
+Test(journal, tells_what_a_burst_had_in_hand_until_it_is_committed_or_another_begins)
+{
+	cr_assert_eq(journal_in_hand(&j), 0, "nothing ever ran");
+	journal_open(&j, JOURNAL_NO_INPUT, 0, 0);
+	cr_assert_eq(journal_in_hand(&j), 0);
+	journal_hand(&j, 7);
+	journal_hand(&j, 0xc0000009);
+	attach();
+	cr_assert_eq(journal_in_hand(&j), 0xc0000009);
+	journal_open(&j, JOURNAL_NO_INPUT, 0, 0);
+	attach();
+	cr_assert_eq(journal_in_hand(&j), 0, "that of the one before");
+	journal_hand(&j, 5);
+	journal_commit(&j);
+	cr_assert_eq(journal_in_hand(&j), 0);
+}
+
 Test(journal, tells_an_interrupted_burst_from_a_finished_one_when_the_epochs_low_bits_wrap)
 {
 	struct journal_open_word open;
