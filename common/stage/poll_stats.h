@@ -37,7 +37,8 @@ struct poll_port {
 	uint32_t queue;
 	uint32_t state;               /* enum poll_port_state */
 	char reason[POLL_REASON_LEN]; /* terminated: why it is down */
-	uint64_t reserved[2];
+	uint64_t rx_segments;         /* of rx_errors: several packets in one, which nobody could cut */
+	uint64_t reserved[1];
 };
 
 static_assert(sizeof(struct poll_port) == 4 * CACHE_LINE, "shared layout");

@@ -136,6 +136,7 @@ static void sum_polls(struct poll_port *sum, const struct appliance *a, uint32_t
 		sum->tx_bytes += poll_stats_get(&p->tx_bytes);
 		sum->rx_missed += poll_stats_get(&p->rx_missed);
 		sum->rx_errors += poll_stats_get(&p->rx_errors);
+		sum->rx_segments += poll_stats_get(&p->rx_segments);
 		sum->tx_errors += poll_stats_get(&p->tx_errors);
 		sum->polls += poll_stats_get(&p->polls);
 		sum->completes += poll_stats_get(&p->completes);
@@ -199,6 +200,7 @@ static void fill_poll_counters(struct port_message *m)
 	const struct poll_port *p = &m->view.polls;
 
 	add_counter(m, "rx_missed", p->rx_missed);
+	add_counter(m, "rx_segments", p->rx_segments);
 	add_counter(m, "rx_polls", p->polls);
 	add_counter(m, "rx_completes", p->completes);
 	add_counter(m, "rx_deferrals", p->deferrals);

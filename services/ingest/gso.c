@@ -84,6 +84,14 @@ bool gso_read(struct gso *g, const uint8_t *frame, uint32_t in_first, uint32_t l
 	return true;
 }
 
+bool gso_is_longer(const uint8_t *frame, uint32_t len, uint32_t mtu)
+{
+	uint16_t type;
+	uint32_t l3 = find_network(frame, len, &type);
+
+	return len > MAX(l3, ETHER_HDR_LEN) + mtu;
+}
+
 static void write_ipv4(const struct gso *g, uint32_t at, uint32_t len, uint8_t *frame)
 {
 	struct ipv4_hdr *h = (struct ipv4_hdr *)(frame + g->l3);

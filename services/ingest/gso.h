@@ -40,6 +40,10 @@ struct gso {
 [[nodiscard]] bool gso_read(
         struct gso *g, const uint8_t *frame, uint32_t in_first, uint32_t len, uint32_t mtu);
 
+/* Whether a frame in one piece, of `len` bytes, is longer behind Ethernet and at most two tags than the MTU.
+ */
+[[nodiscard]] bool gso_is_longer(const uint8_t *frame, uint32_t len, uint32_t mtu);
+
 /* Writes the headers of the packet whose payload begins at byte `at` < g->payload of the segment's: at most
  * g->header_len + g->each bytes are the packet's.  Sets len, total_len and the checksum's state of `pkt`.
  * Returns how much payload belongs behind the g->header_len bytes written: at least 1. */

@@ -51,9 +51,10 @@
 struct nic_ops;
 
 struct nic_stats {
-	uint64_t rx_missed; /* lost before the driver, for want of room */
-	uint64_t rx_errors; /* came in broken: unreadable record, bad length */
-	uint64_t rx_cut;    /* cut short by who captured them */
+	uint64_t rx_missed;   /* lost before the driver, for want of room */
+	uint64_t rx_errors;   /* came in broken: unreadable record, bad length */
+	uint64_t rx_segments; /* of rx_errors: several packets in one, which the driver cannot cut */
+	uint64_t rx_cut;      /* cut short by who captured them */
 	uint64_t tx_errors;
 	uint64_t kicks;    /* system calls that made the kernel look */
 	uint64_t in_doubt; /* sends that a death left undecided: counted as sent */

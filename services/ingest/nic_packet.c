@@ -213,6 +213,7 @@ static void take_frame(struct nic *nic, const struct arrival *a, struct pkt *pkt
 		/* Several packets in one are none that a buffer has room for, however short they are. */
 		pkt->total_len = MAX(pkt->total_len, pool_frame_max(nic->pool) + 1);
 		nic->stats.rx_errors++;
+		nic->stats.rx_segments += h.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 		return;
 	}
 	pkt->len = (uint16_t)pkt->total_len;

@@ -1,6 +1,10 @@
 /* Generic XDP hands over what a veth's peer left to its offload: a TCP segment of up to 64 KiB in several
  * buffers, its chunks.  It is taken as the packets that gso.h makes of it: each is copied into a free buffer,
- * and with the last one the chunks go back into the fill ring. */
+ * and with the last one the chunks go back into the fill ring.
+ *
+ * UDP's segments (UDP_SEGMENT) are several datagrams behind one header, and nothing here says where each
+ * ends.  Those longer than the MTU are known by that, dropped and counted.  Shorter ones look like a single
+ * datagram of that length, and are taken for one: the opener says so of the port. */
 #include "services/ingest/nic_xdp_rx.h"
 
 #include "services/ingest/gso.h"
@@ -62,6 +66,12 @@ static bool gather(
 static bool to_be_cut(const struct nic *nic, const struct chunks *c, struct gso *g)
 {
 	return c->at[0] && gso_read(g, c->at[0], c->len[0], c->bytes, packet_max(nic));
+}
+
+/* Whether a frame in one buffer is longer than a packet may be: the kernel lets none but segments be so. */
+static bool is_several(const struct nic *nic, const struct chunks *c)
+{
+	return c->at[0] && gso_is_longer(c->at[0], c->len[0], packet_max(nic));
 }
 
 /* Packets that could be taken, at most max, where a descriptor may be a part of a frame, or more than a
@@ -201,12 +211,13 @@ static void take_large(struct nic *nic, struct xdp_state *s, const struct xdp_ri
 		place->cut += n;
 		if (place->cut == g.payload)
 			return_chunks(nic, s, ring, place, c.n);
-	} else if (c.n == 1) {
+	} else if (c.n == 1 && !is_several(nic, &c)) {
 		place->cut = 0;
 		take(nic, s, b, i, ring->desc[place->next++ & ring->mask]);
 	} else {
 		b->pkt[i].total_len = MAX(c.bytes, pool_frame_max(nic->pool) + 1);
 		nic->stats.rx_errors++;
+		nic->stats.rx_segments++;
 		return_chunks(nic, s, ring, place, c.n);
 	}
 }

@@ -13,6 +13,7 @@ static void tell_driver(struct poll_port *p, const struct nic_stats *s, struct n
 {
 	grow(&p->rx_missed, s->rx_missed, &told->rx_missed);
 	grow(&p->rx_errors, s->rx_errors, &told->rx_errors);
+	grow(&p->rx_segments, s->rx_segments, &told->rx_segments);
 	grow(&p->tx_errors, s->tx_errors, &told->tx_errors);
 	grow(&p->kicks, s->kicks, &told->kicks);
 	grow(&p->in_doubt, s->in_doubt, &told->in_doubt);

@@ -307,7 +307,7 @@ int adopt_take(struct netlink *nl, const struct netlink_link *link, const struct
 	        .up = link->flags & IFF_UP ? 1 : 0,
 	        .addr_gen_mode = link->addr_gen_mode,
 	        .addresses = w->addresses,
-	        .gro = w->no_gro ? (int8_t)MAX(ethtool_gro(link->name), -1) : -1,
+	        .gro = (int8_t)MAX(ethtool_gro(link->name), -1),
 	};
 	memcpy(c->head.interface, link->name, sizeof c->head.interface);
 	err = write_down(nl, c, w, file);

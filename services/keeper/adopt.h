@@ -23,7 +23,6 @@ struct adopt_wish {
 	const char *port; /* its name on the board */
 	uint32_t mtu;     /* 0: as it is */
 	bool addresses;   /* take addresses and routes over */
-	bool no_gro;      /* received packets are to come as they are on the wire */
 };
 
 /* 0, or a negative errno with a sentence in `error` (OPEN_ERROR_BYTES); the interface is then as it was.

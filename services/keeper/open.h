@@ -61,11 +61,10 @@ struct opened {
 	uint32_t queues;
 	uint32_t mode; /* enum grant_mode */
 	int queue[LANES_MAX];
-	int urgent[LANES_MAX]; /* the queue's ring of the control class; -1: it has none */
-	int part[OPEN_PARTS];  /* -1: there is none */
-	struct grant
-	        grant[LANES_MAX];     /* mode, queue, rings; what, phys, incarnation, link are the caller's */
-	char why_not[OPEN_WHY_BYTES]; /* why there is no better mode; empty: it is the best */
+	int urgent[LANES_MAX];          /* the queue's ring of the control class; -1: it has none */
+	int part[OPEN_PARTS];           /* -1: there is none */
+	struct grant grant[LANES_MAX];  /* but for what, phys, incarnation, link, mtu: the caller's */
+	char why_not[OPEN_WHY_BYTES];   /* why there is no better mode; empty: it is the best */
 	char interface[EPOCH_NAME_LEN]; /* as it is called */
 	uint32_t ifindex;
 };

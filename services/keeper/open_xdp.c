@@ -319,14 +319,14 @@ bool open_xdp_fits(const struct pool *pool, uint32_t mtu)
 	return mtu + LINK_ROOM <= frame_max(pool);
 }
 
-/* What the port says of segments that a veth's peer leaves to it to cut. */
+/* What the port says of segments that a veth's peer leaves to it to cut.  UDP's that are no larger than the
+ * MTU together come as one datagram, and nothing tells them from one. */
 static void why_segments(struct opened *o)
 {
 	bool cut = o->grant[0].xdp.chunks;
 
-	snprintf(o->why_not, sizeof o->why_not,
-	        "generic XDP: a veth's peer sends segments larger than its MTU: %s",
-	        cut ? "TCP's are cut, UDP's lost" : "lost (Linux 6.6 is needed)");
+	snprintf(o->why_not, sizeof o->why_not, "generic XDP: a peer's segments larger than its MTU: %s",
+	        cut ? "TCP's cut, UDP's lost (smaller: merged)" : "lost (Linux 6.6 is needed)");
 }
 
 int open_xdp(struct opened *o, const struct open_wish *w, char *error)

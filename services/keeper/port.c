@@ -232,12 +232,17 @@ static int prepare(struct port *p, const struct port_host *host)
 	        .port = p->want.name,
 	        .mtu = p->want.wish.mtu,
 	        .addresses = p->want.adopt,
-	        .no_gro = p->want.wish.driver == EPOCH_DRIVER_AF_PACKET,
 	};
 	const char *file = host->file(host->context, p->interface);
 	struct board_adopted *board = host->adopted(host->context, p->phys);
 
 	return file ? adopt_take(host->nl, &p->link, &wish, file, board, p->reason) : 0;
+}
+
+/* Whether the driver lies behind the kernel's merging of received packets. */
+static bool gets_merged(const struct port *p)
+{
+	return p->want.wish.driver == EPOCH_DRIVER_AF_PACKET || p->opened.mode == GRANT_XDP_GENERIC;
 }
 
 static int open_now(struct port *p, const struct port_host *host)
@@ -256,7 +261,7 @@ static int open_now(struct port *p, const struct port_host *host)
 		give_back(p, host);
 		return err;
 	}
-	if (wish.driver == EPOCH_DRIVER_AF_PACKET)
+	if (gets_merged(p))
 		adopt_no_gro(p->opened.interface);
 	if (!p->link.ifindex) { /* a TAP that was made just now; it goes with its descriptor */
 		(void)netlink_link_mtu(host->nl, p->opened.ifindex, wish.mtu);

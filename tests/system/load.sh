@@ -3,8 +3,7 @@
 # tests/system/live.sh, once tests/bench/load is built.
 #
 #   slow PERCENT               the stages get that much of one processor, together, and no more; until `fast`
-#   take_load                  m0 takes frames that are in no socket buffer yet, as the sender's; b drops UDP before its
-#                              kernel looks, and answers the rest, pings too
+#   sink                       b drops UDP before its kernel looks, and answers the rest, pings too
 #   offer RATE COMMAND...      that many 64-byte UDP frames a second (0: as many as go) while the command runs: a second,
 #                              $offered came to the port and $forwarded arrived
 #   find_capacity              the load is doubled until some of it is lost: $capacity, the most that came through, a second
@@ -30,9 +29,8 @@ fast()
 	wait "$throttle"
 }
 
-take_load()
+sink()
 {
-	ip netns exec "$m" ethtool -K m0 gro on || die "m0 has no GRO"
 	: >"$work/sink"
 	ip netns exec "$b" "$load_tools/load_send" sink b0 >"$work/sink" &
 	disown # who cleans up ends it
@@ -50,6 +48,8 @@ offer()
 	shift
 	mac=$(ip netns exec "$m" cat /sys/class/net/m0/address)
 	sent=$(interface "$a" a0 tx_packets)
+	# Else a port without a native program takes no frame that is in no socket buffer yet.
+	ip netns exec "$m" ethtool -K m0 gro on || die "m0 has no GRO"
 	ip netns exec "$a" "${load_as[@]}" "$load_tools/load_send" send a0 "$mac" 64 "$rate" &
 	sender=$!
 	wait_for 30 offers $((sent + 100)) || die "nothing is sent"

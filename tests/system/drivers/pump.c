@@ -246,6 +246,7 @@ static void open_side(uint32_t side, char *text, const struct pump_memory *m)
 		fprintf(stderr, "pump: %s\n", error);
 		exit(1);
 	}
+	opened[side].grant[0].mtu = (uint16_t)w.mtu;
 	adopt_no_gro(name);
 	fprintf(stderr, "pump: %s is %s%s%s\n", name, open_mode_name(opened[side].mode),
 	        opened[side].why_not[0] ? ": " : "", opened[side].why_not);

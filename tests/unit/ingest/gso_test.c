@@ -249,3 +249,18 @@ Test(gso, refuses_headers_that_are_cut_short)
 			cr_assert(!gso_read(&g, sample.bytes, MIN(len, 1500u), len, 1500), "%u bytes", len);
 	}
 }
+
+Test(gso, knows_what_is_longer_than_a_packet_with_or_without_tags)
+{
+	for (uint32_t round = 0; round < 3000; round++) {
+		uint32_t mtu = 68 + chance(2500);
+
+		make(&sample, 1 + chance(2500));
+		cr_assert_eq(gso_is_longer(sample.bytes, sample.len, mtu), sample.len - sample.l3 > mtu);
+		mtu = sample.len - sample.l3;
+		cr_assert(!gso_is_longer(sample.bytes, sample.len, mtu));
+		cr_assert(gso_is_longer(sample.bytes, sample.len, mtu - 1));
+	}
+	for (uint32_t len = 0; len < ETHER_HDR_LEN; len++)
+		cr_assert(!gso_is_longer(sample.bytes, len, 68));
+}
