@@ -124,7 +124,7 @@ static void configure(struct setup *s, struct story *t, uint32_t mode)
 	s->region->h.neighbors.count = take(t) % 8;
 	for (uint32_t i = 0; i < s->region->h.neighbors.count; i++)
 		s->region->neighbor[i] = (struct epoch_neighbor){
-		        host6(take(t) & 63), mac(take(t)), {mode & 1}, 0};
+		        host6((take(t) & 7) * 8 + i), mac(take(t)), {mode & 1}, 0}; /* no two alike */
 	setup_publish(s);
 	setup_adopt(s, t->now);
 }
