@@ -4,8 +4,8 @@
 extern const struct cli_command command_up, command_status, command_health, command_port, command_vlan,
         command_address, command_route, command_neighbor, command_rule, command_socket, command_account,
         command_counter, command_drop, command_capture, command_config, command_config_apply,
-        command_config_check, command_monitor, command_replay, command_udp_echo, command_completion,
-        command_man;
+        command_config_check, command_monitor, command_doctor, command_replay, command_udp_echo,
+        command_completion, command_man;
 
 const struct commands_entry commands[COMMANDS_MAX + 1] = {
         {&command_up, NULL},
@@ -26,6 +26,7 @@ const struct commands_entry commands[COMMANDS_MAX + 1] = {
         {&command_config, NULL},
         {&command_config_apply, "config apply"},
         {&command_config_check, "config check"},
+        {&command_doctor, NULL},
         {&command_replay, NULL},
         {&command_udp_echo, NULL},
         {&command_completion, NULL},
