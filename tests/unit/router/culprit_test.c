@@ -103,6 +103,7 @@ static bool dies(nanos_t until)
 static void follow(bool own_fault)
 {
 	whole.a.own_fault = own_fault;
+	worker_stop(whole.w[id]); /* the private side, which is gone with a process */
 	free(whole.w[id]);
 	whole.w[id] = calloc(1, sizeof *whole.w[id]);
 	cr_assert_eq(worker_start(whole.w[id], &whole.a, id), 0);
