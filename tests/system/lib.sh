@@ -203,10 +203,17 @@ runs_anew()
 	[ "$(pid_of "$1")" != "$2" ] && sluice status >/dev/null
 }
 
+# all_answered FILE: in what a ping printed, each request up to the last that was answered has its answer.  What was under way
+# when the ping was ended is behind that one.
+all_answered()
+{
+	awk -F'icmp_seq=' '/icmp_seq=/ { n++; if ($2 + 0 > last) last = $2 + 0 } END { exit !(n > 0 && n == last) }' "$1"
+}
+
 # Packets stop, then all must be there: also those that wait for a neighbor or for reassembly have their place.
 expect_balanced()
 {
-	wait_for 10 balances || die "the account does not balance: $(sluice account --buffers 2>&1)"
+	wait_for 30 balances || die "the account does not balance: $(sluice account --buffers 2>&1)"
 }
 
 balances()
