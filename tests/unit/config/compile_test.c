@@ -199,16 +199,16 @@ Test(config, a_port_keeps_its_id_in_the_next_epoch)
 
 Test(config, a_port_takes_another_ones_id_only_where_none_is_free)
 {
-	char before[1024] = "ports: {", after[1024] = "ports: {";
+	char before[1024] = "ports:\n", after[1024] = "ports:\n";
 	struct built a, b;
 
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
-		snprintf(before + strlen(before), sizeof before - strlen(before), "a%u: {}, ", i);
-		snprintf(after + strlen(after), sizeof after - strlen(after), "%c%u: {}, ",
+		snprintf(before + strlen(before), sizeof before - strlen(before), "  a%u: {}\n", i);
+		snprintf(after + strlen(after), sizeof after - strlen(after), "  %c%u: {}\n",
 		        i == 7 ? 'b' : 'a', i);
 	}
-	a = build(strcat(before, "}\n"));
-	b = build_after(strcat(after, "}\n"), &a.epoch);
+	a = build(before);
+	b = build_after(after, &a.epoch);
 	cr_expect_eq(id_of(&b, "b7").v, id_of(&a, "a7").v);
 	drop(&a);
 	drop(&b);
