@@ -4,13 +4,14 @@
 extern const struct cli_command command_up, command_status, command_health, command_port, command_vlan,
         command_address, command_route, command_neighbor, command_rule, command_socket, command_account,
         command_counter, command_drop, command_capture, command_config, command_config_apply,
-        command_config_check, command_monitor, command_doctor, command_replay, command_udp_echo,
+        command_config_check, command_monitor, command_doctor, command_top, command_replay, command_udp_echo,
         command_completion, command_man;
 
 const struct commands_entry commands[COMMANDS_MAX + 1] = {
         {&command_up, NULL},
         {&command_status, NULL},
         {&command_health, NULL},
+        {&command_top, NULL},
         {&command_port, NULL},
         {&command_vlan, NULL},
         {&command_address, NULL},
