@@ -216,7 +216,8 @@ static void fill_physical(struct port_message *m, const struct control *c, const
 
 	port_view(v, c, p);
 	m->port.kind = (char *)"physical";
-	m->port.driver = (char *)port_driver_name(p->driver);
+	m->port.driver = (char *)port_driver_name(
+	        v->board.incarnation ? (uint8_t)v->board.driver : p->driver);
 	m->port.state = (char *)v->state;
 	m->port.reason = (char *)v->reason;
 	m->port.carrier = v->carrier;

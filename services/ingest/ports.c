@@ -170,8 +170,8 @@ static struct nic new_nic(struct ports *ports, const struct epoch_port *p, uint3
 {
 	const struct port_state *s = &ports->state[port];
 	struct nic nic = {
-	        .ops = faulty ? &nic_fault : ports_driver(p->driver),
-	        .wire = ports_driver(p->driver),
+	        .ops = faulty ? &nic_fault : ports_driver(s->driver),
+	        .wire = ports_driver(s->driver),
 	        .port = {(uint16_t)port},
 	        .mac = p->mac,
 	        .pool = ports->env->pool,
@@ -317,6 +317,12 @@ static void change_state(
 	}
 }
 
+/* Whether the opener has opened what the state is for: where BPF is refused it takes AF_PACKET. */
+static bool stands_for(uint32_t opened, uint32_t wanted)
+{
+	return opened == wanted || (opened == EPOCH_DRIVER_AF_PACKET && wanted == EPOCH_DRIVER_AF_XDP);
+}
+
 /* What a live port's state can do. */
 enum live_step { LIVE_REST, LIVE_CHANGE, LIVE_BEGIN };
 
@@ -333,7 +339,8 @@ static enum live_step live_step(
 	}
 	if (wanted != s->identity)
 		return LIVE_CHANGE;
-	return said && word->what == GRANT_OPEN && word->driver == s->driver ? LIVE_BEGIN : LIVE_REST;
+	return said && word->what == GRANT_OPEN && stands_for(word->driver, s->driver) ? LIVE_BEGIN
+	                                                                               : LIVE_REST;
 }
 
 /* One step towards what the epoch and the opener say.  false: there was none to take. */
@@ -356,6 +363,7 @@ static bool settle_state(
 		close_port(ports, port);
 		journal_touch(ports->env->journal, s);
 		s->incarnation = word.incarnation;
+		s->driver = word.driver;
 		s->opened_at = now;
 		return true;
 	}

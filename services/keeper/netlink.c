@@ -7,6 +7,10 @@
 
 #define ANSWER_BYTES (64u << 10)
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
 int netlink_open(struct netlink *nl, uint32_t groups)
 {
 	struct sockaddr_nl to = {.nl_family = AF_NETLINK, .nl_groups = groups};
@@ -23,6 +27,14 @@ int netlink_open(struct netlink *nl, uint32_t groups)
 	err = -errno;
 	netlink_close(nl);
 	return err;
+}
+
+uint64_t netlink_namespace(const struct netlink *nl)
+{
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof cookie;
+
+	return getsockopt(nl->fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &bytes) ? 0 : cookie;
 }
 
 void netlink_close(struct netlink *nl)

@@ -49,6 +49,9 @@ struct netlink_request {
 [[nodiscard]] int netlink_open(struct netlink *nl, uint32_t groups);
 void netlink_close(struct netlink *nl);
 
+/* Which network namespace it speaks of: a number that no other ever has (Linux 5.14); 0: unknown. */
+uint64_t netlink_namespace(const struct netlink *nl);
+
 /* Reads away what has been announced; whether there was anything (or some was lost). */
 bool netlink_drain(struct netlink *nl);
 

@@ -94,8 +94,6 @@ static uint64_t identity_of(const struct epoch_port *e, const struct port_want *
 		id = hash_mix(id, (uint8_t)*c);
 	for (uint32_t i = 0; i < sizeof e->mac.b; i++)
 		id = hash_mix(id, e->mac.b[i]);
-	if (e->driver == EPOCH_DRIVER_AF_PACKET)
-		id = hash_mix(id, open_packet_slot(e->mtu));
 	return id | 1;
 }
 
@@ -216,7 +214,7 @@ static int opener_begin(struct attendant *a, void **context)
 	        .adopted = adopted_of,
 	};
 	for (uint16_t i = 0; i < EPOCH_PHYS_MAX; i++)
-		port_init(&o->port[i], i);
+		port_init(&o->port[i], i, netlink_namespace(&o->nl));
 	snprintf(o->path, sizeof o->path, "%s/" FOLDER, attendant_taken(a)->run_dir);
 	if (mkdir(o->path, 0755) && errno != EEXIST)
 		fprintf(stderr, "sluice: %s cannot be made: %s\n", o->path, strerror(errno));

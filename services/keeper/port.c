@@ -14,10 +14,11 @@
 #define SOL_XDP 283
 #endif
 
-void port_init(struct port *p, uint16_t phys)
+void port_init(struct port *p, uint16_t phys, uint64_t space)
 {
 	memset(p, 0, sizeof *p);
 	p->phys = phys;
+	p->space = space;
 	p->state = BOARD_PORT_CLOSED;
 	p->due = NANOS_NEVER;
 	memset(p->opened.queue, 0xff, sizeof p->opened.queue);
@@ -114,6 +115,7 @@ static void keep_all(struct port *p, const struct port_host *host)
 	struct port_kept kept = {
 	        .identity = p->identity,
 	        .incarnation = p->incarnation,
+	        .space = p->space,
 	        .ifindex = p->opened.ifindex,
 	        .queues = p->opened.queues,
 	        .mode = p->opened.mode,
@@ -155,7 +157,8 @@ static void resume_own(struct port *p, const struct port_kept *kept, const int *
 	p->identity = kept->identity;
 	p->incarnation = kept->incarnation;
 	p->driver = (enum epoch_driver)kept->driver;
-	p->opened.ifindex = kept->ifindex;
+	/* Numbers of interfaces say nothing in another network: that one has vanished. */
+	p->opened.ifindex = kept->space == p->space ? kept->ifindex : 0;
 	p->opened.queues = p->queues = MIN(kept->queues, LANES_MAX);
 	p->opened.mode = kept->mode;
 	memcpy(p->opened.interface, kept->interface, sizeof kept->interface - 1);
@@ -242,14 +245,16 @@ static int prepare(struct port *p, const struct port_host *host)
 /* Whether the driver lies behind the kernel's merging of received packets. */
 static bool gets_merged(const struct port *p)
 {
-	return p->want.wish.driver == EPOCH_DRIVER_AF_PACKET || p->opened.mode == GRANT_XDP_GENERIC;
+	return p->driver == EPOCH_DRIVER_AF_PACKET || p->opened.mode == GRANT_XDP_GENERIC;
 }
 
-static int open_now(struct port *p, const struct port_host *host)
+static int open_as(struct port *p, const struct port_host *host, enum epoch_driver driver)
 {
 	struct open_wish wish = p->want.wish;
-	int err = p->link.ifindex ? prepare(p, host) : 0;
+	int err;
 
+	p->driver = wish.driver = driver;
+	err = p->link.ifindex ? prepare(p, host) : 0;
 	if (err)
 		return err;
 	wish.ifindex = p->link.ifindex;
@@ -270,6 +275,23 @@ static int open_now(struct port *p, const struct port_host *host)
 	return 0;
 }
 
+/* A container may forbid BPF, without which AF_PACKET does; whoever names a mode of AF_XDP insists on it. */
+static int open_now(struct port *p, const struct port_host *host)
+{
+	const struct open_wish *wish = &p->want.wish;
+	int err = open_as(p, host, wish->driver);
+
+	if (wish->driver != EPOCH_DRIVER_AF_XDP || wish->mode != MODE_AUTO ||
+	        (err != -EPERM && err != -EACCES))
+		return err;
+	err = open_as(p, host, EPOCH_DRIVER_AF_PACKET);
+	if (!err)
+		snprintf(p->opened.why_not, sizeof p->opened.why_not,
+		        "bpf() is refused: neither af_xdp nor a silent kernel (CAP_BPF, CAP_PERFMON or "
+		        "CAP_SYS_ADMIN)");
+	return err;
+}
+
 static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 {
 	bool tap = p->want.wish.driver == EPOCH_DRIVER_TAP;
@@ -281,7 +303,6 @@ static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 		p->due = NANOS_NEVER;
 		return;
 	}
-	p->driver = p->want.wish.driver;
 	memcpy(p->interface, p->want.wish.interface, sizeof p->interface);
 	err = open_now(p, host);
 	if (err) {
@@ -389,7 +410,7 @@ static void show(struct port *p, const struct port_host *host)
 	board_port_begin(b);
 	b->state = p->state;
 	memcpy(b->name, p->want.name, sizeof b->name);
-	b->driver = p->want.wish.driver;
+	b->driver = p->identity ? p->driver : p->want.wish.driver;
 	b->mode = p->identity ? p->opened.mode : 0;
 	b->incarnation = p->identity ? p->incarnation : 0;
 	b->ifindex = p->link.ifindex;
@@ -446,9 +467,16 @@ static void adopt_late(struct port *p, const struct port_host *host, nanos_t now
 		(void)!adopt_more(host->nl, p->want.name, file, host->adopted(host->context, p->phys));
 }
 
+/* Whether frames of the MTU that is wanted fit the rings. */
+static bool slots_hold(const struct port *p)
+{
+	return p->driver != EPOCH_DRIVER_AF_PACKET ||
+	       open_packet_slot(p->want.wish.mtu) <= p->opened.grant[0].packet.rx.frame_size;
+}
+
 void port_step(struct port *p, const struct port_host *host, nanos_t now)
 {
-	if (p->identity && p->identity != p->want.identity)
+	if (p->identity && (p->identity != p->want.identity || !slots_hold(p)))
 		close_port(p, host, now, p->want.identity ? "opened anew" : "no longer configured", false);
 	if (p->gone_at && now >= p->gone_at) {
 		p->gone_at = 0;

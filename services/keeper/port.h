@@ -43,6 +43,7 @@ struct port_want {
 struct port_kept {
 	uint64_t identity;
 	uint64_t incarnation;
+	uint64_t space; /* network namespace of the interface */
 	uint32_t ifindex;
 	uint32_t queues;
 	uint32_t mode;
@@ -54,6 +55,7 @@ struct port_kept {
 
 struct port {
 	uint16_t phys;
+	uint64_t space; /* network namespace of its opener */
 	struct port_want want;
 	enum board_port_state state;
 	uint64_t identity;    /* of what is open; 0: nothing is */
@@ -89,7 +91,8 @@ struct port_host {
 	struct board_adopted *(*adopted)(void *context, uint32_t phys);
 };
 
-void port_init(struct port *p, uint16_t phys);
+/* `space`: the network namespace that it is in (netlink_namespace). */
+void port_init(struct port *p, uint16_t phys, uint64_t space);
 
 /* What the epoch wants of it from now on. */
 void port_want(struct port *p, const struct port_want *want);

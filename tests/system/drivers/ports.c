@@ -106,7 +106,7 @@ static void set_up(struct ports *p)
 	if (memory == MAP_FAILED || pool_view(&p->pool, memory, POOL_N, PKT_STRIDE_DEFAULT, 1) ||
 	        netlink_open(&p->nl, 0) || netlink_open(&p->watch, NETLINK_LINKS))
 		exit(1);
-	port_init(&p->port, 0);
+	port_init(&p->port, 0, 0);
 	p->host = (struct port_host){p, &p->nl, &p->pool, say, keep, file_of, board_of, adopted_of};
 }
 
@@ -139,7 +139,7 @@ static void resume(struct ports *p)
 	struct port_want w = p->port.want;
 
 	open_close(&p->port.opened);
-	port_init(&p->port, 0);
+	port_init(&p->port, 0, 0);
 	for (uint32_t k = 0; k < SLOTS; k++) {
 		struct kept *kept = &p->kept[k];
 
