@@ -106,8 +106,9 @@ static bool find_target(const struct rpc_server *s, const char *path, struct tar
 }
 
 static struct rpc_call *new_call(struct rpc_listener *from, const struct rpc_peer *peer,
-        const struct rpc_request *request, bool stream)
+        const struct rpc_request *request, const struct target *t)
 {
+	bool stream = t->method->stream;
 	struct rpc_server *s = from->server;
 	uint64_t now = uv_now(s->loop);
 	uint32_t ms = MIN(request->deadline_ms ? request->deadline_ms : RPC_DEADLINE_MS, RPC_DEADLINE_MAX);
@@ -119,6 +120,7 @@ static struct rpc_call *new_call(struct rpc_listener *from, const struct rpc_pee
 	        .stream = stream,
 	        .from = from,
 	        .peer = *peer,
+	        .needs = t->service->role,
 	        .id = request->id,
 	        .deadline = stream && !request->deadline_ms ? 0 : now + ms,
 	        .sent = now};
@@ -128,11 +130,25 @@ static struct rpc_call *new_call(struct rpc_listener *from, const struct rpc_pee
 	return c;
 }
 
-/* Whether there is room for one more. */
-static bool has_room(const struct rpc_server *s, uint32_t of_peer, bool stream)
+/* Whether there is room for one more.  Those who may read only leave half of it to administrators. */
+static bool has_room(const struct rpc_server *s, const struct rpc_peer *peer, uint32_t of_peer, bool stream)
 {
-	return s->counts.calls < RPC_CALLS_MAX && of_peer < RPC_PEER_CALLS &&
-	       (!stream || s->counts.streams < RPC_STREAMS_MAX);
+	uint32_t part = peer->role == RPC_ADMIN ? 1 : 2;
+
+	return s->counts.calls < RPC_CALLS_MAX / part && of_peer < RPC_PEER_CALLS &&
+	       (!stream || s->counts.streams < RPC_STREAMS_MAX / part);
+}
+
+static void refuse_role(struct rpc_listener *from, const struct rpc_peer *peer, const struct rpc_request *r)
+{
+	from->server->counts.refused++;
+	if (from->tcp)
+		refuse(from, peer, r->id, RPC_PERMISSION_DENIED,
+		        "%s is for administrators, and the key %s may only read", r->method, peer->who.key);
+	else
+		refuse(from, peer, r->id, RPC_PERMISSION_DENIED,
+		        "%s is for administrators, and this socket is for readers: use admin.sock beside it",
+		        r->method);
 }
 
 static void run(struct rpc_listener *from, const struct rpc_peer *peer, const struct rpc_request *r,
@@ -146,7 +162,7 @@ static void run(struct rpc_listener *from, const struct rpc_peer *peer, const st
 		        t->input->name);
 		return;
 	}
-	t->method->call(t->service->context, new_call(from, peer, r, t->method->stream), message);
+	t->method->call(t->service->context, new_call(from, peer, r, t), message);
 	rpc_free(message);
 }
 
@@ -166,20 +182,36 @@ static void dispatch(struct rpc_listener *from, const struct rpc_peer *peer, con
 	s->counts.requests++;
 	if (!find_target(s, r->method, &t)) {
 		refuse(from, peer, r->id, RPC_UNIMPLEMENTED, "there is no method %s here", r->method);
-	} else if (t.service->role > from->role) {
-		s->counts.refused++;
-		refuse(from, peer, r->id, RPC_PERMISSION_DENIED,
-		        "%s is for administrators, and this socket is for readers: use admin.sock beside it",
-		        r->method);
+	} else if (t.service->role > peer->role) {
+		refuse_role(from, peer, r);
 	} else if (same) {
 		refuse(from, peer, r->id, RPC_ALREADY_EXISTS, "a call with this id is under way");
-	} else if (!has_room(s, of_peer, t.method->stream)) {
-		s->counts.refused++;
+	} else if (!has_room(s, peer, of_peer, t.method->stream)) {
+		s->counts.limited++;
 		refuse(from, peer, r->id, RPC_RESOURCE_EXHAUSTED,
 		        "too many calls are under way: end others first, or try again later");
 	} else {
 		run(from, peer, r, &t);
 	}
+}
+
+/* Whether this peer may send anything, and as much; else it is told. */
+static bool may_ask(struct rpc_listener *from, const struct rpc_peer *peer, uint64_t id, size_t len)
+{
+	uint32_t most = peer->role == RPC_ADMIN ? RPC_ADMIN_MAX : RPC_REQUEST_MAX;
+
+	if (from->tcp && !*peer->key) {
+		from->server->counts.unauthorized++;
+		refuse(from, peer, id, RPC_UNAUTHENTICATED, "this key is not allowed any more");
+		return false;
+	}
+	if (len > most) {
+		from->server->counts.oversized++;
+		refuse(from, peer, id, RPC_RESOURCE_EXHAUSTED, "the request has %zu bytes, of at most %u",
+		        len, most);
+		return false;
+	}
+	return true;
 }
 
 void rpc_take_request(
@@ -191,7 +223,8 @@ void rpc_take_request(
 		from->server->counts.malformed++;
 		return;
 	}
-	dispatch(from, peer, &request);
+	if (may_ask(from, peer, request.id, len))
+		dispatch(from, peer, &request);
 	rpc_request_free(&request);
 }
 
@@ -278,9 +311,7 @@ struct rpc_who rpc_caller(const struct rpc_call *call)
 
 const char *rpc_socket_name(const struct rpc_call *call)
 {
-	const char *slash = strrchr(call->from->path, '/');
-
-	return slash ? slash + 1 : call->from->path;
+	return strrchr(call->from->endpoint, '/') + 1;
 }
 
 uint32_t rpc_left_ms(const struct rpc_call *call)
@@ -314,14 +345,27 @@ void rpc_tick(struct rpc_server *server)
 			tick_call(&server->call[i], now);
 }
 
-void rpc_end_all(struct rpc_server *server)
+static void end_badly(struct rpc_call *c, enum rpc_status status, const char *why)
+{
+	refuse(c->from, &c->peer, c->id, status, "%s", why);
+	cancel_call(c);
+}
+
+void rpc_end_all(struct rpc_server *server, const struct rpc_listener *from)
+{
+	for (uint32_t i = 0; i < RPC_CALLS_MAX; i++)
+		if (server->call[i].used && server->call[i].from == from)
+			end_badly(&server->call[i], RPC_UNAVAILABLE, "control stops");
+}
+
+void rpc_end_disallowed(struct rpc_server *server)
 {
 	for (uint32_t i = 0; i < RPC_CALLS_MAX; i++) {
 		struct rpc_call *c = &server->call[i];
+		const struct rpc_allowed *now = c->used && c->from->tcp ? rpc_admit_find(server, c->peer.key)
+		                                                        : NULL;
 
-		if (!c->used)
-			continue;
-		refuse(c->from, &c->peer, c->id, RPC_UNAVAILABLE, "control stops");
-		cancel_call(c);
+		if (c->used && c->from->tcp && (!now || now->role < c->needs))
+			end_badly(c, RPC_UNAUTHENTICATED, "this key is not allowed that any more");
 	}
 }

@@ -1,4 +1,5 @@
-/* internal: what server.c (sockets, the loop) and call.c (the life of a call) share. */
+/* internal: what server.c (sockets, the loop), admit.c (who may connect) and call.c (the life of a call)
+ * share. */
 #ifndef SLUICE_COMMON_RPC_INTERNAL_H
 #define SLUICE_COMMON_RPC_INTERNAL_H
 
@@ -14,16 +15,28 @@
 
 struct rpc_peer {
 	struct rpc_who who;
+	enum rpc_role role;
+	char key[RPC_KEY_TEXT]; /* by tcp */
 	uint8_t len;
 	uint8_t id[PEER_MAX];
 };
 
+/* A socket of ZeroMQ's that the loop wakes for. */
+struct rpc_watched {
+	void *socket; /* NULL: none */
+	uv_poll_t poll;
+};
+
 struct rpc_listener {
 	struct rpc_server *server;
-	void *socket;
-	uv_poll_t poll;
+	struct rpc_watched calls, monitor; /* requests; connections that come and go */
 	enum rpc_role role;
-	char path[108]; /* of the socket's file */
+	bool tcp;
+	bool closing;
+	uint8_t handles;  /* of the loop, to be closed */
+	uint32_t clients; /* connected */
+	uint64_t queued;  /* bytes of replies not taken yet; ZeroMQ's thread counts down */
+	char endpoint[128];
 };
 
 struct rpc_call {
@@ -32,6 +45,7 @@ struct rpc_call {
 	bool gone; /* the client is: to be cancelled outside of any handler */
 	struct rpc_listener *from;
 	struct rpc_peer peer;
+	enum rpc_role needs; /* of its service */
 	uint64_t id;
 	uint64_t deadline, sent; /* uv_now's milliseconds; deadline 0: none */
 	uint64_t missed;
@@ -42,8 +56,10 @@ struct rpc_call {
 struct rpc_server {
 	uv_loop_t *loop;
 	void *zmq;
+	struct rpc_watched zap; /* ZeroMQ's RFC 27: who asks whether a connection may be */
 	struct rpc_listener listener[LISTENERS_MAX];
-	uint32_t n_listeners;
+	struct rpc_allowed *allowed;
+	uint32_t n_allowed;
 	struct rpc_service service[SERVICES_MAX];
 	uint32_t n_services;
 	struct rpc_call call[RPC_CALLS_MAX];
@@ -52,17 +68,30 @@ struct rpc_server {
 	uv_idle_t idle;       /* while there is more than one round took */
 	uv_timer_t tick;      /* while there are calls: deadlines, heartbeats */
 	uint32_t open_handles;
+	bool closing;
 };
 
-/* server.c: one message to a peer.  0, -EAGAIN (it does not take), -EHOSTUNREACH (it is gone), -ENOMEM. */
+/* server.c: one message to a peer.  0, -EAGAIN (it does not take), -EHOSTUNREACH (it is gone), -ENOBUFS (too
+ * much waits for the endpoint's clients), -ENOMEM. */
 int rpc_peer_send(struct rpc_listener *to, const struct rpc_peer *peer, const struct rpc_response *response);
+
+/* admit.c: binds what is asked about each connection, before there is any.  0 or a negative errno. */
+int rpc_admit_open(struct rpc_server *server);
+/* Has it asked of what comes by this socket, and the connections counted.  0 or a negative errno. */
+int rpc_admit_watch(struct rpc_listener *listener, const struct rpc_listen *listen);
+/* Takes what came and went, and answers. */
+void rpc_admit_look(struct rpc_server *server);
+/* What a key may; NULL: nothing. */
+const struct rpc_allowed *rpc_admit_find(const struct rpc_server *server, const char *key);
 
 /* call.c: a request that came by `from`. */
 void rpc_take_request(
         struct rpc_listener *from, const struct rpc_peer *peer, const uint8_t *bytes, size_t len);
 /* Deadlines, clients gone, heartbeats. */
 void rpc_tick(struct rpc_server *server);
-/* Ends every call with UNAVAILABLE. */
-void rpc_end_all(struct rpc_server *server);
+/* Ends the calls that came by `from` with UNAVAILABLE. */
+void rpc_end_all(struct rpc_server *server, const struct rpc_listener *from);
+/* Ends the calls of keys that may not have them any more. */
+void rpc_end_disallowed(struct rpc_server *server);
 
 #endif

@@ -69,16 +69,34 @@ const char *rpc_status_name(enum rpc_status status);
 /* Who may call. */
 enum rpc_role { RPC_READER, RPC_ADMIN };
 
-#define RPC_METHOD_MAX    128u                 /* bytes of a method's name */
-#define RPC_REQUEST_MAX   (UINT32_C(64) << 10) /* bytes of a message to a reader's socket */
-#define RPC_ADMIN_MAX     (UINT32_C(16) << 20) /* and to an administrator's */
-#define RPC_REPLY_MAX     (UINT32_C(64) << 20) /* what a client takes */
-#define RPC_CALLS_MAX     256u                 /* under way in a server */
-#define RPC_STREAMS_MAX   32u                  /* of them streams */
-#define RPC_PEER_CALLS    16u                  /* of them one client's */
-#define RPC_DEADLINE_MS   10000u               /* of a call that names none */
-#define RPC_DEADLINE_MAX  600000u              /* of a call that is not a stream; a stream's 0 is none */
-#define RPC_MESSAGE_BYTES 1024u                /* of a failure's sentence */
+#define RPC_KEY_TEXT 41u /* a key of CURVE as text (ZeroMQ's RFC 32), with its end */
+#define RPC_NAME_MAX 32u /* bytes of a key's name, with its end */
+
+struct rpc_key_pair {
+	char public_key[RPC_KEY_TEXT], secret_key[RPC_KEY_TEXT];
+};
+
+/* A pair that nobody else has.  0 or a negative errno. */
+[[nodiscard]] int rpc_key_make(struct rpc_key_pair *out);
+/* The public key that belongs to pair->secret_key.  0, or -EINVAL: that is no key. */
+[[nodiscard]] int rpc_key_complete(struct rpc_key_pair *pair);
+/* Whether a text is a key. */
+bool rpc_key_good(const char *text);
+
+#define RPC_METHOD_MAX  128u                 /* bytes of a method's name */
+#define RPC_REQUEST_MAX (UINT32_C(64) << 10) /* bytes of a message to a reader's socket */
+#define RPC_ADMIN_MAX   (UINT32_C(16) << 20) /* and to an administrator's */
+#define RPC_REPLY_MAX   (UINT32_C(64) << 20) /* what a client takes */
+#define RPC_QUEUED_MAX                                                                                       \
+	(UINT32_C(64) << 20)      /* bytes of replies that an endpoint's clients have not taken yet */
+#define RPC_CLIENTS_MAX   1024u   /* connections of an endpoint */
+#define RPC_ALLOWED_MAX   1024u   /* keys */
+#define RPC_CALLS_MAX     256u    /* under way in a server */
+#define RPC_STREAMS_MAX   32u     /* of them streams */
+#define RPC_PEER_CALLS    16u     /* of them one client's */
+#define RPC_DEADLINE_MS   10000u  /* of a call that names none */
+#define RPC_DEADLINE_MAX  600000u /* of a call that is not a stream; a stream's 0 is none */
+#define RPC_MESSAGE_BYTES 1024u   /* of a failure's sentence */
 
 /* ---- server ---- */
 
@@ -101,18 +119,41 @@ struct rpc_service {
 };
 
 struct rpc_listen {
-	const char *endpoint; /* ipc://PATH */
-	uint32_t mode;        /* of the socket's file */
-	enum rpc_role role;   /* of who comes by it */
+	const char *endpoint; /* ipc://PATH, tcp://ADDRESS:PORT */
+	uint32_t mode;        /* ipc: of the socket's file */
+	enum rpc_role role;   /* ipc: of who comes by it; tcp: as the key has it */
+
+	/* tcp: */
+	int fd; /* the socket, which listens already; taken over, after a failure too */
+	const struct rpc_key_pair *key; /* the server's own */
 };
+
+/* A key that may come, and as what. */
+struct rpc_allowed {
+	char name[RPC_NAME_MAX];
+	char key[RPC_KEY_TEXT];
+	enum rpc_role role;
+};
+
+/*  X(name)  What was refused, and why */
+#define RPC_REFUSALS(X)                                                                                      \
+	X(malformed)    /* requests that are none: dropped, or answered with INVALID_ARGUMENT */             \
+	X(refused)      /* requests for what this role may not */                                            \
+	X(limited)      /* requests beyond the calls or streams that may be under way */                     \
+	X(oversized)    /* requests larger than this role may send */                                        \
+	X(unauthorized) /* connections, and requests, of a key that is not allowed */                        \
+	X(handshakes)   /* connections by tcp that did not get as far as a key: no CURVE, too slow */        \
+	X(crowded)      /* connections beyond RPC_CLIENTS_MAX */                                             \
+	X(missed)       /* pieces of streams and replies that a client did not take in time */
 
 struct rpc_counts {
 	uint64_t requests;
-	uint64_t malformed; /* dropped, or answered with INVALID_ARGUMENT */
-	uint64_t refused;   /* by role or limit */
-	uint64_t missed;    /* pieces of streams and replies that a client did not take in time */
-	uint32_t calls;     /* under way now */
+#define X(name) uint64_t name;
+	RPC_REFUSALS(X)
+#undef X
+	uint32_t calls; /* under way now */
 	uint32_t streams;
+	uint32_t clients; /* connected now */
 };
 
 /* 0 or a negative errno. */
@@ -122,6 +163,12 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_service *service
 /* Binds; a socket file that a dead predecessor left is replaced.  4 endpoints at the most.  0 or a negative
  * errno. */
 [[nodiscard]] int rpc_server_listen(struct rpc_server *server, const struct rpc_listen *listen);
+/* Ends the calls that came by this endpoint, and it. */
+void rpc_server_unlisten(struct rpc_server *server, const char *endpoint);
+/* From now on these keys may come by tcp, n of at most RPC_ALLOWED_MAX, and no others: what others have under
+ * way is ended.  Copied.  Not within a handler of a call that is not ended.  0, or -ENOMEM: nothing has
+ * changed. */
+[[nodiscard]] int rpc_server_allow(struct rpc_server *server, const struct rpc_allowed *list, uint32_t n);
 void rpc_server_counts(const struct rpc_server *server, struct rpc_counts *counts);
 /* Ends every call with UNAVAILABLE (on_cancel is called) and closes; the loop has to be run until its handles
  * are closed. */
@@ -147,13 +194,15 @@ void rpc_end(struct rpc_call *call);
 void rpc_on_cancel(
         struct rpc_call *call, void (*cancel)(void *context, struct rpc_call *call), void *context);
 
-/* Who calls, as the kernel told when the connection was made (SO_PEERCRED); uid -1: it did not. */
+/* Who calls: by ipc as the kernel told when the connection was made (SO_PEERCRED; uid -1: it did not), by tcp
+ * the name of its key ("" by ipc). */
 struct rpc_who {
 	int64_t uid;
 	uint32_t pid;
+	char key[RPC_NAME_MAX];
 };
 struct rpc_who rpc_caller(const struct rpc_call *call);
-/* The name of the socket's file by which the call came. */
+/* The name of the socket's file by which the call came; of tcp ADDRESS:PORT. */
 const char *rpc_socket_name(const struct rpc_call *call);
 
 /* Milliseconds until its deadline; UINT32_MAX: it has none. */
@@ -174,6 +223,12 @@ void rpc_error_free(struct rpc_error *error);
 /* 0, or a negative errno of connecting: -ENOENT (nobody ever listened there), -ECONNREFUSED (nobody does
  * now), -EACCES. */
 [[nodiscard]] int rpc_client_open(struct rpc_client **out, const char *endpoint);
+
+/* The same by tcp://HOST:PORT, with a key of one's own to a server that has this key; waits until it is let
+ * in, for `timeout_ms` at the most.  Also -ENXIO: there is no such host; -EKEYREJECTED: the server does not
+ * allow the key; -EPROTO: there is no server with that key; -EUSERS: it has too many clients; -ETIMEDOUT. */
+[[nodiscard]] int rpc_client_open_tcp(struct rpc_client **out, const char *endpoint, const char *server_key,
+        const struct rpc_key_pair *own, uint32_t timeout_ms);
 void rpc_client_close(struct rpc_client *client);
 
 /* Calls and waits.  RPC_OK with *reply (rpc_free), or a status with *error filled in.  A signal's handler

@@ -266,6 +266,8 @@ Test(rpc, large_requests_are_for_administrators)
 	cr_expect_eq(call_apply(admin, 8u << 20, &epoch), RPC_OK);
 	cr_expect_eq(epoch, 8u << 20);
 	cr_expect_eq(call_apply(admin, RPC_ADMIN_MAX, &epoch), RPC_RESOURCE_EXHAUSTED);
+	cr_expect_eq(call_apply(reader, RPC_REQUEST_MAX, &epoch), RPC_RESOURCE_EXHAUSTED);
+	cr_expect_eq(call_status(reader), RPC_OK);
 	cr_expect_eq(call_apply(reader, 1u << 20, &epoch), RPC_UNAVAILABLE);
 	cr_expect_eq(call_status(admin), RPC_OK);
 	rpc_client_close(reader);
