@@ -82,6 +82,11 @@ static const struct cage_rule of_control[] = {
         /* Memory and threads. */
         {SYS_mmap, 1, {{2, PROT_EXEC, 0}}},
         {SYS_madvise, 1, {{2, UINT32_MAX, MADV_REMOVE}}}, /* zeroes what it may write: an old FIB */
+        /* Keys stay out of swap and core dumps. */
+        {SYS_madvise, 1, {{2, UINT32_MAX, MADV_DONTDUMP}}},
+        {SYS_madvise, 1, {{2, UINT32_MAX, MADV_DODUMP}}},
+        CAGE_CALL(mlock),
+        CAGE_CALL(munlock),
         {SYS_clone, 1, {{0, CLONE_THREAD | CLONE_APART, CLONE_THREAD}}},
         CAGE_CALL(set_robust_list),
         CAGE_CALL(rseq),

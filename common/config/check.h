@@ -50,6 +50,7 @@ void check_rules(struct loader *l);
 void check_sockets(struct loader *l);
 void check_metrics(struct loader *l);
 void check_dynamic_routes(struct loader *l);
+void check_control(struct loader *l);
 
 /* The port of this name; where there is none that is reported at the item's key (element i of a list). */
 const struct config_port *port_named(struct loader *l, const struct config_item *item, const char *key,

@@ -291,6 +291,24 @@ struct config_dynamic_routes {
 	struct config_fpm fpm;
 };
 
+/* A key that may come to control by tcp. */
+struct config_key {
+	struct config_item item;
+	struct config_name name;
+	const char *key;
+	uint8_t administers; /* and not only reads */
+};
+
+#define CONFIG_KEYS_MAX 256u
+
+/* Where control hears commands, beside the sockets in its folder. */
+struct config_control {
+	struct config_item item;       /* node NULL: nowhere */
+	struct config_endpoint listen; /* by tcp, for who has one of the keys */
+	struct config_key *keys;
+	uint32_t n_keys;
+};
+
 /* The model of a configuration: what the file says, with defaults filled in. */
 struct config {
 	struct config_item item;
@@ -304,6 +322,7 @@ struct config {
 	uint32_t n_ports, n_vlans, n_routes, n_neighbors, n_sockets;
 	struct config_limits limits;
 	struct config_metrics metrics;
+	struct config_control control;
 	struct config_route *adopted; /* routes that ports have taken over; as `routes` */
 	uint32_t n_adopted;
 	uint64_t adopted_identity; /* of all that is adopted; 0: nothing is */

@@ -109,6 +109,33 @@ static const struct schema_key metrics_keys[] = {
 static const struct schema_section section_metrics = {
         "metrics", metrics_keys, ARRAY_LEN(metrics_keys), sizeof(struct config_metrics)};
 
+static const char *const key_roles[] = {"read", "administer", NULL};
+
+#define KEY(field) .at = offsetof(struct config_key, field)
+
+static const struct schema_key key_keys[] = {
+        {"key", &type_text, KEY(key), .max = 40, .required = true,
+                .doc = "Its public half, as `sluice keys make` tells it."},
+        {"role", &type_choice, KEY(administers), .words = key_roles, .by_default = "read",
+                .doc = "What it may: ask how things are, or change them too."},
+};
+
+static const struct schema_section section_key = {
+        "a key", key_keys, ARRAY_LEN(key_keys), sizeof(struct config_key)};
+
+#define CONTROL(field) .at = offsetof(struct config_control, field)
+
+static const struct schema_key control_keys[] = {
+        {"listen", &type_endpoint, CONTROL(listen), .by_default = "127.0.0.1:9120",
+                .doc = "Address and TCP port; as it is, this machine alone can connect."},
+        {"keys", &type_map, CONTROL(keys), .count_at = offsetof(struct config_control, n_keys),
+                .size = sizeof(struct config_key), .max = CONFIG_KEYS_MAX, .section = &section_key,
+                .doc = "Who may connect, by name; nobody else is let in."},
+};
+
+static const struct schema_section section_control = {
+        "control", control_keys, ARRAY_LEN(control_keys), sizeof(struct config_control)};
+
 #define ROOT(field) .at = offsetof(struct config, field)
 #define LIST(field)                                                                                          \
 	ROOT(field), .count_at = offsetof(struct config, n_##field),                                         \
@@ -132,6 +159,8 @@ static const struct schema_key root_keys[] = {
                 .doc = "Bounds, with Linux's defaults."},
         {"dynamic_routes", &type_section, ROOT(dynamic_routes), .section = &section_dynamic_routes,
                 .doc = "Routes that come and go while the appliance runs."},
+        {"control", &type_section, ROOT(control), .section = &section_control,
+                .doc = "Commands from other machines, over TCP with CURVE. Left out: none."},
         {"metrics", &type_section, ROOT(metrics), .section = &section_metrics,
                 .doc = "Metrics over HTTP, for Prometheus: /metrics. Left out: none. Taken up when control "
                        "starts."},

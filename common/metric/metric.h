@@ -55,7 +55,8 @@ struct metrics {
 	uint64_t stat[STAT_COUNT];
 	uint64_t epoch, epoch_retired, lanes, buffers, buffer_bytes;
 	uint64_t in_rings, unexplained, control_uptime_ns;
-	uint64_t rpc_requests, rpc_malformed, rpc_refused, rpc_missed, rpc_calls;
+	uint64_t rpc_requests, rpc_malformed, rpc_refused, rpc_limited, rpc_oversized, rpc_unauthorized,
+	        rpc_handshakes, rpc_crowded, rpc_missed, rpc_calls, rpc_clients;
 	uint64_t http_requests, http_errors, http_unauthorized, http_refused, http_incomplete, http_clients;
 	uint64_t sockets, udp_pages;
 	uint64_t routes, routes_in_force, routes_held_back, routes_stale; /* dynamic ones, over all sources */

@@ -11,8 +11,7 @@
 
 #define ROUND_MAX 64u /* messages between two looks at everything else */
 #define KEPT_MAX  4u  /* requests of one client that are read before their turn */
-#define EXCESS    2u /* times what is allowed is read and refused in words; what is larger ends the connection \
-	              */
+#define EXCESS    2u  /* times what is allowed is read, and refused in words; more ends the connection */
 
 /* Options that bound what strangers can take, before the bind. */
 static int set_options(const struct rpc_listener *l)

@@ -34,7 +34,7 @@ enum { CLI_FINE = 0, CLI_NO = 1, CLI_USAGE = 2, CLI_SYSTEM = 3, CLI_EXITS };
 #define CLI_RUN_DIR "/run/sluice"
 
 #define CLI_OPTIONS_MAX   10u /* of a command's own */
-#define CLI_ALL_OPTIONS   (CLI_OPTIONS_MAX + 4u)
+#define CLI_ALL_OPTIONS   (CLI_OPTIONS_MAX + 6u)
 #define CLI_ARGUMENTS_MAX 2u
 #define CLI_TERMS_MAX     10u
 #define CLI_EXAMPLES_MAX  5u
@@ -100,7 +100,8 @@ struct cli_command {
 	const char *exits[CLI_EXITS]; /* when it ends so; NULL: never, or, of CLI_FINE, CLI_USAGE and
 	                                 CLI_SYSTEM, as every command does */
 	const char *json;             /* it has --json, and what that prints; NULL: it has none */
-	bool asks;                    /* a running appliance, and so has --run-dir */
+	bool asks;                    /* a running appliance, and so has --run-dir and --server */
+	bool here;                    /* it has to run on this machine: no --server */
 	bool shows;                   /* what there is: `show` and `list` behind its name say what it does
 	                                 anyway, and it has --watch */
 	const struct cli_command *verbs[CLI_VERBS_MAX + 1]; /* one that has verbs has no arguments */
@@ -120,7 +121,8 @@ struct cli_call {
 	char path[CLI_PATH_BYTES]; /* "config apply": for messages */
 	bool json, help;
 	const char *run_dir;
-	uint32_t watch_s; /* seconds from one answer to the next; 0: one is wanted */
+	uint32_t watch_s;         /* seconds from one answer to the next; 0: one is wanted */
+	const char *server, *key; /* NULL: not given */
 	struct cli_given given[CLI_GIVEN_MAX];
 	uint32_t n_given;
 	char **words; /* the arguments, ends with NULL */

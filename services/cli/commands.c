@@ -97,7 +97,8 @@ int commands_named(const struct cli_call *call, struct cli_call *named)
 	char **words = call->words;
 	int code;
 
-	*named = (struct cli_call){.json = call->json, .run_dir = call->run_dir};
+	*named = (struct cli_call){
+	        .json = call->json, .run_dir = call->run_dir, .server = call->server, .key = call->key};
 	code = commands_find(named, &words);
 	return code || !*words ? code
 	                       : cli_usage(call, "%s has no verb '%s' to tell of", named->path, *words);
@@ -125,6 +126,14 @@ uint32_t commands_options(const struct cli_command *command, struct cli_option o
 		out[n++] = (struct cli_option){.name = "run-dir",
 		        .takes = {"DIR", CLI_FOLDER},
 		        .meaning = "the appliance's run folder (" CLI_RUN_DIR ")"};
+	if (command->asks && !command->here) {
+		out[n++] = (struct cli_option){.name = "server",
+		        .takes = {"tcp://HOST:PORT", CLI_TEXT},
+		        .meaning = "one on another machine (SLUICE_SERVER)"};
+		out[n++] = (struct cli_option){.name = "key",
+		        .takes = {"FILE", CLI_FILE},
+		        .meaning = "and the key that it allows, of `sluice keys make` (SLUICE_KEY)"};
+	}
 	out[n++] = (struct cli_option){.name = "help", .letter = 'h', .meaning = "this page"};
 	return n;
 }

@@ -25,7 +25,7 @@ static void print_change(const Sluice__Change *c, const Sluice__ConfigHistoryRep
 	char who[32], when[32], act[32], left[32];
 
 	printf("%5u%c %s  %-10s %-15s %s%s%s", c->number, c->number == all->in_force ? '*' : ' ',
-	        remote_date(when, c->time_ms), remote_user(who, c->uid), act_text(c, act),
+	        remote_date(when, c->time_ms), remote_user(who, c->uid, c->key), act_text(c, act),
 	        remote_paint(good ? "\033[32m" : "\033[31m"), c->outcome, remote_paint("\033[0m"));
 	if (c->number == all->waits)
 		printf(", waits %s to be confirmed", remote_time(left, all->waits_ms * NANOS_PER_MS));

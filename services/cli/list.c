@@ -3,7 +3,7 @@
 
 extern const struct cli_command command_up, command_status, command_health, command_port, command_vlan,
         command_address, command_route, command_neighbor, command_rule, command_socket, command_account,
-        command_counter, command_drop, command_capture, command_config, command_config_apply,
+        command_counter, command_drop, command_capture, command_config, command_keys, command_config_apply,
         command_config_check, command_monitor, command_doctor, command_top, command_replay, command_udp_echo,
         command_completion, command_man;
 
@@ -25,6 +25,7 @@ const struct commands_entry commands[COMMANDS_MAX + 1] = {
         {&command_capture, NULL},
         {&command_monitor, NULL},
         {&command_config, NULL},
+        {&command_keys, NULL},
         {&command_config_apply, "config apply"},
         {&command_config_check, "config check"},
         {&command_doctor, NULL},

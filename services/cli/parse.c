@@ -128,6 +128,10 @@ static void take_shared(struct cli_call *call, const char *name, const char *tex
 	call->help |= !strcmp(name, "help");
 	if (!strcmp(name, "run-dir"))
 		call->run_dir = text;
+	if (!strcmp(name, "server"))
+		call->server = text;
+	if (!strcmp(name, "key"))
+		call->key = text;
 }
 
 static int take_option(struct parse *p, uint32_t place, const char *text)

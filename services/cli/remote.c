@@ -2,6 +2,7 @@
 
 #include "common/blueprint/blueprint.h"
 #include "services/cli/json.h"
+#include "services/cli/key_file.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -30,31 +31,33 @@ __attribute__((format(printf, 3, 4))) static int fail(
 	return remote_fail(r, &error);
 }
 
-static int fail_open(const struct remote *r, const char *socket, int err)
+/* ---- on this machine ---- */
+
+static int fail_here(const struct remote *r, const char *socket, int err)
 {
+	const char *dir = r->call->run_dir;
+
 	switch (-err) {
 	case ENOENT:
 		return fail(r, RPC_UNAVAILABLE,
 		        "no appliance runs in %s: start it with `sluice up --config FILE`, or say where it "
 		        "runs with --run-dir DIR",
-		        r->call->run_dir);
+		        dir);
 	case ECONNREFUSED:
 		return fail(r, RPC_UNAVAILABLE,
 		        "nobody answers at %s/%s: the appliance has ended or control is being restarted; "
 		        "start it with `sluice up --config FILE`, or try again",
-		        r->call->run_dir, socket);
+		        dir, socket);
 	case EACCES:
 	case EPERM:
 		return fail(r, RPC_PERMISSION_DENIED,
-		        "%s/%s is not for this user: become root, or ask who runs the appliance",
-		        r->call->run_dir, socket);
-	default:
-		return fail(r, RPC_UNAVAILABLE, "%s/%s cannot be reached: %s", r->call->run_dir, socket,
-		        strerror(-err));
+		        "%s/%s is not for this user: become root, or ask who runs the appliance", dir,
+		        socket);
+	default: return fail(r, RPC_UNAVAILABLE, "%s/%s cannot be reached: %s", dir, socket, strerror(-err));
 	}
 }
 
-int remote_open(struct remote *r, enum rpc_role role)
+static int open_here(struct remote *r, enum rpc_role role)
 {
 	const char *socket = role == RPC_ADMIN ? BLUEPRINT_SOCKETS "/admin.sock"
 	                                       : BLUEPRINT_SOCKETS "/read.sock";
@@ -63,7 +66,79 @@ int remote_open(struct remote *r, enum rpc_role role)
 
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", r->call->run_dir, socket);
 	err = rpc_client_open(&r->client, endpoint);
-	return err ? fail_open(r, socket, err) : 0;
+	return err ? fail_here(r, socket, err) : 0;
+}
+
+/* ---- on another ---- */
+
+/* NULL: it is this machine's that is meant. */
+static const char *server_of(const struct cli_call *call)
+{
+	const bool elsewhere = strcmp(call->run_dir, CLI_RUN_DIR) != 0;
+
+	return call->server || elsewhere ? call->server : getenv("SLUICE_SERVER");
+}
+
+static int fail_there(const struct remote *r, const char *server, const char *file, const char *name, int err)
+{
+	switch (-err) {
+	case EINVAL:
+	case EPROTONOSUPPORT:
+		return fail(r, RPC_INVALID_ARGUMENT, "--server takes tcp://HOST:PORT, not '%s'", server);
+	case ENXIO: return fail(r, RPC_UNAVAILABLE, "%s: there is no such host or port", server);
+	case ECONNREFUSED:
+		return fail(r, RPC_UNAVAILABLE,
+		        "nobody answers at %s: does the configuration of the appliance there say `control: { "
+		        "listen: ... }`? `sluice keys list` tells there where it listens",
+		        server);
+	case EKEYREJECTED:
+		return fail(r, RPC_UNAUTHENTICATED,
+		        "%s does not allow the key %s: `sluice keys show %s` says what its configuration "
+		        "lacks",
+		        server, name, file);
+	case EPROTO:
+		return fail(r, RPC_UNAUTHENTICATED,
+		        "%s has not the server-key of %s: `sluice keys list` tells the right one there; or "
+		        "it "
+		        "is something else that listens there",
+		        server, file);
+	case EUSERS:
+		return fail(r, RPC_RESOURCE_EXHAUSTED, "%s has as many clients as it takes: try again later",
+		        server);
+	default: return fail(r, RPC_UNAVAILABLE, "%s cannot be reached: %s", server, strerror(-err));
+	}
+}
+
+static int open_there(struct remote *r, const char *server)
+{
+	const char *file = r->call->key ? r->call->key : getenv("SLUICE_KEY");
+	char why[KEY_FILE_WHY];
+	struct key_file key;
+	int err;
+
+	if (!file)
+		return fail(r, RPC_INVALID_ARGUMENT, "%s asks for a key: --key FILE, of `sluice keys make`",
+		        server);
+	if (key_file_read(file, &key, why))
+		return fail(r, RPC_UNAUTHENTICATED, "%s", why);
+	if (!*key.server_key)
+		return fail(r, RPC_UNAUTHENTICATED,
+		        "%s lacks the line `server-key KEY`: `sluice keys list` on the appliance tells KEY",
+		        file);
+	err = rpc_client_open_tcp(&r->client, server, key.server_key, &key.pair, REMOTE_DEADLINE_MS);
+	return err ? fail_there(r, server, file, key.name, err) : 0;
+}
+
+/* ---- either ---- */
+
+int remote_open(struct remote *r, enum rpc_role role)
+{
+	const char *server = server_of(r->call);
+
+	if (!server && r->call->key)
+		return fail(r, RPC_INVALID_ARGUMENT,
+		        "--key is for an appliance on another machine: --server tcp://HOST:PORT");
+	return server ? open_there(r, server) : open_here(r, role);
 }
 
 int remote_call(struct remote *r, const ProtobufCServiceDescriptor *service, const char *method,
@@ -121,13 +196,15 @@ const char *remote_date(char text[32], uint64_t ms)
 	return text;
 }
 
-const char *remote_user(char text[32], int64_t uid)
+const char *remote_user(char text[32], int64_t uid, const char *key)
 {
 	const struct passwd *p = uid < 0 ? NULL : getpwuid((uid_t)uid);
 
-	if (uid < 0)
+	if (!*key && uid < 0)
 		return "-";
-	if (p)
+	if (*key)
+		snprintf(text, 32, "key %s", key);
+	else if (p)
 		snprintf(text, 32, "%s", p->pw_name);
 	else
 		snprintf(text, 32, "uid %lld", (long long)uid);

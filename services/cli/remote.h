@@ -17,7 +17,8 @@ struct remote {
 /* Tells of a failure, or puts it into r->trouble; the exit code. */
 int remote_fail(const struct remote *r, const struct rpc_error *error);
 
-/* Connects to read.sock or admin.sock, in the run folder's BLUEPRINT_SOCKETS.  0, or an exit code with its
+/* Connects to read.sock or admin.sock in the run folder's BLUEPRINT_SOCKETS; or to --server, or SLUICE_SERVER
+ * where neither it nor another run folder was given, as what the key there may.  0, or an exit code with its
  * sentence told. */
 [[nodiscard]] int remote_open(struct remote *r, enum rpc_role role);
 
@@ -48,8 +49,8 @@ const char *remote_time(char text[32], uint64_t ns);
 /* Of milliseconds since 1970, "2026-11-23 02:55:15" here. */
 const char *remote_date(char text[32], uint64_t ms);
 
-/* A user's name; "-": nobody asked. */
-const char *remote_user(char text[32], int64_t uid);
+/* Who asked: "key NAME", or a user's name; "-": nobody did. */
+const char *remote_user(char text[32], int64_t uid, const char *key);
 
 /* Colours, where standard output is a terminal and NO_COLOR is not set; else "". */
 const char *remote_paint(const char *code);

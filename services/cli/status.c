@@ -69,8 +69,8 @@ static void print_in_force(const Sluice__StatusReply *s)
 	if (!c)
 		return;
 	printf("configuration %u, %s, in force since %s", c->number, c->act, remote_date(text, s->since_ms));
-	if (c->uid >= 0)
-		printf(" (by %s)", remote_user(text, c->uid));
+	if (c->uid >= 0 || *c->key)
+		printf(" (by %s)", remote_user(text, c->uid, c->key));
 	if (s->waits)
 		printf("; %sunless confirmed%s it is rolled back in %s", remote_paint("\033[33m"),
 		        remote_paint("\033[0m"), remote_time(text, s->waits_ms * NANOS_PER_MS));

@@ -79,5 +79,6 @@ const struct cli_command command_udp_echo = {
         .examples = {{"sluice udp-echo 7007", "answer on port 7007 until Ctrl-C"}},
         .exits = {"never: it goes on until a signal ends it"},
         .asks = true,
+        .here = true,
         .run = run,
 };

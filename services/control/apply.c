@@ -110,6 +110,7 @@ static void taken_up(struct control *c)
 	reply.next_start = (char **)later;
 	if (call)
 		rpc_reply(call, &reply.base);
+	listen_take_up(c);
 }
 
 /* A living stage has not taken it up: what was in force before comes back, as the next epoch, as soon as the

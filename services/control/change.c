@@ -85,6 +85,7 @@ void change_entry(const struct control *c, const struct change_wanted *w, struct
 	}
 	r->uid = who.uid;
 	r->pid = who.pid;
+	snprintf(r->key, sizeof r->key, "%s", who.key);
 	snprintf(r->file, sizeof r->file, "%s", w->file);
 }
 

@@ -28,8 +28,10 @@ void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_cal
 	struct entry r = {.number = number, .event = (uint8_t)event, .uid = who.uid, .pid = who.pid};
 	struct config *before = c->before;
 	char why[CONTROL_WHY_BYTES] = "";
-	int err = state_note(&c->state, &r);
+	int err;
 
+	memcpy(r.key, who.key, sizeof r.key);
+	err = state_note(&c->state, &r);
 	uv_timer_stop(&c->confirm_timer);
 	if (err && call) {
 		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "the rollback cannot be written down: %s",
@@ -57,6 +59,7 @@ void control_confirm(void *context, struct rpc_call *call, const ProtobufCMessag
 	int err;
 
 	(void)request;
+	memcpy(r.key, who.key, sizeof r.key);
 	if (!r.number) {
 		rpc_fail(call, RPC_FAILED_PRECONDITION,
 		        "no configuration waits to be confirmed; `sluice config history` tells what became "

@@ -2,6 +2,7 @@
 
 #include "proto/capture.pb-c.h"
 #include "proto/health.pb-c.h"
+#include "proto/keys.pb-c.h"
 #include "proto/monitor.pb-c.h"
 #include "proto/tables.pb-c.h"
 #include "services/control/internal.h"
@@ -43,6 +44,10 @@ static const struct rpc_method tap_methods[] = {
 static const struct rpc_method health_methods[] = {
         {"Check", control_health_check, false},
         {"Watch", control_health_watch, true},
+};
+
+static const struct rpc_method key_methods[] = {
+        {"List", control_keys_list, false},
 };
 
 static const struct rpc_method monitor_methods[] = {
@@ -131,6 +136,8 @@ static int serve(struct control *c, const char *dir, char *why)
 	                               ARRAY_LEN(table_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__health__descriptor, RPC_READER, health_methods,
 	                               ARRAY_LEN(health_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__keys__descriptor, RPC_READER, key_methods,
+	                               ARRAY_LEN(key_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__admin__descriptor, RPC_ADMIN, admin_methods,
 	                               ARRAY_LEN(admin_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
@@ -158,7 +165,7 @@ static void open_state(struct control *c, const char *path)
 static void init_timers(struct control *c)
 {
 	uv_timer_t *const timers[] = {&c->apply_timer, &c->hold_timer, &c->confirm_timer, &c->proc_timer,
-	        &c->health_timer, &c->adoption_timer};
+	        &c->health_timer, &c->adoption_timer, &c->listen_timer};
 
 	for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
 		uv_timer_init(c->loop, timers[i]);
@@ -206,6 +213,7 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	else
 		err = serve(c, setup->sockets_dir, why);
 	if (!err) {
+		listen_take_up(c);
 		proc_begin(c, setup->sockets_dir);
 		adoption_begin(c);
 	}
@@ -248,6 +256,7 @@ void control_close(struct control *c)
 	uv_close((uv_handle_t *)&c->confirm_timer, closed);
 	uv_close((uv_handle_t *)&c->health_timer, closed);
 	uv_close((uv_handle_t *)&c->adoption_timer, closed);
+	uv_close((uv_handle_t *)&c->listen_timer, closed);
 	proc_end(c);
 	if (c->web)
 		web_close(c->web);

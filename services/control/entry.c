@@ -27,6 +27,7 @@ static const struct field {
         {"act", ACT, MEMBER(act)},
         {"uid", UID, MEMBER(uid)},
         {"pid", U32, MEMBER(pid)},
+        {"key", TEXT, MEMBER(key)},
         {"from", TEXT, MEMBER(from)},
         {"file", TEXT, MEMBER(file)},
         {"base", U32, MEMBER(base)},

@@ -41,7 +41,8 @@ struct entry {
 	uint32_t epoch; /* BEGUN: that it is to be put in force as */
 	uint32_t confirm_s;
 	uint64_t took_us;
-	char from[32]; /* socket */
+	char key[32];  /* of who asked by tcp, its name */
+	char from[64]; /* socket */
 	char file[1024];
 	char change[256];
 	char why[512];

@@ -17,6 +17,7 @@
 #define CONFIRM_MAX_S     86400u
 #define HOLD_TICK_MS      1u
 #define ADOPTION_TICK_MS  100u
+#define LISTEN_TEXT       80u /* bytes of tcp://ADDRESS:PORT */
 #define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
 
@@ -62,7 +63,11 @@ struct control {
 	uint32_t adoptions;      /* of the board, when `config` was told of them last; 0: not yet */
 	uv_timer_t health_timer; /* runs while somebody watches */
 	struct health_watch health[RPC_STREAMS_MAX];
-	char proc_dir[1024]; /* of the files as in /proc; empty: none could be made */
+	char proc_dir[1024];          /* of the files as in /proc; empty: none could be made */
+	struct rpc_key_pair key;      /* of commands by tcp; empty: not needed yet */
+	char tcp[LISTEN_TEXT];        /* where they are heard; empty: nowhere */
+	char deaf[CONTROL_WHY_BYTES]; /* why they are not, though they should be */
+	uv_timer_t listen_timer;      /* runs while that is so */
 	struct captures *captures;
 	struct dynamic *dynamic;
 	struct monitor *monitor;
@@ -101,6 +106,15 @@ void control_config_history(void *context, struct rpc_call *call, const Protobuf
 /* Of proto/health.proto's. */
 void control_health_check(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_health_watch(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+
+/* Of proto/keys.proto's. */
+void control_keys_list(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+
+/* listen.c: has commands by tcp heard where, and of whom, the configuration in force says.  Not within a call
+ * that has no end yet. */
+void listen_take_up(struct control *c);
+/* The address's length. */
+socklen_t listen_address(struct sockaddr_storage *to, const struct config_endpoint *from);
 
 /* apply.c: from publishing to the end.  `how` says call, config (taken over), change, confirm_s. */
 void apply_begin(struct control *c, const struct apply *how, uint32_t deadline_ms);

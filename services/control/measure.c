@@ -173,7 +173,13 @@ static void read_rpc(struct metrics *m, const struct control *c)
 	m->rpc_malformed = counts.malformed;
 	m->rpc_refused = counts.refused;
 	m->rpc_missed = counts.missed;
+	m->rpc_limited = counts.limited;
+	m->rpc_oversized = counts.oversized;
+	m->rpc_unauthorized = counts.unauthorized;
+	m->rpc_handshakes = counts.handshakes;
+	m->rpc_crowded = counts.crowded;
 	m->rpc_calls = counts.calls;
+	m->rpc_clients = counts.clients;
 }
 
 static void read_web(struct metrics *m, const struct control *c)

@@ -2,7 +2,6 @@
 
 #include "services/control/internal.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -41,30 +40,12 @@ static int read_token(char token[TOKEN_MOST + 2], const char *path, char *why)
 	return 0;
 }
 
-static socklen_t to_address(struct sockaddr_storage *to, const struct config_endpoint *from)
-{
-	struct sockaddr_in6 *six = (struct sockaddr_in6 *)to;
-	struct sockaddr_in *four = (struct sockaddr_in *)to;
-
-	memset(to, 0, sizeof *to);
-	if (from->family == 4) {
-		four->sin_family = AF_INET;
-		four->sin_port = htons(from->l4_port);
-		memcpy(&four->sin_addr, from->addr.b + 12, sizeof four->sin_addr);
-		return sizeof *four;
-	}
-	six->sin6_family = AF_INET6;
-	six->sin6_port = htons(from->l4_port);
-	memcpy(&six->sin6_addr, from->addr.b, sizeof six->sin6_addr);
-	return sizeof *six;
-}
-
 static int listen_as(struct web **web, uv_loop_t *loop, const struct config_metrics *m, char *why)
 {
 	struct sockaddr_storage address;
 	struct web_setup setup = {
 	        .address = (struct sockaddr *)&address,
-	        .address_len = to_address(&address, &m->listen),
+	        .address_len = listen_address(&address, &m->listen),
 	        .path = "/metrics",
 	        .certificate = m->certificate,
 	        .key = m->key,

@@ -61,6 +61,7 @@ void change_message(Sluice__Change *to, const struct change *c)
 	to->act = (char *)entry_act_word((enum entry_act)r->act);
 	to->uid = r->uid;
 	to->pid = r->pid;
+	to->key = (char *)r->key;
 	to->from = (char *)r->from;
 	to->file = (char *)r->file;
 	to->follows = r->base;

@@ -84,6 +84,12 @@ static void fill_rpc(struct status_message *m, const struct control *c)
 	m->rpc.malformed = counts.malformed;
 	m->rpc.refused = counts.refused;
 	m->rpc.missed = counts.missed;
+	m->rpc.limited = counts.limited;
+	m->rpc.oversized = counts.oversized;
+	m->rpc.unauthorized = counts.unauthorized;
+	m->rpc.handshakes = counts.handshakes;
+	m->rpc.crowded = counts.crowded;
+	m->rpc.clients = counts.clients;
 	m->rpc.calls = counts.calls;
 	m->reply.rpc = &m->rpc;
 }
@@ -124,7 +130,7 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	m->reply.buffers = c->appliance->plan.params.buffers;
 	m->reply.config = c->config_path;
 	m->reply.uptime_ns = uv_hrtime() - c->started;
-	m->reply.problem = c->problem;
+	m->reply.problem = *c->problem ? c->problem : c->deaf;
 	m->reply.n_next_start = change_next_start(c, c->config, later);
 	m->reply.next_start = (char **)later;
 	rpc_reply(call, &m->reply.base);

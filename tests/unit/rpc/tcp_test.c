@@ -250,7 +250,7 @@ Test(rpc_tcp, who_has_no_key_is_not_heard)
 	cr_assert_eq(rpc_request_encode(&r, &bytes, &len), 0);
 	cr_assert_geq(zmq_send(socket, bytes, len, 0), 0);
 	free(bytes);
-	while (counts().handshakes < 3)
+	while (counts().handshakes < 1)
 		poll(NULL, 0, 5);
 	cr_expect_eq(counts().requests, 0);
 	zmq_close(socket);
@@ -268,7 +268,8 @@ Test(rpc_tcp, nobody_there_and_no_such_host_are_told)
 	snprintf(to, sizeof to, "tcp://127.0.0.1:%u", l4_port);
 	cr_expect_eq(rpc_client_open_tcp(&c, to, own.public_key, &alice, WAIT_MS), -ECONNREFUSED);
 	cr_expect_eq(rpc_client_open_tcp(&c, "tcp://127.0.0.1", own.public_key, &alice, WAIT_MS), -EINVAL);
-	cr_expect_eq(rpc_client_open_tcp(&c, "tcp://127.0.0.1:no-such", own.public_key, &alice, WAIT_MS), -ENXIO);
+	cr_expect_eq(
+	        rpc_client_open_tcp(&c, "tcp://127.0.0.1:no-such", own.public_key, &alice, WAIT_MS), -ENXIO);
 	cr_expect_eq(rpc_client_open_tcp(&c, "udp://127.0.0.1:1", own.public_key, &alice, WAIT_MS),
 	        -EPROTONOSUPPORT);
 }
