@@ -42,6 +42,8 @@ static int open_sources(struct control *c, struct dynamic *d, const int *netlink
 	if (getrandom(&key, sizeof key, 0) != (ssize_t)sizeof key)
 		key = uv_hrtime();
 	err = rib_open(&d->rib, &c->publisher, key);
+	if (!err)
+		rib_on_change(d->rib, monitor_route, c);
 	if (!err && netlink)
 		err = follow_open(&d->follow, c->loop, d->rib, netlink, changed, c);
 	if (!err)

@@ -15,4 +15,7 @@ struct dynamic {
 	bool tried;       /* to publish again, for a writer */
 };
 
+/* Tells those who watch of it; context is the struct control. */
+void monitor_route(void *context, const struct rib_change *change);
+
 #endif

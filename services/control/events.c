@@ -163,6 +163,22 @@ void events_neighbor(
 		neighbor_event(to, is, "changed", &was->mac);
 }
 
+/* ---- routes ---- */
+
+void events_route(const struct event_sink *to, const struct event_route *r)
+{
+	struct event e = begin(EVENT_ROUTE, r->to, r->what);
+	size_t len;
+
+	snprintf(e.port, sizeof e.port, "%s", r->port);
+	snprintf(e.text, sizeof e.text, "%s%s%sproto %s metric %u", *r->gateway ? "via " : "", r->gateway,
+	        *r->gateway ? " " : "", r->protocol, r->metric);
+	len = strlen(e.text);
+	if (r->ways > 1)
+		snprintf(e.text + len, sizeof e.text - len, ", the first of %u ways", r->ways);
+	emit(to, &e);
+}
+
 /* ---- who asks, and what is changed ---- */
 
 void events_clients(

@@ -5,6 +5,7 @@
  *     events_port(&sink, &was, &is);
  *     events_neighbor(&sink, &was, &is);
  *     events_clients(&sink, &was, &is);
+ *     events_route(&sink, &route);                    each change of a dynamic route
  *     events_entry(&sink, &entry);                    each entry of the journal of configurations
  *
  * Pure functions: no clock, no I/O.  What began and ended again between two looks is told of where a count
@@ -14,6 +15,7 @@
 #define SLUICE_SERVICES_CONTROL_EVENTS_H
 
 #include "common/board/board.h"
+#include "common/wire/text.h"
 #include "services/control/entry.h"
 
 /*  X(NAME, word) */
@@ -62,6 +64,16 @@ struct event_neighbor {
 	bool resolved, failed;
 };
 
+/* A dynamic route that changed. */
+struct event_route {
+	const char *what;              /* static */
+	char to[TEXT_IP6_PREFIX_SIZE]; /* the prefix */
+	char protocol[16];             /* as `ip route` names it */
+	char gateway[TEXT_IP6_SIZE];   /* of its first way; empty: none */
+	char port[EPOCH_NAME_LEN];     /* that its first way leads to; empty: none */
+	uint32_t metric, ways;
+};
+
 struct event_clients {
 	uint64_t refused, malformed;
 };
@@ -75,6 +87,7 @@ void events_role(const struct event_sink *to, const char *name, const struct boa
 void events_port(const struct event_sink *to, const struct event_port *was, const struct event_port *is);
 void events_neighbor(
         const struct event_sink *to, const struct event_neighbor *was, const struct event_neighbor *is);
+void events_route(const struct event_sink *to, const struct event_route *route);
 void events_clients(
         const struct event_sink *to, const struct event_clients *was, const struct event_clients *is);
 void events_entry(const struct event_sink *to, const struct entry *entry);

@@ -9,6 +9,7 @@
 #include "common/metric/metric.h"
 #include "common/publish/publish.h"
 #include "common/rpc/rpc.h"
+#include "common/wire/text.h"
 #include "proto/control.pb-c.h"
 #include "services/control/state.h"
 
@@ -86,6 +87,12 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 void control_account(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_counters(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+/* Words of a route, as `ip route` has them. */
+#define ROUTE_PROTOCOL_TEXT 16u
+char *route_prefix_text(char text[TEXT_IP6_PREFIX_SIZE], const struct fib_prefix *p);
+char *route_protocol_text(char text[ROUTE_PROTOCOL_TEXT], uint8_t protocol);
+char *route_gateway_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *gateway);
+
 /* Of proto/tables.proto's. */
 void control_routes(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_route_sources(void *context, struct rpc_call *call, const ProtobufCMessage *request);

@@ -8,6 +8,7 @@
 
 #include "common/wire/text.h"
 #include "proto/monitor.pb-c.h"
+#include "services/control/dynamic.h"
 #include "services/control/events.h"
 #include "services/router/router.h"
 
@@ -227,6 +228,26 @@ static void noted(void *context, const struct entry *entry)
 
 	if (uv_is_active((const uv_handle_t *)&m->timer))
 		events_entry(&(struct event_sink){take, m}, entry);
+}
+
+void monitor_route(void *context, const struct rib_change *change)
+{
+	const struct control *c = context;
+	const struct fib_group_spec *group = change->group;
+	const struct epoch *epoch = publisher_epoch(&c->publisher);
+	const struct epoch_port *port = group && epoch ? epoch_port(epoch, group->hops[0].port) : NULL;
+	struct event_route r = {
+	        .what = change->what, .metric = change->metric, .ways = group ? group->n_hops : 0};
+
+	if (!c->monitor || !uv_is_active((const uv_handle_t *)&c->monitor->timer))
+		return;
+	route_prefix_text(r.to, &change->to);
+	route_protocol_text(r.protocol, change->protocol);
+	if (group && !ip6_is_unspecified(&group->hops[0].gateway))
+		route_gateway_text(r.gateway, &group->hops[0].gateway);
+	if (port)
+		memcpy(r.port, port->name, sizeof r.port);
+	events_route(&(struct event_sink){take, c->monitor}, &r);
 }
 
 /* ---- clients ---- */

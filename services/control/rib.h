@@ -45,6 +45,15 @@ enum rib_state {
 
 struct rib;
 
+/* What a flush made of a name in the newest FIB.  What an apply gives and takes comes with its epoch. */
+struct rib_change {
+	const char *what; /* static: added, changed, deleted */
+	struct fib_prefix to;
+	uint32_t metric;
+	uint8_t protocol;
+	const struct fib_group_spec *group; /* where it leads now; NULL: it was deleted */
+};
+
 /* Of one source. */
 struct rib_counts {
 	uint32_t state[RIB_STATES];
@@ -57,6 +66,10 @@ struct rib_counts {
 /* `key` is random: what the sources tell must not be able to choose places in a hash table.  0 or -ENOMEM. */
 [[nodiscard]] int rib_open(struct rib **out, struct publisher *publisher, uint64_t key);
 void rib_close(struct rib *rib);
+
+/* Who is told of changes, from within rib_flush. */
+void rib_on_change(
+        struct rib *rib, void (*tell)(void *context, const struct rib_change *change), void *context);
 
 /* Takes the limit, the tables and the names of interfaces from a configuration; routes of a source that it
  * does not have go. */

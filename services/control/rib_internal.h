@@ -82,6 +82,9 @@ struct rib {
 	struct rib_alias alias[EPOCH_PHYS_MAX];
 	uint32_t n_aliases;
 	struct fib_group_spec spec; /* the one in hand */
+
+	void (*tell)(void *context, const struct rib_change *change); /* NULL: nobody listens */
+	void *context;
 };
 
 /* rib.c */

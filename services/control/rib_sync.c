@@ -13,6 +13,7 @@ struct candidates {
 	struct rib_route *of[RIB_SOURCES];
 	struct rib_route *winner;    /* the first that resolves, whose group is rib->spec; NULL: none does */
 	struct rib_route *installed; /* what is in the FIB; NULL: nothing is */
+	const char *change;          /* of the FIB; NULL: none */
 };
 
 static void find_candidates(const struct rib *rib, const struct rib_route *r, struct candidates *c)
@@ -26,6 +27,7 @@ static void choose(struct rib *rib, struct candidates *c, uint32_t slot)
 	const struct epoch *epoch = &rib->publisher->view[slot];
 
 	c->winner = c->installed = NULL;
+	c->change = NULL;
 	for (uint32_t s = 1; s < RIB_SOURCES; s++) {
 		struct rib_route *r = c->of[s];
 
@@ -66,6 +68,7 @@ static int install(struct rib *rib, struct candidates *c, uint32_t slot, enum ri
 {
 	struct fib *fib = rib->publisher->fib[slot];
 	struct fib_route there, want;
+	const char *change = NULL;
 	uint32_t group;
 	int err = fib_group_get(fib, &rib->spec, &group);
 
@@ -73,11 +76,14 @@ static int install(struct rib *rib, struct candidates *c, uint32_t slot, enum ri
 	if (err)
 		return err;
 	want = route_of(c->winner, group);
-	if (!c->installed)
+	if (!c->installed) {
 		err = fib_route_add(fib, &want);
-	else if (!fib_route_find(fib_reader_of(fib), &want.prefix, want.metric, &there) ||
-	         there.group != group || there.protocol != want.protocol || there.origin != want.origin)
+		change = "added";
+	} else if (!fib_route_find(fib_reader_of(fib), &want.prefix, want.metric, &there) ||
+	           there.group != group || there.protocol != want.protocol || there.origin != want.origin) {
 		err = fib_route_replace(fib, &want);
+		change = "changed";
+	}
 	fib_group_put(fib, group);
 	if (err == -EEXIST) {
 		*state = RIB_SECOND; /* the configuration's */
@@ -88,6 +94,7 @@ static int install(struct rib *rib, struct candidates *c, uint32_t slot, enum ri
 	if (c->installed)
 		c->installed->in_fib &= (uint8_t)~bit_of(slot);
 	c->winner->in_fib |= bit_of(slot);
+	c->change = change;
 	*state = RIB_IN_FORCE;
 	return 0;
 }
@@ -102,9 +109,23 @@ static int sync_slot(struct rib *rib, struct candidates *c, uint32_t slot, enum 
 		return install(rib, c, slot, state);
 	if (c->installed)
 		err = fib_route_del(rib->publisher->fib[slot], &c->installed->to, c->installed->metric);
-	if (c->installed && (!err || err == -ENOENT))
+	if (c->installed && (!err || err == -ENOENT)) {
 		c->installed->in_fib &= (uint8_t)~bit_of(slot);
+		c->change = "deleted";
+	}
 	return err == -ENOENT ? 0 : err;
+}
+
+static void tell_change(const struct rib *rib, const struct candidates *c)
+{
+	const struct rib_route *r = c->winner ? c->winner : c->installed;
+
+	if (rib->tell && c->change)
+		rib->tell(rib->context, &(struct rib_change){.what = c->change,
+		                                .to = r->to,
+		                                .metric = r->metric,
+		                                .protocol = r->protocol,
+		                                .group = c->winner ? &rib->spec : NULL});
 }
 
 /* 0, or an error: some FIB is not in line. */
@@ -114,14 +135,16 @@ static int sync_name(struct rib *rib, const struct rib_route *r, const uint32_t 
 	int err = 0;
 
 	find_candidates(rib, r, &c);
-	/* The newest last: its states are those that are told. */
+	/* The newest last: its states and changes are those that are told. */
 	for (uint32_t i = n; i-- > 0;) {
 		enum rib_state state;
 		int e = sync_slot(rib, &c, slot[i], &state);
 
 		err = err ? err : e;
-		if (i == 0)
-			tell_states(rib, &c, state);
+		if (i > 0)
+			continue;
+		tell_states(rib, &c, state);
+		tell_change(rib, &c);
 	}
 	return err;
 }
@@ -169,6 +192,13 @@ static void end_route(struct rib *rib, struct rib_route *r, const uint32_t *slot
 static bool all_done(const struct rib *rib)
 {
 	return !rib->dirty_first && !rib->refresh && rib->refresh_at > rib->mask;
+}
+
+void rib_on_change(
+        struct rib *rib, void (*tell)(void *context, const struct rib_change *change), void *context)
+{
+	rib->tell = tell;
+	rib->context = context;
 }
 
 int rib_flush(struct rib *rib)

@@ -12,7 +12,7 @@
 
 struct route_message {
 	Sluice__Route route;
-	char to[TEXT_IP6_PREFIX_SIZE], source[TEXT_IP6_SIZE], protocol[16];
+	char to[TEXT_IP6_PREFIX_SIZE], source[TEXT_IP6_SIZE], protocol[ROUTE_PROTOCOL_TEXT];
 	Sluice__NextHop hop[FIB_HOPS_MAX], *hops[FIB_HOPS_MAX];
 	char gateway[FIB_HOPS_MAX][TEXT_IP6_SIZE];
 };
@@ -40,16 +40,16 @@ static const char *type_name(uint8_t type)
 	return "unknown";
 }
 
-static char *protocol_name(char text[16], uint8_t protocol)
+char *route_protocol_text(char text[ROUTE_PROTOCOL_TEXT], uint8_t protocol)
 {
 	const char *name = rtnl_protocol_name(protocol);
 
 	if (protocol == CONFIG_PROTOCOL_ADOPTED)
-		snprintf(text, 16, "adopted");
+		snprintf(text, ROUTE_PROTOCOL_TEXT, "adopted");
 	else if (name)
-		snprintf(text, 16, "%s", name);
+		snprintf(text, ROUTE_PROTOCOL_TEXT, "%s", name);
 	else
-		snprintf(text, 16, "%u", protocol);
+		snprintf(text, ROUTE_PROTOCOL_TEXT, "%u", protocol);
 	return text;
 }
 
@@ -58,11 +58,17 @@ static char *address(char text[TEXT_IP6_SIZE], enum fib_family family, const str
 	return family == FIB_IPV4 ? text_ipv4(text, addr->w32[3]) : text_ip6(text, addr);
 }
 
-static char *prefix(char text[TEXT_IP6_PREFIX_SIZE], const struct fib_prefix *p)
+char *route_prefix_text(char text[TEXT_IP6_PREFIX_SIZE], const struct fib_prefix *p)
 {
 	if (p->family == FIB_IPV4)
 		return text_ipv4_prefix(text, &(struct ipv4_prefix){p->addr.w32[3], p->len});
 	return text_ip6_prefix(text, &(struct ip6_prefix){p->addr, p->len});
+}
+
+/* A route of IPv4 may have a gateway of IPv6 (RFC 5549). */
+char *route_gateway_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *gateway)
+{
+	return address(text, ip6_addr_is_mapped(gateway) ? FIB_IPV4 : FIB_IPV6, gateway);
 }
 
 static void fill_hop(struct page *page, struct route_message *m, const struct fib_hop *from)
@@ -71,10 +77,8 @@ static void fill_hop(struct page *page, struct route_message *m, const struct fi
 	Sluice__NextHop *to = &m->hop[m->route.n_hops];
 
 	sluice__next_hop__init(to);
-	/* A route of IPv4 may have a gateway of IPv6 (RFC 5549). */
 	if (!ip6_is_unspecified(&from->gateway))
-		to->gateway = address(m->gateway[m->route.n_hops],
-		        ip6_addr_is_mapped(&from->gateway) ? FIB_IPV4 : FIB_IPV6, &from->gateway);
+		to->gateway = route_gateway_text(m->gateway[m->route.n_hops], &from->gateway);
 	to->port = (char *)(port ? port->name : "");
 	to->weight = from->weight;
 	to->onlink = from->flags & FIB_HOP_ONLINK;
@@ -90,9 +94,9 @@ static void add_route(struct page *page, const struct fib_route *from)
 	uint32_t n;
 
 	sluice__route__init(&m->route);
-	m->route.to = prefix(m->to, &from->prefix);
+	m->route.to = route_prefix_text(m->to, &from->prefix);
 	m->route.type = (char *)type_name(group->type);
-	m->route.protocol = protocol_name(m->protocol, from->protocol);
+	m->route.protocol = route_protocol_text(m->protocol, from->protocol);
 	m->route.metric = from->metric;
 	m->route.mtu = group->mtu;
 	if (!ip6_is_unspecified(&group->source))

@@ -195,3 +195,23 @@ Test(events, kinds_have_names)
 	cr_expect_eq(event_kind_of("ports"), EVENT_KINDS_N);
 	cr_expect_eq(event_kind_of(""), EVENT_KINDS_N);
 }
+
+Test(events, tells_of_a_route_with_its_first_way)
+{
+	struct event_route r = {.what = "added",
+	        .to = "203.0.113.0/24",
+	        .protocol = "bgp",
+	        .gateway = "192.0.2.2",
+	        .port = "wan",
+	        .metric = 20,
+	        .ways = 2};
+
+	events_route(&sink, &r);
+	cr_expect_str_eq(got[0].port, "wan");
+	cr_expect_eq(got[0].kind, EVENT_ROUTE);
+	r = (struct event_route){.what = "deleted", .to = "203.0.113.0/24", .protocol = "bgp", .metric = 20};
+	events_route(&sink, &r);
+	cr_expect_str_eq(told(),
+	        "203.0.113.0/24 added: via 192.0.2.2 proto bgp metric 20, the first of 2 ways; "
+	        "203.0.113.0/24 deleted: proto bgp metric 20");
+}

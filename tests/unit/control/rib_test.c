@@ -220,6 +220,50 @@ Test(rib, is_as_a_naive_keeper_has_it)
 	}
 }
 
+static char changes[256];
+
+static void note_change(void *context, const struct rib_change *change)
+{
+	size_t len = strlen(changes);
+
+	(void)context;
+	snprintf(changes + len, sizeof changes - len, "%s %u;", change->what,
+	        change->group ? be32_to_host(change->group->hops[0].gateway.w32[3]) & 0xff : 0);
+}
+
+static void expect_changes(const char *want)
+{
+	flush();
+	cr_expect_str_eq(changes, want);
+	changes[0] = 0;
+}
+
+/* Of a name, not of a source: what another source takes over has changed, and only where it leads elsewhere.
+ */
+Test(rib, tells_of_each_change_of_the_newest_fib_once)
+{
+	struct rtnl_route r = route_to(NET(3), 5, IN(9)), nowhere = route_to(NET(4), 5, NOWHERE);
+
+	flush();
+	rib_on_change(rib, note_change, NULL);
+	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	cr_assert_eq(rib_put(rib, RIB_FPM, &nowhere), 0);
+	expect_changes("added 9;");
+	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	expect_changes("");
+	r.hop[0].gateway = addr4(IN(8));
+	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	expect_changes("changed 8;");
+	r.hop[0].gateway = addr4(IN(7));
+	cr_assert_eq(rib_put(rib, RIB_TABLE(0), &r), 0);
+	expect_changes("changed 7;");
+	rib_del(rib, RIB_FPM, &r.to, 5);
+	expect_changes("");
+	rib_del(rib, RIB_TABLE(0), &r.to, 5);
+	rib_del(rib, RIB_FPM, &nowhere.to, 5);
+	expect_changes("deleted 0;");
+}
+
 /* Both epochs' packets meet a route that comes while both are under way. */
 Test(rib, reaches_every_live_fib)
 {
