@@ -30,6 +30,7 @@ struct web {
 	web_page *page;
 	void *page_context;
 	int seconds;
+	bool closed; /* but for its clients */
 	struct web_counts counts;
 	struct web_client client[WEB_CLIENTS];
 };
@@ -167,6 +168,15 @@ static int on_writable(struct web *web, struct lws *wsi, struct web_client *clie
 	return end_answer(wsi, client);
 }
 
+/* The library lets go of its connections in rounds of the loop of its own. */
+static void free_closed(struct web *web)
+{
+	if (!web->closed || web->counts.clients)
+		return;
+	free(web->token);
+	free(web);
+}
+
 static void on_end(struct web *web, struct web_client *client)
 {
 	if (!client->used)
@@ -175,6 +185,7 @@ static void on_end(struct web *web, struct web_client *client)
 	web->counts.clients--;
 	free(client->answer);
 	*client = (struct web_client){0};
+	free_closed(web);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -303,8 +314,8 @@ static void closed(uv_handle_t *handle)
 {
 	struct web *web = handle->data;
 
-	free(web->token);
-	free(web);
+	web->closed = true;
+	free_closed(web);
 }
 
 int web_open(struct web **out, uv_loop_t *loop, const struct web_setup *setup, char *why)
