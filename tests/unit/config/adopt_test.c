@@ -35,12 +35,13 @@ static struct config_prefix prefix(const char *text)
 	if (strchr(text, ':')) {
 		snprintf(addr, sizeof addr, "%.*s", (int)(slash - text), text);
 		cr_assert_eq(text_parse_ip6(addr, strlen(addr), &six.addr, NULL), 0, "%s", text);
-		return (struct config_prefix){.addr = six.addr, .family = 6, .len = (uint8_t)atoi(slash + 1)};
+		return (struct config_prefix){
+		        .addr = six.addr, .family = 6, .len = (uint8_t)strtoul(slash + 1, NULL, 10)};
 	}
 	snprintf(addr, sizeof addr, "%.*s", (int)(slash - text), text);
 	cr_assert_eq(text_parse_ipv4(addr, strlen(addr), &four, NULL), 0, "%s", text);
 	return (struct config_prefix){
-	        .addr = ip6_addr_mapped(four), .family = 4, .len = (uint8_t)atoi(slash + 1)};
+	        .addr = ip6_addr_mapped(four), .family = 4, .len = (uint8_t)strtoul(slash + 1, NULL, 10)};
 }
 
 static struct config_adopted_address address(const char *port, const char *text)
