@@ -133,11 +133,13 @@ static bool wants_answer(const struct neighbor_call *c, const struct arp_case *a
 static bool request(const struct neighbor_call *c, const struct arp_case *a)
 {
 	struct ip6_addr sender = ip6_addr_mapped(a->arp.sender_ip);
-	bool probe = ipv4_is_unspecified(a->arp.sender_ip);
+	bool probe = ipv4_is_unspecified(a->arp.sender_ip), known;
 
 	if ((!probe && !sender_ok(c, a->arp.sender_ip)) || !wants_answer(c, a))
 		return false;
-	if (probe || nud_event_ns(c, a->port, &sender, &a->arp.sender_mac, UPDATE_OVERRIDE) != NEIGHBOR_NONE)
+	known = !probe &&
+	        nud_event_ns(c, a->port, &sender, &a->arp.sender_mac, UPDATE_OVERRIDE) != NEIGHBOR_NONE;
+	if (probe || known || epoch_neighbor(c->epoch, a->port, &sender))
 		answer(c, a);
 	return true;
 }

@@ -310,18 +310,20 @@ static void answer_probe(const struct neighbor_call *c, const struct nd_case *s,
 static bool hear_asker(const struct neighbor_call *c, const struct nd_case *s, bool group, uint32_t *slot)
 {
 	uint32_t flags = UPDATE_WEAK_OVERRIDE | UPDATE_OVERRIDE;
+	bool given = epoch_neighbor(c->epoch, s->port, &s->origin.src);
 
 	if (ip6_is_martian_source(&s->origin.src) || ours_on(c->epoch, s->ingress, &s->origin.src))
 		return false;
 	if (!s->nd.has_source_lladdr) {
 		*slot = entry_find(c->n, s->port, &s->origin.src);
-		/* RFC 4861 4.3: where a group was asked the option must have been there. */
-		return !group || *slot != NEIGHBOR_NONE;
+		/* RFC 4861 4.3: where a group was asked the option must have been there; Linux answers whom
+		 * it knows. */
+		return !group || given || *slot != NEIGHBOR_NONE;
 	}
 	if (!mac_is_station(&s->nd.source_lladdr))
 		return false;
 	*slot = nud_event_ns(c, s->port, &s->origin.src, &s->nd.source_lladdr, flags);
-	return *slot != NEIGHBOR_NONE;
+	return given || *slot != NEIGHBOR_NONE;
 }
 
 /* Linux ndisc_recv_ns. */
@@ -343,10 +345,10 @@ static bool solicited(const struct neighbor_call *c, const struct nd_case *s)
 		return false;
 	if (ours)
 		answer_own(c, s, group);
-	else if (group)
+	else if (group && slot != NEIGHBOR_NONE)
 		answer_later(c, slot, anycast);
 	else
-		answer_anycast(c, s->port, &s->nd.target, &s->origin.src, false);
+		answer_anycast(c, s->port, &s->nd.target, &s->origin.src, group);
 	return true;
 }
 

@@ -262,6 +262,38 @@ Test(neighbor_adopt, a_packet_finds_the_given_neighbors_of_its_own_epoch)
 	setup_free(&s);
 }
 
+static void expect_answer_to(uint32_t m)
+{
+	uint32_t i = setup_find_icmp6(&s, 0, ICMP6_TYPE_NEIGHBOR_ADVERT);
+	struct mac_addr want = mac(m);
+
+	cr_assert_neq(i, UINT32_MAX, "no answer");
+	cr_expect_eq(memcmp(s.sent[i].frame, &want, sizeof want), 0);
+	setup_forget(&s);
+}
+
+/* The table has no entry of it. */
+Test(neighbor_adopt, a_given_neighbor_that_asks_a_group_without_a_mac_is_answered)
+{
+	struct ip6_addr addr = host6(1), us, group, anycast;
+
+	begin();
+	us = s.region->address[2].addr;
+	group = ip6_solicited_node(&us);
+	permanent(1, 1);
+	setup_publish(&s);
+	setup_adopt(&s, T0);
+	setup_until(&s, NOW);
+	setup_forget(&s);
+	cr_assert_eq(setup_ns(&s, NOW, P0, &addr, &group, &us, NULL).kind, VERDICT_DELIVERED);
+	expect_answer_to(1);
+	cr_assert(epoch_anycast(&s.epoch, &s.region->address[2], &anycast));
+	group = ip6_solicited_node(&anycast);
+	cr_assert_eq(setup_ns(&s, NOW, P0, &addr, &group, &anycast, NULL).kind, VERDICT_DELIVERED);
+	expect_answer_to(1);
+	setup_free(&s);
+}
+
 Test(neighbor_adopt, what_is_heard_of_a_given_neighbor_changes_nothing)
 {
 	struct ip6_addr addr = host6(1), us;
