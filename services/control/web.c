@@ -185,7 +185,6 @@ static void on_end(struct web *web, struct web_client *client)
 	web->counts.clients--;
 	free(client->answer);
 	*client = (struct web_client){0};
-	free_closed(web);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
@@ -202,8 +201,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 		return on_request(web, wsi, client, in);
 	if (reason == LWS_CALLBACK_HTTP_WRITEABLE)
 		return on_writable(web, wsi, client);
-	if (reason == LWS_CALLBACK_WSI_DESTROY)
+	if (reason == LWS_CALLBACK_WSI_DESTROY) {
 		on_end(web, client);
+		free_closed(web);
+	}
 	return 0;
 }
 
