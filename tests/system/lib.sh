@@ -148,7 +148,12 @@ sluice_down()
 	kill -TERM "$up_pid"
 	wait "$up_pid" || die "it did not end in order: $(tail -n 5 "$work/log")"
 	up_pid=
-	! ip -n "$box" -d link show | grep -q prog/xdp || die "a program is still on a port: $(ip -n "$box" -d link show)"
+	wait_for 30 no_program_left || die "a program is still on a port: $(ip -n "$box" -d link show)"
+}
+
+no_program_left()
+{
+	! ip -n "$box" -d link show | grep -q prog/xdp
 }
 
 # apply FILE: packets of the epoch before the last may still be under way.

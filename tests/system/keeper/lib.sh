@@ -49,7 +49,7 @@ up()
 {
 	"$SLUICE_BUILD/bin/sluice" up --config "$work/config.yaml" --run-dir "$run" 2>>"$work/log" &
 	up_pid=$!
-	wait_for 10 all_run || die "it did not start: $(cat "$work/log")"
+	wait_for 30 all_run || die "it did not start: $(cat "$work/log")"
 }
 
 seen()
@@ -75,12 +75,14 @@ more_than()
 	[ -n "$now" ] && [ "$now" -gt "$2" ]
 }
 
+# No more comes, and each account balances.
 at_rest()
 {
 	local before
 	before=$(seen .received)
 	pause 0.3
-	[ "$(seen .received)" = "$before" ] && [ "$(seen '.balance == 0 and .rings_off == 0')" = true ]
+	[ "$(seen .received)" = "$before" ] &&
+		[ "$(seen '[.balance == 0, .rings_off == 0, (.stages[] | .balance == 0)] | all')" = true ]
 }
 
 # kill_role SIGNAL ROLE: ends its process and waits for another that runs.
@@ -89,8 +91,8 @@ kill_role()
 	local starts
 	starts=$(seen ".roles.$2.starts")
 	kill "-$1" "$(seen ".roles.$2.pid")"
-	wait_for 5 more_than ".roles.$2.starts" "$starts" || die "$2 was not started again: $(seen .)"
-	wait_for 5 all_run || die "$2 does not run again: $(seen .) $(tail -n 5 "$work/log")"
+	wait_for 30 more_than ".roles.$2.starts" "$starts" || die "$2 was not started again: $(seen .)"
+	wait_for 30 all_run || die "$2 does not run again: $(seen .) $(tail -n 5 "$work/log")"
 }
 
 kill_attendant()
@@ -98,8 +100,8 @@ kill_attendant()
 	local old
 	old=$(seen ".roles.$1.attendant")
 	kill -KILL "$old"
-	wait_for 5 other_attendant "$1" "$old" || die "$1 has no new attendant: $(seen .)"
-	wait_for 5 all_run || die "$1 does not run again: $(seen .)"
+	wait_for 30 other_attendant "$1" "$old" || die "$1 has no new attendant: $(seen .)"
+	wait_for 30 all_run || die "$1 does not run again: $(seen .)"
 }
 
 other_attendant()
@@ -117,8 +119,7 @@ alive()
 
 balanced()
 {
-	wait_for 20 at_rest || die "the account does not balance: $(seen .)"
-	[ "$(seen '[.stages[].balance == 0] | all')" = true ] || die "a stage's account does not balance: $(seen .)"
+	wait_for 30 at_rest || die "the account does not balance: $(seen .)"
 }
 
 down()
