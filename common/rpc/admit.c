@@ -1,4 +1,4 @@
-/* admit: who may connect (ZeroMQ's RFC 27, ZAP), and the count of who has.
+/* admit: who may connect (ZeroMQ's RFC 27, ZAP).
  *
  * libzmq asks at an endpoint within the process, by name, and lets everybody in where nobody listens there:
  * so it is bound before any other socket.  By tcp the key decides, and it is looked up again with each
@@ -41,23 +41,11 @@ static int set_key(void *socket, const struct rpc_key_pair *key)
 	               : 0;
 }
 
-int rpc_admit_watch(struct rpc_listener *l, const struct rpc_listen *listen)
+int rpc_admit_ask(struct rpc_listener *l, const struct rpc_listen *listen)
 {
-	const int events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
-	                   ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-	char watch[32];
 	int err = set_domain(l);
 
-	snprintf(watch, sizeof watch, "inproc://watch-%u", (unsigned)(l - l->server->listener));
-	if (!err && l->tcp)
-		err = set_key(l->calls.socket, listen->key);
-	if (err)
-		return err;
-	l->monitor.socket = zmq_socket(l->server->zmq, ZMQ_PAIR);
-	if (!l->monitor.socket || zmq_socket_monitor(l->calls.socket, watch, events) ||
-	        zmq_connect(l->monitor.socket, watch))
-		return -errno;
-	return 0;
+	return err || !l->tcp ? err : set_key(l->calls.socket, listen->key);
 }
 
 const struct rpc_allowed *rpc_admit_find(const struct rpc_server *s, const char *key)
@@ -82,32 +70,6 @@ int rpc_server_allow(struct rpc_server *server, const struct rpc_allowed *list, 
 	server->n_allowed = n;
 	rpc_end_disallowed(server);
 	return 0;
-}
-
-/* ---- what came and went ---- */
-
-static void take_event(struct rpc_listener *l, uint16_t event)
-{
-	switch (event) {
-	case ZMQ_EVENT_ACCEPTED: l->clients++; break;
-	case ZMQ_EVENT_DISCONNECTED: l->clients -= l->clients > 0; break;
-	default:
-		l->server->counts.handshakes += l->tcp;
-		break; /* by ipc who looks whether somebody listens */
-	}
-}
-
-/* Two frames each: number and value; the endpoint. */
-static void drain_monitor(struct rpc_listener *l)
-{
-	uint8_t event[6];
-	uint16_t number;
-
-	while (zmq_recv(l->monitor.socket, event, sizeof event, ZMQ_DONTWAIT) == sizeof event) {
-		(void)!zmq_recv(l->monitor.socket, NULL, 0, ZMQ_DONTWAIT);
-		memcpy(&number, event, sizeof number);
-		take_event(l, number);
-	}
 }
 
 /* ---- what is asked ---- */
@@ -210,7 +172,7 @@ void rpc_admit_look(struct rpc_server *s)
 
 	for (uint32_t i = 0; i < LISTENERS_MAX; i++)
 		if (s->listener[i].monitor.socket)
-			drain_monitor(&s->listener[i]);
+			rpc_monitor_look(&s->listener[i]);
 	while (take_question(s->zap.socket, &q)) {
 		assert(q.n > MECHANISM); /* libzmq asks, nobody else can */
 		answer(s->zap.socket, &q, judge(s, &q, user), user);

@@ -1,5 +1,5 @@
-/* internal: what server.c (sockets, the loop), admit.c (who may connect) and call.c (the life of a call)
- * share. */
+/* internal: what server.c (sockets, the loop), admit.c (who may connect), monitor.c (who has) and call.c (the
+ * life of a call) share. */
 #ifndef SLUICE_COMMON_RPC_INTERNAL_H
 #define SLUICE_COMMON_RPC_INTERNAL_H
 
@@ -12,6 +12,7 @@
 #define PEER_MAX      255u /* bytes of ZeroMQ's routing id */
 #define TICK_MS       50u  /* how late a deadline may be noticed */
 #define HEARTBEAT_MS  1000u
+#define VANISHED_MS   30000 /* without a word by tcp, and a machine is taken as gone */
 
 struct rpc_peer {
 	struct rpc_who who;
@@ -27,9 +28,20 @@ struct rpc_watched {
 	uv_poll_t poll;
 };
 
+/* A connection, as monitor.c has it. */
+struct rpc_connection {
+	int fd;    /* its socket, which is ZeroMQ's */
+	int twin;  /* the same once more, which is ours; -1: not yet */
+	bool sure; /* it is the same */
+};
+
 struct rpc_listener {
 	struct rpc_server *server;
 	struct rpc_watched calls, monitor; /* requests; connections that come and go */
+	struct rpc_connection connection[RPC_CLIENTS_MAX];
+	uint32_t n_connections;
+	bool news;   /* some have no twin yet */
+	bool failed; /* the one that ends next has not got as far as to be let in */
 	enum rpc_role role;
 	bool tcp;
 	bool closing;
@@ -77,12 +89,19 @@ int rpc_peer_send(struct rpc_listener *to, const struct rpc_peer *peer, const st
 
 /* admit.c: binds what is asked about each connection, before there is any.  0 or a negative errno. */
 int rpc_admit_open(struct rpc_server *server);
-/* Has it asked of what comes by this socket, and the connections counted.  0 or a negative errno. */
-int rpc_admit_watch(struct rpc_listener *listener, const struct rpc_listen *listen);
+/* Has it asked of what comes by this socket.  0 or a negative errno. */
+int rpc_admit_ask(struct rpc_listener *listener, const struct rpc_listen *listen);
 /* Takes what came and went, and answers. */
 void rpc_admit_look(struct rpc_server *server);
 /* What a key may; NULL: nothing. */
 const struct rpc_allowed *rpc_admit_find(const struct rpc_server *server, const char *key);
+
+/* monitor.c: has connections told of, before there is any.  0 or a negative errno. */
+int rpc_monitor_open(struct rpc_listener *listener);
+/* Takes what came and went. */
+void rpc_monitor_look(struct rpc_listener *listener);
+/* Asks no more; sockets are closed by the caller. */
+void rpc_monitor_end(struct rpc_listener *listener);
 
 /* call.c: a request that came by `from`. */
 void rpc_take_request(

@@ -137,10 +137,10 @@ struct rpc_allowed {
 
 /*  X(name)  What was refused, and why */
 #define RPC_REFUSALS(X)                                                                                      \
-	X(malformed)    /* requests that are none: dropped, or answered with INVALID_ARGUMENT */             \
-	X(refused)      /* requests for what this role may not */                                            \
-	X(limited)      /* requests beyond the calls or streams that may be under way */                     \
-	X(oversized)    /* requests larger than this role may send */                                        \
+	X(malformed) /* requests that are none: dropped, or answered with INVALID_ARGUMENT */                \
+	X(refused)   /* requests for what this role may not */                                               \
+	X(limited)   /* requests beyond the calls or streams that may be under way */                        \
+	X(oversized) /* requests larger than this role may send; connections ended for one larger still */   \
 	X(unauthorized) /* connections, and requests, of a key that is not allowed */                        \
 	X(handshakes)   /* connections by tcp that did not get as far as a key: no CURVE, too slow */        \
 	X(crowded)      /* connections beyond RPC_CLIENTS_MAX */                                             \

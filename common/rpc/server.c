@@ -11,7 +11,8 @@
 
 #define ROUND_MAX 64u /* messages between two looks at everything else */
 #define KEPT_MAX  4u  /* requests of one client that are read before their turn */
-#define EXCESS    2u  /* times what is allowed is read, and refused in words; more ends the connection */
+#define EXCESS                                                                                               \
+	2u /* times what is allowed is read, and refused in words; more ends the connection (monitor.c) */
 
 /* Options that bound what strangers can take, before the bind. */
 static int set_options(const struct rpc_listener *l)
@@ -28,7 +29,7 @@ static int set_options(const struct rpc_listener *l)
 	        {ZMQ_BACKLOG, 128, false},
 	        {ZMQ_IPV6, 1, true},
 	        {ZMQ_HEARTBEAT_IVL, 5000, true}, /* a machine may vanish without a word */
-	        {ZMQ_HEARTBEAT_TIMEOUT, 30000, true},
+	        {ZMQ_HEARTBEAT_TIMEOUT, VANISHED_MS, true},
 	};
 	int64_t most = (int64_t)EXCESS * (l->role == RPC_ADMIN ? RPC_ADMIN_MAX : RPC_REQUEST_MAX);
 
@@ -304,8 +305,7 @@ void rpc_server_add(struct rpc_server *server, const struct rpc_service *service
 
 static void close_sockets(struct rpc_listener *l)
 {
-	if (l->calls.socket)
-		zmq_socket_monitor(l->calls.socket, NULL, 0);
+	rpc_monitor_end(l);
 	close_socket(&l->monitor);
 	close_socket(&l->calls);
 	if (!l->tcp)
@@ -318,7 +318,9 @@ static int bind_listener(struct rpc_listener *l, const struct rpc_listen *listen
 	int err = set_options(l);
 
 	if (!err)
-		err = rpc_admit_watch(l, listen);
+		err = rpc_admit_ask(l, listen);
+	if (!err)
+		err = rpc_monitor_open(l);
 	if (!err)
 		return l->tcp ? bind_tcp(l->calls.socket, listen) : bind_ipc(l->calls.socket, listen);
 	if (l->tcp)

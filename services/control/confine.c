@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define FILES 4096u /* each client is a descriptor */
+#define FILES 8192u /* each client is two descriptors (common/rpc/monitor.c) */
 #define MEMORY                                                                                               \
 	(UINT64_C(2) << 30) /* configurations with a million routes, twice, and what clients have under way  \
 	                     */

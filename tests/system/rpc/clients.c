@@ -3,7 +3,8 @@
  *     system_rpc_clients N METHOD ENDPOINT [SERVER-KEY PUBLIC-KEY SECRET-KEY]
  *
  * Each asks once, and stays.  A line "OK EXHAUSTED OTHER" is written whenever there is another answer: how
- * many clients got which status.  With N 0 one asks, and takes nothing.  It ends with its standard input. */
+ * many clients got which status.  With N 0 one asks, and takes nothing.  A number in place of METHOD is the
+ * bytes of a request that says nothing.  It ends with its standard input. */
 #include "common/rpc/rpc.h"
 
 #include <stdio.h>
@@ -51,7 +52,11 @@ static void *make(const char *method, char **where, bool slow)
 		                !zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, where[3], RPC_KEY_TEXT),
 		        "key");
 	need(!zmq_connect(socket, where[0]), where[0]);
-	if (strstr(method, "Capture")) {
+	request.body_len = strtoul(method, NULL, 10);
+	if (request.body_len) {
+		request.body = calloc(1, request.body_len);
+		need(request.body, "memory");
+	} else if (strstr(method, "Capture")) {
 		request.body = ingress;
 		request.body_len = sizeof ingress - 1;
 	}

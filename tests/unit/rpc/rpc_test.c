@@ -1,54 +1,22 @@
 /* Both sides over a socket in a folder of the test's own; the server on a thread of its own. */
-#include "common/rpc/rpc.h"
+#include "tests/unit/rpc/bed.h"
 
 #include "proto/control.pb-c.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <uv.h>
 #include <zmq.h>
 
-static uv_loop_t loop;
-static uv_async_t stop;
-static uv_timer_t later;
-static struct rpc_server *server;
-static pthread_t thread;
 static char dir[64], read_endpoint[128], admin_endpoint[128];
-static struct rpc_call *kept[RPC_CALLS_MAX];
-static uint32_t n_kept, cancelled, pieces_lost;
-static struct rpc_error error;
-
-static void status(void *context, struct rpc_call *call, const ProtobufCMessage *request)
-{
-	Sluice__StatusReply reply = SLUICE__STATUS_REPLY__INIT;
-
-	(void)context, (void)request;
-	reply.epoch = 7;
-	rpc_reply(call, &reply.base);
-}
-
-static void on_cancel(void *context, struct rpc_call *call)
-{
-	(void)context, (void)call;
-	__atomic_add_fetch(&cancelled, 1, __ATOMIC_SEQ_CST);
-}
-
-/* Never answered by the handler. */
-static void keep(void *context, struct rpc_call *call, const ProtobufCMessage *request)
-{
-	(void)context, (void)request;
-	rpc_on_cancel(call, on_cancel, NULL);
-	kept[n_kept] = call;
-	__atomic_store_n(&n_kept, n_kept + 1, __ATOMIC_SEQ_CST);
-}
+static struct rpc_call *unfinished;
+static uint32_t flooded, pieces_lost;
 
 /* One counter with this name. */
 static bool send_piece(struct rpc_call *call, const char *name)
@@ -62,10 +30,10 @@ static bool send_piece(struct rpc_call *call, const char *name)
 	return rpc_send(call, &piece.base);
 }
 
-static void end_later(uv_timer_t *timer)
+static void end_unfinished(void)
 {
-	send_piece(timer->data, "last");
-	rpc_end(timer->data);
+	send_piece(unfinished, "last");
+	rpc_end(unfinished);
 }
 
 /* A stream of three pieces and its end. */
@@ -74,8 +42,9 @@ static void counters(void *context, struct rpc_call *call, const ProtobufCMessag
 	(void)context, (void)request;
 	cr_assert(send_piece(call, "one"));
 	cr_assert(send_piece(call, "one"));
-	later.data = call;
-	uv_timer_start(&later, end_later, 10, 0);
+	unfinished = call;
+	bed.on_change = end_unfinished;
+	uv_async_send(&bed.change);
 }
 
 /* Far more pieces than a client that does not read is owed. */
@@ -93,8 +62,8 @@ static void flood(void *context, struct rpc_call *call, const ProtobufCMessage *
 	for (uint32_t i = 0; i < 4000; i++)
 		pieces_lost += !rpc_send(call, &piece.base);
 	cr_assert_eq(rpc_missed(call), pieces_lost);
-	rpc_on_cancel(call, on_cancel, NULL);
-	__atomic_store_n(&n_kept, n_kept + 1, __ATOMIC_SEQ_CST);
+	rpc_on_cancel(call, bed_cancelled, NULL);
+	__atomic_store_n(&flooded, 1, __ATOMIC_SEQ_CST);
 }
 
 static void apply(void *context, struct rpc_call *call, const ProtobufCMessage *request)
@@ -110,27 +79,13 @@ static void apply(void *context, struct rpc_call *call, const ProtobufCMessage *
 		rpc_reply(call, &reply.base);
 }
 
-static const struct rpc_method read_methods[] = {{"Status", status, false}, {"Account", keep, false},
+static const struct rpc_method read_methods[] = {{"Status", bed_status, false}, {"Account", bed_keep, false},
         {"Counters", counters, true}, {"Ports", flood, true}};
-static const struct rpc_method admin_methods[] = {{"Apply", apply, false}, {"Buffers", keep, true}};
+static const struct rpc_method admin_methods[] = {{"Apply", apply, false}, {"Buffers", bed_keep, true}};
 static const struct rpc_service services[] = {
         {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods), NULL},
         {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods), NULL},
 };
-
-static void on_stop(uv_async_t *handle)
-{
-	rpc_server_close(server);
-	uv_close((uv_handle_t *)&later, NULL);
-	uv_close((uv_handle_t *)handle, NULL);
-}
-
-static void *serve(void *arg)
-{
-	(void)arg;
-	uv_run(&loop, UV_RUN_DEFAULT);
-	return NULL;
-}
 
 static void setup(void)
 {
@@ -138,22 +93,15 @@ static void setup(void)
 	cr_assert_not_null(mkdtemp(dir));
 	snprintf(read_endpoint, sizeof read_endpoint, "ipc://%s/read.sock", dir);
 	snprintf(admin_endpoint, sizeof admin_endpoint, "ipc://%s/admin.sock", dir);
-	uv_loop_init(&loop);
-	uv_async_init(&loop, &stop, on_stop);
-	uv_timer_init(&loop, &later);
-	cr_assert_eq(rpc_server_open(&server, &loop), 0);
-	for (size_t i = 0; i < ARRAY_LEN(services); i++)
-		rpc_server_add(server, &services[i]);
-	cr_assert_eq(rpc_server_listen(server, &(struct rpc_listen){read_endpoint, 0666, RPC_READER}), 0);
-	cr_assert_eq(rpc_server_listen(server, &(struct rpc_listen){admin_endpoint, 0600, RPC_ADMIN}), 0);
-	cr_assert_eq(pthread_create(&thread, NULL, serve, NULL), 0);
+	bed_open(services, ARRAY_LEN(services));
+	cr_assert_eq(rpc_server_listen(bed.server, &(struct rpc_listen){read_endpoint, 0666, RPC_READER}), 0);
+	cr_assert_eq(rpc_server_listen(bed.server, &(struct rpc_listen){admin_endpoint, 0600, RPC_ADMIN}), 0);
+	bed_run();
 }
 
 static void teardown(void)
 {
-	uv_async_send(&stop);
-	pthread_join(thread, NULL);
-	cr_expect_eq(uv_loop_close(&loop), 0);
+	bed_close();
 	/* The socket files are gone. */
 	cr_expect_eq(rmdir(dir), 0);
 }
@@ -177,39 +125,11 @@ static enum rpc_status call_apply(struct rpc_client *c, size_t len, uint32_t *ep
 
 	request.text.data = calloc(1, len);
 	request.text.len = len;
-	s = rpc_client_call(c, &sluice__admin__descriptor, "Apply", &request.base, 5000, &reply, &error);
+	s = rpc_client_call(c, &sluice__admin__descriptor, "Apply", &request.base, 5000, &reply, &bed.error);
 	*epoch = s == RPC_OK ? ((Sluice__ApplyReply *)reply)->epoch : 0;
 	rpc_free(reply);
 	free(request.text.data);
 	return s;
-}
-
-static enum rpc_status call_status(struct rpc_client *c)
-{
-	Sluice__StatusRequest request = SLUICE__STATUS_REQUEST__INIT;
-	ProtobufCMessage *reply;
-	enum rpc_status s = rpc_client_call(
-	        c, &sluice__read__descriptor, "Status", &request.base, 5000, &reply, &error);
-
-	if (s == RPC_OK)
-		cr_expect_eq(((Sluice__StatusReply *)reply)->epoch, 7);
-	rpc_free(reply);
-	return s;
-}
-
-static enum rpc_status call_account(struct rpc_client *c, uint32_t deadline_ms)
-{
-	Sluice__AccountRequest request = SLUICE__ACCOUNT_REQUEST__INIT;
-	ProtobufCMessage *reply;
-
-	return rpc_client_call(
-	        c, &sluice__read__descriptor, "Account", &request.base, deadline_ms, &reply, &error);
-}
-
-static void await(const uint32_t *what, uint32_t value)
-{
-	while (__atomic_load_n(what, __ATOMIC_SEQ_CST) != value)
-		poll(NULL, 0, 5);
 }
 
 Test(rpc, a_call_is_answered)
@@ -217,7 +137,7 @@ Test(rpc, a_call_is_answered)
 	struct rpc_client *c = client(read_endpoint);
 
 	for (int i = 0; i < 100; i++)
-		cr_assert_eq(call_status(c), RPC_OK);
+		cr_assert_eq(bed_ask_status(c), RPC_OK);
 	rpc_client_close(c);
 }
 
@@ -237,10 +157,10 @@ Test(rpc, what_administers_is_refused_to_a_reader)
 	uint32_t epoch;
 
 	cr_expect_eq(call_apply(reader, 10, &epoch), RPC_PERMISSION_DENIED);
-	cr_expect(strstr(error.message, "admin.sock"));
+	cr_expect(strstr(bed.error.message, "admin.sock"));
 	cr_expect_eq(call_apply(admin, 10, &epoch), RPC_OK);
 	cr_expect_eq(epoch, 10);
-	cr_expect_eq(call_status(admin), RPC_OK);
+	cr_expect_eq(bed_ask_status(admin), RPC_OK);
 	rpc_client_close(reader);
 	rpc_client_close(admin);
 }
@@ -251,10 +171,10 @@ Test(rpc, a_failure_may_have_details)
 	uint32_t epoch;
 
 	cr_assert_eq(call_apply(c, 1, &epoch), RPC_INVALID_ARGUMENT);
-	cr_expect_str_eq(error.message, "a byte is not enough");
-	cr_assert_not_null(error.body);
-	cr_expect_eq(((Sluice__ApplyReply *)error.body)->epoch, 1);
-	rpc_error_free(&error);
+	cr_expect_str_eq(bed.error.message, "a byte is not enough");
+	cr_assert_not_null(bed.error.body);
+	cr_expect_eq(((Sluice__ApplyReply *)bed.error.body)->epoch, 1);
+	rpc_error_free(&bed.error);
 	rpc_client_close(c);
 }
 
@@ -267,26 +187,64 @@ Test(rpc, large_requests_are_for_administrators)
 	cr_expect_eq(epoch, 8u << 20);
 	cr_expect_eq(call_apply(admin, RPC_ADMIN_MAX, &epoch), RPC_RESOURCE_EXHAUSTED);
 	cr_expect_eq(call_apply(reader, RPC_REQUEST_MAX, &epoch), RPC_RESOURCE_EXHAUSTED);
-	cr_expect_eq(call_status(reader), RPC_OK);
-	cr_expect_eq(call_apply(reader, 1u << 20, &epoch), RPC_UNAVAILABLE);
-	cr_expect_eq(call_status(admin), RPC_OK);
+	cr_expect_eq(bed_ask_status(reader), RPC_OK);
+	cr_expect_eq(bed_ask_status(admin), RPC_OK);
+	cr_expect_eq(bed_counts().oversized, 1); /* the other was not sent */
 	rpc_client_close(reader);
 	rpc_client_close(admin);
 }
 
+static bool counted(uint64_t oversized)
+{
+	while (bed_counts().oversized < oversized)
+		poll(NULL, 0, 5);
+	return bed_counts().oversized == oversized;
+}
+
+Test(rpc, who_sends_what_is_not_read_at_all_is_cut_off_and_counted)
+{
+	struct rpc_client *reader = client(read_endpoint), *other = client(read_endpoint);
+	uint32_t epoch;
+
+	for (uint64_t i = 1; i <= 3; i++) {
+		cr_expect_eq(call_apply(reader, 1u << 20, &epoch), RPC_UNAVAILABLE);
+		cr_expect(counted(i));
+	}
+	cr_expect_eq(bed_ask_status(other), RPC_OK);
+	rpc_client_close(reader);
+	rpc_client_close(other);
+}
+
+Test(rpc, who_leaves_is_not_taken_for_one_that_was_cut_off)
+{
+	for (uint32_t i = 0; i < 50; i++) {
+		struct rpc_client *c = client(admin_endpoint);
+
+		cr_expect_eq(bed_ask_status(c), RPC_OK);
+		bed_start_kept(c);
+		rpc_client_close(c);
+		bed_await(&bed.cancelled, i + 1);
+	}
+	while (bed_counts().clients)
+		poll(NULL, 0, 5);
+	cr_expect_eq(bed_counts().oversized, 0);
+}
+
 Test(rpc, a_deadline_ends_the_call_on_both_sides)
 {
+	Sluice__AccountRequest request = SLUICE__ACCOUNT_REQUEST__INIT;
 	struct rpc_client *c = client(read_endpoint);
 
-	cr_expect_eq(call_account(c, 100), RPC_DEADLINE_EXCEEDED);
-	await(&cancelled, 1);
-	cr_expect_eq(call_status(c), RPC_OK);
+	cr_expect_eq(
+	        bed_call(c, &sluice__read__descriptor, "Account", &request.base, 100), RPC_DEADLINE_EXCEEDED);
+	bed_await(&bed.cancelled, 1);
+	cr_expect_eq(bed_ask_status(c), RPC_OK);
 	rpc_client_close(c);
 }
 
 static enum rpc_status start(struct rpc_client *c, const char *method, const ProtobufCMessage *request)
 {
-	return rpc_client_start(c, &sluice__read__descriptor, method, request, 0, &error);
+	return rpc_client_start(c, &sluice__read__descriptor, method, request, 0, &bed.error);
 }
 
 Test(rpc, a_stream_ends)
@@ -298,7 +256,7 @@ Test(rpc, a_stream_ends)
 	uint32_t pieces = 0;
 
 	cr_assert_eq(s, RPC_OK);
-	while ((s = rpc_client_next(c, 5000, &piece, &error)) == RPC_MORE) {
+	while ((s = rpc_client_next(c, 5000, &piece, &bed.error)) == RPC_MORE) {
 		cr_expect_str_eq(
 		        ((Sluice__CountersReply *)piece)->counters[0]->name, pieces < 2 ? "one" : "last");
 		pieces++;
@@ -306,18 +264,15 @@ Test(rpc, a_stream_ends)
 	}
 	cr_expect_eq(s, RPC_OK);
 	cr_expect_eq(pieces, 3);
-	cr_expect_eq(call_status(c), RPC_OK);
+	cr_expect_eq(bed_ask_status(c), RPC_OK);
 	rpc_client_close(c);
 }
 
 static struct rpc_client *start_kept(void)
 {
-	Sluice__BuffersRequest request = SLUICE__BUFFERS_REQUEST__INIT;
 	struct rpc_client *c = client(admin_endpoint);
-	uint32_t before = __atomic_load_n(&n_kept, __ATOMIC_SEQ_CST);
 
-	cr_assert_eq(rpc_client_start(c, &sluice__admin__descriptor, "Buffers", &request.base, 0, &error), 0);
-	await(&n_kept, before + 1);
+	bed_start_kept(c);
 	return c;
 }
 
@@ -326,7 +281,7 @@ Test(rpc, a_stream_is_cancelled_by_its_client)
 	struct rpc_client *c = start_kept();
 
 	rpc_client_cancel(c);
-	await(&cancelled, 1);
+	bed_await(&bed.cancelled, 1);
 	rpc_client_close(c);
 }
 
@@ -338,14 +293,14 @@ Test(rpc, a_quiet_stream_ends_when_its_client_is_gone)
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (rpc_client_start(client(admin_endpoint), &sluice__admin__descriptor, "Buffers",
-		            &request.base, 0, &error) == RPC_OK)
+		            &request.base, 0, &bed.error) == RPC_OK)
 			poll(NULL, 0, -1);
 		_exit(1);
 	}
-	await(&n_kept, 1);
+	bed_await(&bed.kept, 1);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	await(&cancelled, 1);
+	bed_await(&bed.cancelled, 1);
 }
 
 Test(rpc, streams_are_bounded_and_room_comes_back)
@@ -358,11 +313,11 @@ Test(rpc, streams_are_bounded_and_room_comes_back)
 		c[i] = start_kept();
 	c[RPC_STREAMS_MAX] = client(admin_endpoint);
 	cr_assert_eq(rpc_client_start(c[RPC_STREAMS_MAX], &sluice__admin__descriptor, "Buffers",
-	                     &request.base, 0, &error),
+	                     &request.base, 0, &bed.error),
 	        0);
-	cr_expect_eq(rpc_client_next(c[RPC_STREAMS_MAX], 5000, &piece, &error), RPC_RESOURCE_EXHAUSTED);
+	cr_expect_eq(rpc_client_next(c[RPC_STREAMS_MAX], 5000, &piece, &bed.error), RPC_RESOURCE_EXHAUSTED);
 	rpc_client_cancel(c[0]);
-	await(&cancelled, 1);
+	bed_await(&bed.cancelled, 1);
 	rpc_client_close(c[0]);
 	c[0] = start_kept();
 	for (uint32_t i = 0; i <= RPC_STREAMS_MAX; i++)
@@ -375,11 +330,11 @@ Test(rpc, a_slow_client_loses_pieces_and_they_are_counted)
 	struct rpc_client *c = client(read_endpoint), *other = client(read_endpoint);
 
 	cr_assert_eq(start(c, "Ports", &request.base), RPC_OK);
-	await(&n_kept, 1);
+	bed_await(&flooded, 1);
 	cr_expect_gt(pieces_lost, 0);
-	cr_expect_eq(call_status(other), RPC_OK);
+	cr_expect_eq(bed_ask_status(other), RPC_OK);
 	rpc_client_close(c);
-	await(&cancelled, 1);
+	bed_await(&bed.cancelled, 1);
 	rpc_client_close(other);
 }
 
@@ -392,7 +347,6 @@ Test(rpc, rubbish_is_dropped_and_counted)
 {
 	void *zmq = zmq_ctx_new(), *socket = zmq_socket(zmq, ZMQ_DEALER);
 	struct rpc_client *c = client(read_endpoint);
-	struct rpc_counts counts;
 	uint8_t noise[512];
 	uint64_t random = 1;
 
@@ -406,10 +360,9 @@ Test(rpc, rubbish_is_dropped_and_counted)
 	send_raw(socket, "b", 1, ZMQ_SNDMORE);
 	send_raw(socket, "c", 1, 0);
 	do {
-		cr_assert_eq(call_status(c), RPC_OK);
-		rpc_server_counts(server, &counts);
-	} while (counts.malformed < 201);
-	cr_expect_eq(counts.malformed, 201);
+		cr_assert_eq(bed_ask_status(c), RPC_OK);
+	} while (bed_counts().malformed < 201);
+	cr_expect_eq(bed_counts().malformed, 201);
 	zmq_close(socket);
 	zmq_ctx_term(zmq);
 	rpc_client_close(c);
@@ -461,8 +414,8 @@ Test(rpc, a_server_that_stops_says_so)
 	ProtobufCMessage *piece;
 
 	teardown();
-	cr_expect_eq(cancelled, 1);
-	cr_expect_eq(rpc_client_next(c, 5000, &piece, &error), RPC_UNAVAILABLE);
+	cr_expect_eq(bed.cancelled, 1);
+	cr_expect_eq(rpc_client_next(c, 5000, &piece, &bed.error), RPC_UNAVAILABLE);
 	rpc_client_close(c);
 	setup();
 }
