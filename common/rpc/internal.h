@@ -47,7 +47,6 @@ struct rpc_listener {
 	bool closing;
 	uint8_t handles;  /* of the loop, to be closed */
 	uint32_t clients; /* connected */
-	uint64_t queued;  /* bytes of replies not taken yet; ZeroMQ's thread counts down */
 	char endpoint[128];
 };
 
@@ -70,6 +69,8 @@ struct rpc_server {
 	void *zmq;
 	struct rpc_watched zap; /* ZeroMQ's RFC 27: who asks whether a connection may be */
 	struct rpc_listener listener[LISTENERS_MAX];
+	/* Of each the bytes of replies not taken yet.  ZeroMQ's thread counts down, after a listener's end too. */
+	uint64_t queued[LISTENERS_MAX];
 	struct rpc_allowed *allowed;
 	uint32_t n_allowed;
 	struct rpc_service service[SERVICES_MAX];

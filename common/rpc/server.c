@@ -83,6 +83,11 @@ static void parcel_sent(void *bytes, void *hint)
 	free(bytes);
 }
 
+static uint64_t *queued_of(struct rpc_listener *l)
+{
+	return &l->server->queued[l - l->server->listener];
+}
+
 /* Takes the bytes over, and gives them to be sent.  0 or a negative errno. */
 static int send_parcel(struct rpc_listener *to, const struct rpc_peer *peer, uint8_t *bytes, size_t len)
 {
@@ -94,8 +99,8 @@ static int send_parcel(struct rpc_listener *to, const struct rpc_peer *peer, uin
 		free(bytes);
 		return -ENOMEM;
 	}
-	*p = (struct parcel){&to->queued, len};
-	__atomic_add_fetch(&to->queued, len, __ATOMIC_RELAXED);
+	*p = (struct parcel){queued_of(to), len};
+	__atomic_add_fetch(p->queued, len, __ATOMIC_RELAXED);
 	if (zmq_msg_init_data(&msg, bytes, len, parcel_sent, p)) {
 		parcel_sent(bytes, p);
 		return -ENOMEM;
@@ -110,7 +115,7 @@ static int send_parcel(struct rpc_listener *to, const struct rpc_peer *peer, uin
 
 int rpc_peer_send(struct rpc_listener *to, const struct rpc_peer *peer, const struct rpc_response *response)
 {
-	uint64_t queued = __atomic_load_n(&to->queued, __ATOMIC_RELAXED);
+	uint64_t queued = __atomic_load_n(queued_of(to), __ATOMIC_RELAXED);
 	uint8_t *bytes;
 	size_t len;
 	int err = rpc_response_encode(response, &bytes, &len);
