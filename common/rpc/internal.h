@@ -69,7 +69,8 @@ struct rpc_server {
 	void *zmq;
 	struct rpc_watched zap; /* ZeroMQ's RFC 27: who asks whether a connection may be */
 	struct rpc_listener listener[LISTENERS_MAX];
-	/* Of each the bytes of replies not taken yet.  ZeroMQ's thread counts down, after a listener's end too. */
+	/* Of each the bytes of replies not taken yet.  ZeroMQ's thread counts down, after a listener's end
+	 * too. */
 	uint64_t queued[LISTENERS_MAX];
 	struct rpc_allowed *allowed;
 	uint32_t n_allowed;
