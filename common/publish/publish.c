@@ -22,15 +22,21 @@ static int view_slot(struct publisher *p, uint32_t number)
 
 int publisher_resume(struct publisher *p, struct appliance *a)
 {
-	uint32_t number = __atomic_load_n(&appliance_control(a)->epoch, __ATOMIC_ACQUIRE);
+	uint32_t number = __atomic_load_n(&appliance_control(a)->epoch, __ATOMIC_ACQUIRE),
+	         offered = __atomic_load_n(&appliance_control(a)->offered, __ATOMIC_ACQUIRE);
 	int err = 0;
 
 	publisher_init(p, a);
 	if (number)
 		err = view_slot(p, number);
-	if (!err)
-		p->number = number;
-	return err;
+	if (err)
+		return err;
+	p->number = number;
+	if (offered == number || (offered && view_slot(p, offered)))
+		publish_withdraw(p);
+	else
+		p->offered = offered;
+	return 0;
 }
 
 int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *fib_bytes)
@@ -47,6 +53,14 @@ int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *
 	return *fib_bytes ? 0 : -ENOSPC;
 }
 
+static void drop_fib(struct publisher *p, uint32_t slot)
+{
+	if (p->fib[slot])
+		fib_close(p->fib[slot]);
+	p->fib[slot] = NULL;
+	p->grace[slot].waits = false;
+}
+
 /* A FIB in the slot, from nothing: what the slot held was of an epoch that is retired. */
 static int make_fib(
         struct publisher *p, uint32_t slot, const struct config *config, const struct epoch *epoch)
@@ -58,10 +72,7 @@ static int make_fib(
 	int err;
 
 	config_fib_limits(config, &limits);
-	if (p->fib[slot])
-		fib_close(p->fib[slot]);
-	p->fib[slot] = NULL;
-	p->grace[slot].waits = false;
+	drop_fib(p, slot);
 	if (madvise(region, bytes, MADV_REMOVE))
 		memset(region, 0, bytes); /* memory that cannot be given back page-wise */
 	if (fib_region_size(&limits) > bytes)
@@ -76,16 +87,31 @@ static int make_fib(
 	return err;
 }
 
-int publish_config(struct publisher *p, const struct config *config)
+/* The slot is told by the number, and that of the epoch in force is not free. */
+uint32_t publisher_next(const struct publisher *p)
+{
+	uint32_t next = appliance_control(p->appliance)->numbered + 1;
+
+	return next + (p->number && (next & 1) == (p->number & 1));
+}
+
+static void wake_all(struct appliance *a)
+{
+	for (uint32_t w = 0; w < a->plan.n_workers; w++)
+		bell_ring(&a->bell[w]);
+}
+
+int publish_offer(struct publisher *p, const struct config *config)
 {
 	struct appliance *a = p->appliance;
-	uint32_t number = p->number + 1, slot = number & 1;
+	uint32_t number = publisher_next(p), slot = number & 1;
 	struct epoch_header *header = a->map[REGION_EPOCH0 + slot];
 	struct epoch *view = &p->view[slot];
 	size_t used;
 	int err;
 
-	if (number > 2 && !appliance_epoch_retired(a, number - 2))
+	assert(!p->offered);
+	if (p->number > 1 && !appliance_epoch_retired(a, p->number - 1))
 		return -EBUSY;
 	header->magic = 0;
 	err = config_compile(
@@ -99,20 +125,57 @@ int publish_config(struct publisher *p, const struct config *config)
 	header->fib_slot = slot;
 	view->fib = a->map[REGION_FIB0 + slot];
 	view->fib_bytes = a->bytes[REGION_FIB0 + slot];
-	p->number = number;
-	__atomic_store_n(&appliance_control(a)->epoch, number, __ATOMIC_RELEASE);
-	for (uint32_t w = 0; w < a->plan.n_workers; w++)
-		bell_ring(&a->bell[w]);
+	p->offered = number;
+	appliance_control(a)->numbered = number;
+	__atomic_store_n(&appliance_control(a)->offered, number, __ATOMIC_RELEASE);
+	wake_all(a);
 	return 0;
+}
+
+bool publish_missing(const struct publisher *p, uint32_t worker)
+{
+	const struct worker_status *s = appliance_status(p->appliance, worker);
+
+	return p->offered ? __atomic_load_n(&s->ready, __ATOMIC_ACQUIRE) != p->offered
+	                  : __atomic_load_n(&s->adopted, __ATOMIC_ACQUIRE) != p->number;
+}
+
+void publish_in_force(struct publisher *p)
+{
+	struct control_block *control = appliance_control(p->appliance);
+
+	assert(p->offered);
+	p->number = p->offered;
+	__atomic_store_n(&control->epoch, p->number, __ATOMIC_RELEASE);
+	p->offered = 0;
+	__atomic_store_n(&control->offered, 0, __ATOMIC_RELEASE);
+	wake_all(p->appliance);
+}
+
+void publish_withdraw(struct publisher *p)
+{
+	if (p->offered)
+		drop_fib(p, p->offered & 1);
+	p->offered = 0;
+	__atomic_store_n(&appliance_control(p->appliance)->offered, 0, __ATOMIC_RELEASE);
+}
+
+int publish_config(struct publisher *p, const struct config *config)
+{
+	int err = publish_offer(p, config);
+
+	if (!err)
+		publish_in_force(p);
+	return err;
 }
 
 uint32_t publisher_live(const struct publisher *p, uint32_t slot[2])
 {
-	uint32_t newest = p->number & 1, n = 0;
+	uint32_t newest = (p->offered ? p->offered : p->number) & 1, n = 0;
 
-	if (p->number && p->fib[newest])
+	if (p->number + p->offered && p->fib[newest])
 		slot[n++] = newest;
-	if (n && p->fib[newest ^ 1] && !appliance_epoch_retired(p->appliance, p->number - 1))
+	if (n && p->fib[newest ^ 1] && (p->offered || !appliance_epoch_retired(p->appliance, p->number - 1)))
 		slot[n++] = newest ^ 1;
 	return n;
 }
@@ -168,9 +231,6 @@ const struct epoch *publisher_epoch(const struct publisher *p)
 
 void publisher_end(struct publisher *p)
 {
-	for (uint32_t s = 0; s < 2; s++) {
-		if (p->fib[s])
-			fib_close(p->fib[s]);
-		p->fib[s] = NULL;
-	}
+	for (uint32_t s = 0; s < 2; s++)
+		drop_fib(p, s);
 }

@@ -1,12 +1,18 @@
 /* publish: a loaded configuration becomes the appliance's next epoch.
  *
  *     publisher_init(&p, &appliance);         or publisher_resume, where a predecessor may have published
- *     publish_config(&p, config);             compiles into the free epoch slot and a FIB, then puts it in
- *                                             force
+ *     publish_offer(&p, config);              compiles into the free epoch slot and a FIB, for all to look at
+ *     publish_missing(&p, worker)             each worker has answered, or its process does not live:
+ *     publish_in_force(&p);                   from now on packets are stamped with it
+ *     publish_withdraw(&p);                   else: no packet has been, and none will
  *     publisher_end(&p);
  *
- * At most two epochs live: while the one before the last is not retired everywhere, publishing is refused
- * (-EBUSY) and can be tried again. For the one process that controls an appliance.
+ * The one store of publish_in_force decides; before and after it a successor of who did all this finds in
+ * shared memory how far that came.  A worker that starts takes the epoch in force; it answers what is offered
+ * as the others do.
+ *
+ * At most two epochs live: while the one before that in force is not retired everywhere, nothing can be
+ * offered (-EBUSY; to be tried again).  For the one process that controls an appliance.
  */
 #ifndef SLUICE_COMMON_PUBLISH_PUBLISH_H
 #define SLUICE_COMMON_PUBLISH_PUBLISH_H
@@ -25,7 +31,8 @@ struct publish_grace {
 struct publisher {
 	struct appliance *appliance;
 	struct fib *fib[2]; /* writers of the two FIB slots; NULL: none yet */
-	uint32_t number;    /* of the newest epoch; 0: none */
+	uint32_t number;    /* of the epoch in force; 0: none */
+	uint32_t offered;   /* 0: none */
 	struct epoch view[2];
 	struct publish_grace grace[2];
 	/* Adds routes to the FIB of a slot before its epoch is put in force; NULL: there are none beside the
@@ -44,13 +51,25 @@ void publisher_init(struct publisher *p, struct appliance *a);
  * its size. */
 [[nodiscard]] int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *fib_bytes);
 
-/* 0; -EBUSY; -ENOSPC: it does not fit the slots; -ENOMEM.  After a failure the epoch in force is what it was.
- */
+/* The number of the next epoch that is offered.  None is used twice, also where it was withdrawn: who has
+ * slept meanwhile is not to take one for the other. */
+uint32_t publisher_next(const struct publisher *p);
+
+/* 0; -EBUSY; -ENOSPC: it does not fit the slots; -ENOMEM.  After a failure nothing is offered. */
+[[nodiscard]] int publish_offer(struct publisher *p, const struct config *config);
+
+/* Whether this worker has not taken up yet what is offered, or where nothing is, what is in force. */
+bool publish_missing(const struct publisher *p, uint32_t worker);
+
+void publish_in_force(struct publisher *p);
+void publish_withdraw(struct publisher *p);
+
+/* Offers it and puts it in force at once: for who knows that all workers are there.  As publish_offer. */
 [[nodiscard]] int publish_config(struct publisher *p, const struct config *config);
 
-/* The slots whose FIBs are used by packets now and have their writer here: one, or while the epoch before is
- * not retired two, the newest first.  None where a predecessor made what is in force: what is in a FIB then
- * stays until another epoch is published. */
+/* The slots whose FIBs are used by packets now, or are to be, and have their writer here: one, or while an
+ * epoch is offered or the one before is not retired two, the newest first.  None where a predecessor made
+ * what is in force: what is in a FIB then stays until another epoch is published. */
 uint32_t publisher_live(const struct publisher *p, uint32_t slot[2]);
 
 /* Makes what was retired in FIBs ready for use as far as no reader can hold it: to be called now and then

@@ -22,16 +22,18 @@ static bool adopt_attach(struct worker *w, uint32_t number)
 const struct epoch *adopt_view(struct worker *w, uint16_t epoch)
 {
 	struct epoch *view = &w->epochs[epoch & 1];
-	uint32_t newest;
+	uint32_t newest, back;
 
 	if (likely(view->header && (uint16_t)view->number == epoch))
 		return view;
 	/* At a start, and where a packet brings an epoch that was published since the last look. */
 	newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
-	for (uint32_t number = newest; number && number + 2 > newest; number--)
-		if ((uint16_t)number == epoch)
-			return adopt_attach(w, number) ? &w->epochs[number & 1] : NULL;
-	return NULL;
+	back = (uint16_t)(newest - epoch);
+	/* Numbers of epochs that were withdrawn may lie between it and the one before it, which has the other
+	 * slot. */
+	if (back >= newest || (back && !(back & 1)) || !adopt_attach(w, newest - back))
+		return NULL;
+	return view;
 }
 
 typedef bool adopt_step(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst);
@@ -73,6 +75,27 @@ bool adopt_newest(struct worker *w, nanos_t now)
 	return true;
 }
 
+bool adopt_offered(const struct worker *w)
+{
+	uint32_t number = __atomic_load_n(&w->control->offered, __ATOMIC_ACQUIRE);
+
+	return unlikely(number && number != w->status->ready);
+}
+
+bool adopt_answer(struct worker *w)
+{
+	uint32_t number = __atomic_load_n(&w->control->offered, __ATOMIC_ACQUIRE),
+	         region = REGION_EPOCH0 + (number & 1);
+	const struct appliance *a = w->appliance;
+	struct epoch view;
+
+	/* While it is withdrawn another one may be written there. */
+	if (epoch_attach(a->map[region], a->bytes[region], &view) || view.number != number)
+		return false;
+	__atomic_store_n(&w->status->ready, number, __ATOMIC_RELEASE);
+	return true;
+}
+
 /* Whether this input belongs to that leg. */
 static bool leg_has(const struct worker_in *in, enum leg leg)
 {
@@ -108,7 +131,7 @@ bool adopt_before(struct worker *w, const struct worker_in *in, nanos_t now)
 {
 	uint32_t at = w->journal.work->index[in->link], number;
 
-	if (likely(desc_unpack(ring_get(&in->end, at)).epoch != (uint16_t)(w->newest + 1)))
+	if (likely((int16_t)(desc_unpack(ring_get(&in->end, at)).epoch - (uint16_t)w->newest) <= 0))
 		return true;
 	number = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
 	adopt_newest(w, now);

@@ -80,6 +80,7 @@ struct worker_status {
 	uint32_t idle;         /* a count that is odd while it sleeps or has nothing to do */
 	uint32_t quarantines;  /* rings whose other end broke the protocol */
 	uint32_t starts;
+	uint32_t ready;    /* newest epoch of those offered that it can take up */
 	uint64_t bad_desc; /* impossible descriptors received */
 	uint64_t steps;    /* rounds: progress, for who watches */
 };
@@ -108,7 +109,7 @@ struct worker_census {
 
 /* In the control region, which stages map read-only. */
 struct control_block {
-	_Alignas(CACHE_LINE) uint32_t epoch; /* in force */
+	_Alignas(CACHE_LINE) uint32_t epoch; /* in force: packets are stamped with it */
 	uint32_t stop;                       /* workers are to return */
 	uint64_t clock;                      /* with clock_shared: the time */
 	uint32_t clock_shared;               /* 1: `clock` is the time; 0: CLOCK_MONOTONIC */
@@ -116,6 +117,8 @@ struct control_block {
 	uint32_t in_flight; /* buffers of a lane that may be under way before ingest takes more; 0: only rings
 	                       bound it */
 	uint32_t census;    /* number of the newest request to tell what one holds; 0: none */
+	uint32_t offered;   /* the epoch to be in force as soon as all can take it up; 0: none */
+	uint32_t numbered;  /* the last number that an epoch was offered by: none has two */
 };
 
 /* Lays everything out for these stages.  0, or -EINVAL where the parameters are impossible (lanes from 1 to

@@ -356,11 +356,11 @@ static void take_census(struct worker *w)
 
 bool worker_step(struct worker *w, nanos_t now)
 {
-	bool did;
+	bool did = unlikely(adopt_offered(w)) && adopt_answer(w);
 
 	if (unlikely(awaits(w, now)))
-		return false;
-	did = adopt_newest(w, now);
+		return did;
+	did |= adopt_newest(w, now);
 	for (uint32_t k = 0; k < w->n_in; k++) {
 		if (k == w->spare_in)
 			continue;
@@ -399,7 +399,8 @@ bool worker_has_work(struct worker *w, nanos_t now)
 	for (uint32_t k = 0; k < w->n_in; k++)
 		if (k != w->spare_in && ring_used(&w->in[k].end, w->journal.work->index[w->in[k].link]))
 			return true;
-	if (__atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE) != w->newest || census_wanted(w))
+	if (__atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE) != w->newest || adopt_offered(w) ||
+	        census_wanted(w))
 		return true;
 	return worker_next_timer(w) <= now;
 }

@@ -88,6 +88,12 @@ bool adopt_newest(struct worker *w, nanos_t now);
 const struct epoch *adopt_view(struct worker *w, uint16_t epoch);
 bool adopt_confirm(struct worker *w, nanos_t now);
 
+/* Whether an epoch is offered that this worker has not answered, and the answer: it can read what it would
+ * take up. Nothing else is done before all have answered and it is in force, so that one that is withdrawn
+ * leaves no trace. */
+bool adopt_offered(const struct worker *w);
+bool adopt_answer(struct worker *w);
+
 /* Before anything is taken from an input that is not empty: an epoch whose packets come is taken up first.
  * false: it waits for lane 0, and so do they. */
 bool adopt_before(struct worker *w, const struct worker_in *in, nanos_t now);

@@ -1,4 +1,8 @@
-/* apply: a configuration is published and waited for; it is in force everywhere, or what was before it is. */
+/* apply: a configuration is offered to all stages, and in force when every one that lives can take it up;
+ * where one cannot, it is withdrawn, and no packet has seen anything of it.
+ *
+ * What decides is one store (publish_in_force).  A control that follows one that died finds in shared memory
+ * what is offered and what is in force, and in the history which of both the change was to be (start.c). */
 #include "services/control/internal.h"
 
 #include <stdarg.h>
@@ -36,8 +40,9 @@ __attribute__((format(printf, 3, 4))) static void give_up(
 		rpc_fail(call, status, "%s", why);
 }
 
-/* The living stages that have not taken the epoch up, by name; returns how many. */
-static uint32_t waiting_for(const struct control *c, uint32_t number, char *names, size_t size)
+/* The living stages that have not answered the offer, or taken up what is in force, by name; returns how
+ * many. */
+static uint32_t waiting_for(const struct control *c, char *names, size_t size)
 {
 	const struct appliance *a = c->appliance;
 	uint32_t n = 0, last = STAGE_COUNT;
@@ -47,8 +52,8 @@ static uint32_t waiting_for(const struct control *c, uint32_t number, char *name
 	for (uint32_t w = 0; w < a->plan.n_workers; w++) {
 		uint32_t stage = a->plan.worker[w].stage;
 
-		if (__atomic_load_n(&appliance_status(a, w)->adopted, __ATOMIC_ACQUIRE) >= number ||
-		        !control_lives(c, (enum stage_id)stage) || stage == last)
+		if (!publish_missing(&c->publisher, w) || !control_lives(c, (enum stage_id)stage) ||
+		        stage == last)
 			continue;
 		if (at < size)
 			at += (size_t)snprintf(names + at, size - at, "%s%s", n ? ", " : "",
@@ -113,36 +118,38 @@ static void taken_up(struct control *c)
 	listen_take_up(c);
 }
 
-/* A living stage has not taken it up: what was in force before comes back, as the next epoch, as soon as the
- * one before the last is retired everywhere. */
 static void undo(struct control *c, const char *names)
 {
 	struct rpc_call *call = c->apply.call;
-	struct config *before = c->config;
 
-	snprintf(c->problem, sizeof c->problem, "epoch %u was not taken up in time by: %s; %s",
-	        c->apply.number, names,
-	        before ? "the configuration before it is put back in force"
-	               : "the one before it is not known any more: apply it again");
+	publish_withdraw(&c->publisher);
+	snprintf(c->problem, sizeof c->problem,
+	        "epoch %u was not taken up in time by: %s; the configuration before it stays in force",
+	        c->apply.number, names);
 	change_note(c, ENTRY_UNDONE, c->apply.change, 0, c->problem);
 	finish(c);
-	c->config = NULL;
-	if (before)
-		apply_restore(c, c->state.history.in_force, before, NULL);
 	if (call)
 		rpc_fail(call, RPC_ABORTED, "%s", c->problem);
 }
 
-static void try_publish(struct control *c, bool late)
+/* Whether it comes into force whoever is late: it was in force before, or nothing is. */
+static bool insists(const struct control *c)
+{
+	return c->apply.restore || c->apply.adopted || !c->publisher.number;
+}
+
+static void try_offer(struct control *c, bool late)
 {
 	int err = adoption_take(c, c->apply.config);
 
 	if (!err)
-		err = publish_config(&c->publisher, c->apply.config);
+		err = publish_offer(&c->publisher, c->apply.config);
 	if (!err) {
-		c->apply.published = true;
-		c->apply.number = c->publisher.number;
+		c->apply.phase = APPLY_OFFERED;
+		c->apply.number = c->publisher.offered;
 		c->apply.began = uv_hrtime();
+		if (insists(c))
+			c->apply.deadline = uv_now(c->loop) + APPLY_DEADLINE_MS;
 		dynamic_published(c);
 	} else if (err != -EBUSY) {
 		give_up(c, err == -ENOSPC ? RPC_RESOURCE_EXHAUSTED : RPC_INTERNAL,
@@ -151,7 +158,7 @@ static void try_publish(struct control *c, bool late)
 		                  "start it anew with this file"
 		                : "it cannot be compiled: %s",
 		        strerror(-err));
-	} else if (late) {
+	} else if (late && !insists(c)) {
 		give_up(c, RPC_ABORTED,
 		        "packets of epoch %u are still under way, so that no third one can be put in force; "
 		        "try again",
@@ -159,20 +166,32 @@ static void try_publish(struct control *c, bool late)
 	}
 }
 
-static void tick(uv_timer_t *timer)
+/* Who is late in taking up what is in force will find it when it runs again: its packets wait for it. */
+static void follow_offer(struct control *c)
 {
-	struct control *c = timer->data;
 	bool late = uv_now(c->loop) >= c->apply.deadline;
 	char names[128];
+	uint32_t n = waiting_for(c, names, sizeof names);
 
-	if (!c->apply.published)
-		try_publish(c, late);
-	if (!c->apply.config || !c->apply.published)
-		return;
-	if (!waiting_for(c, c->apply.number, names, sizeof names))
+	if (c->apply.phase == APPLY_OFFERED && (!n || (late && insists(c)))) {
+		publish_in_force(&c->publisher);
+		c->apply.phase = APPLY_IN_FORCE;
+		n = waiting_for(c, names, sizeof names);
+	}
+	if (c->apply.phase == APPLY_IN_FORCE && (!n || late))
 		taken_up(c);
 	else if (late)
 		undo(c, names);
+}
+
+static void tick(uv_timer_t *timer)
+{
+	struct control *c = timer->data;
+
+	if (c->apply.phase == APPLY_WAITS)
+		try_offer(c, uv_now(c->loop) >= c->apply.deadline);
+	if (c->apply.config && c->apply.phase != APPLY_WAITS)
+		follow_offer(c);
 }
 
 static void run(struct control *c, const struct apply *how, uint64_t deadline)
@@ -187,40 +206,42 @@ static void run(struct control *c, const struct apply *how, uint64_t deadline)
 void apply_begin(struct control *c, const struct apply *how, uint32_t deadline_ms)
 {
 	uv_update_time(c->loop);
-	/* The first one may have to wait until the stages have been started. */
-	run(c, how, c->publisher.number ? uv_now(c->loop) + deadline_ms : UINT64_MAX);
+	run(c, how, uv_now(c->loop) + deadline_ms);
 }
 
 void apply_restore(struct control *c, uint32_t change, struct config *config, struct rpc_call *call)
 {
-	run(c, &(struct apply){.call = call, .config = config, .change = change, .restore = true},
-	        UINT64_MAX);
+	apply_begin(c, &(struct apply){.call = call, .config = config, .change = change, .restore = true},
+	        APPLY_DEADLINE_MS);
 }
 
 void apply_adopted(struct control *c)
 {
-	run(c, &(struct apply){.config = c->config, .change = c->state.history.in_force, .adopted = true},
-	        UINT64_MAX);
+	apply_begin(c,
+	        &(struct apply){.config = c->config, .change = c->state.history.in_force, .adopted = true},
+	        APPLY_DEADLINE_MS);
 }
 
 bool apply_busy(struct control *c)
 {
-	if (c->apply.adopted)
+	if (c->apply.adopted) {
+		if (c->apply.phase == APPLY_OFFERED)
+			publish_withdraw(&c->publisher);
 		finish(c);
+	}
 	return c->apply.config;
 }
 
 void apply_resume(struct control *c, const struct apply *how)
 {
-	struct apply published = *how;
+	struct apply rest = *how;
 
-	published.published = true;
-	published.number = c->publisher.number;
-	published.began = uv_hrtime();
-	uv_update_time(c->loop);
+	rest.phase = c->publisher.offered ? APPLY_OFFERED : APPLY_IN_FORCE;
+	rest.number = c->publisher.offered ? c->publisher.offered : c->publisher.number;
+	rest.began = uv_hrtime();
 	/* A predecessor may have died before it had told everybody. */
 	control_wake_all(c);
-	run(c, &published, uv_now(c->loop) + APPLY_DEADLINE_MS);
+	apply_begin(c, &rest, APPLY_DEADLINE_MS);
 }
 
 void apply_end(struct control *c)

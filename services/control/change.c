@@ -193,7 +193,7 @@ static int write_down(struct control *c, const struct change_wanted *w, struct e
 
 	change_entry(c, w, r);
 	r->event = ENTRY_BEGUN;
-	r->epoch = c->publisher.number + 1;
+	r->epoch = publisher_next(&c->publisher);
 	summarise(c, w, r->change, sizeof r->change);
 	err = state_keep(&c->state, r->number, w->text, w->len);
 	return err ? err : state_note(&c->state, r);

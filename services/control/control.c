@@ -66,7 +66,7 @@ const char *control_stage_name(enum stage_id stage)
 
 const struct config *control_config(const struct control *c)
 {
-	return c->apply.config && c->apply.published ? c->apply.config : c->config;
+	return c->apply.config && c->apply.phase == APPLY_IN_FORCE ? c->apply.config : c->config;
 }
 
 const void *control_state(const struct control *c, enum stage_id stage, uint32_t lane)

@@ -22,6 +22,12 @@
 #define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
 
+enum apply_phase {
+	APPLY_WAITS,    /* for room: an epoch before the one in force is not retired */
+	APPLY_OFFERED,  /* for the stages to answer */
+	APPLY_IN_FORCE, /* for them to take it up, which packets of it wait for as well */
+};
+
 /* A configuration on its way into force. */
 struct apply {
 	struct rpc_call *call; /* who waits for it; NULL: nobody */
@@ -30,10 +36,10 @@ struct apply {
 	uint32_t confirm_s;    /* it is to be confirmed in that time; 0: it stays */
 	bool restore;          /* it was in force before, and comes back */
 	bool adopted;          /* it is the one in force, whose ports have taken something over */
-	bool published;
-	uint32_t number;   /* published as this epoch */
+	enum apply_phase phase;
+	uint32_t number;   /* of its epoch */
 	uint64_t deadline; /* uv_now's milliseconds */
-	uint64_t began;    /* uv_hrtime, of publishing */
+	uint64_t began;    /* uv_hrtime, of the offer */
 };
 
 /* An account of buffers on its way: ingest is held meanwhile. */
@@ -123,7 +129,7 @@ void listen_take_up(struct control *c);
 /* The address's length. */
 socklen_t listen_address(struct sockaddr_storage *to, const struct config_endpoint *from);
 
-/* apply.c: from publishing to the end.  `how` says call, config (taken over), change, confirm_s. */
+/* apply.c: from the offer to the end.  `how` says call, config (taken over), change, confirm_s. */
 void apply_begin(struct control *c, const struct apply *how, uint32_t deadline_ms);
 /* A change's configuration that was in force before comes back, as soon as there is room for an epoch. */
 void apply_restore(struct control *c, uint32_t change, struct config *config, struct rpc_call *call);
@@ -131,7 +137,7 @@ void apply_restore(struct control *c, uint32_t change, struct config *config, st
 void apply_adopted(struct control *c);
 /* Whether another one has to wait.  What ports have taken over makes room: the next one has it too. */
 bool apply_busy(struct control *c);
-/* A predecessor has published it, as the epoch in force, and died. */
+/* A predecessor has offered it, or put it in force, and died. */
 void apply_resume(struct control *c, const struct apply *how);
 void apply_end(struct control *c);
 void apply_gone(void *context, struct rpc_call *call);

@@ -123,14 +123,14 @@ static struct config *load(struct control *c, uint32_t number)
 	return number ? change_load(c, number, c->problem) : NULL;
 }
 
-/* What a predecessor had begun: it has published it, or not. */
+/* What a predecessor had begun: it has put it in force, or offered it, or not even that. */
 static void finish_begun(struct control *c, const struct change *begun)
 {
 	const struct entry r = begun->r;
 	struct config *config;
 
 	c->config = load(c, c->state.history.in_force);
-	if (r.epoch != c->publisher.number) {
+	if (r.epoch != c->publisher.number && r.epoch != c->publisher.offered) {
 		change_note(c, ENTRY_INTERRUPTED, r.number, 0,
 		        "control died before it was put in force: nothing was changed");
 		return;
@@ -142,6 +142,10 @@ static void finish_begun(struct control *c, const struct change *begun)
 		return;
 	}
 	change_note(c, ENTRY_UNDONE, r.number, 0, c->problem);
+	if (c->publisher.offered) {
+		publish_withdraw(&c->publisher);
+		return;
+	}
 	config = c->config;
 	c->config = NULL;
 	if (config)
@@ -165,6 +169,9 @@ static void go_on(struct control *c)
 	const struct history *h = &c->state.history;
 	const struct change *begun = history_find(h, h->begun);
 
+	/* What was to come back, or what ports had taken over: that is begun anew. */
+	if (c->publisher.offered && !(begun && begun->r.epoch == c->publisher.offered))
+		publish_withdraw(&c->publisher);
 	if (begun)
 		finish_begun(c, begun);
 	else if (h->in_force && h->in_force_epoch != c->publisher.number)
@@ -181,10 +188,12 @@ void start_take_up(struct control *c, struct control_first *first)
 
 	if (!first)
 		first = &none;
-	if (c->publisher.number)
+	if (c->publisher.number) {
 		go_on(c);
-	else
+	} else {
+		publish_withdraw(&c->publisher); /* the first one, of a predecessor that died at once */
 		start_anew(c, first);
+	}
 	config_free(first->config);
 	free(first->text);
 }

@@ -16,10 +16,14 @@ static bool ring_waits(const struct appliance *a, const struct ring_plan *r)
 bool watch_has_work(const struct appliance *a, uint32_t worker, nanos_t now)
 {
 	const struct worker_status *s = appliance_status(a, worker);
+	const struct control_block *control = appliance_control(a);
 	nanos_t timer = __atomic_load_n(&s->next_timer, __ATOMIC_RELAXED);
+	uint32_t offered = __atomic_load_n(&control->offered, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(&appliance_control(a)->epoch, __ATOMIC_ACQUIRE) !=
+	if (__atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE) !=
 	        __atomic_load_n(&s->adopted, __ATOMIC_ACQUIRE))
+		return true;
+	if (offered && offered != __atomic_load_n(&s->ready, __ATOMIC_ACQUIRE))
 		return true;
 	if (timer && timer < now && now - timer > TIMER_LATE)
 		return true;

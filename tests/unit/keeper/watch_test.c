@@ -72,6 +72,11 @@ Test(watch, finds_work_in_an_epoch_and_in_a_timer_long_due)
 		cr_assert(watch_has_work(&a, w, now));
 		appliance_status(&a, w)->adopted = 1;
 		cr_assert(!watch_has_work(&a, w, now));
+		appliance_control(&a)->offered = 2;
+		cr_assert(watch_has_work(&a, w, now), "it has not answered");
+		appliance_status(&a, w)->ready = 2;
+		cr_assert(!watch_has_work(&a, w, now));
+		appliance_control(&a)->offered = 0;
 		appliance_status(&a, w)->next_timer = now - 100 * NANOS_PER_MS;
 		cr_assert(!watch_has_work(&a, w, now), "a timer that is a little late");
 		cr_assert(watch_has_work(&a, w, now + NANOS_PER_SEC));

@@ -12,6 +12,7 @@
 
 static struct whole whole;
 static uint64_t sent, torn;
+static bool withdrawn[1000]; /* by k */
 
 static uint32_t vid_of(uint32_t k)
 {
@@ -73,13 +74,15 @@ static void look(void *context, const struct pkt *pkt, const uint8_t *frame)
 
 	(void)context;
 	sent++;
-	torn += frame[12] != 0x81 || (tci & 0xfff) != vid_of(pkt->mark) || mac != pkt->mark;
+	torn += frame[12] != 0x81 || (tci & 0xfff) != vid_of(pkt->mark) || mac != pkt->mark ||
+	        withdrawn[mac % 1000];
 }
 
 static void setup(uint32_t lanes)
 {
 	make_frames();
 	sent = torn = 0;
+	memset(withdrawn, 0, sizeof withdrawn);
 	whole_setup(&whole, text_of(1, lanes));
 	whole.sent = look;
 	whole_settle(&whole);
@@ -136,6 +139,114 @@ Test(publish, a_packet_sees_one_configuration)
 Test(publish, a_packet_sees_one_configuration_with_two_lanes)
 {
 	change_under_traffic(2, 200);
+}
+
+static bool all_can(void)
+{
+	for (uint32_t w = 0; w < whole.a.plan.n_workers; w++)
+		if (publish_missing(&whole.publisher, w))
+			return false;
+	return true;
+}
+
+/* Offers, and puts in force when all have answered, or withdraws, then or before; *k is what is offered or
+ * was last. Returns whether one came into force. */
+static bool go_on_offering(uint32_t lanes, uint32_t *k, uint64_t random)
+{
+	bool can = all_can();
+
+	if (!whole.publisher.offered) {
+		*k += whole_offer(&whole, text_of(*k + 1, lanes)) == 0;
+		return false;
+	}
+	if ((random & 3) == 0) {
+		publish_withdraw(&whole.publisher);
+		withdrawn[*k] = true;
+		return false;
+	}
+	if (can)
+		publish_in_force(&whole.publisher);
+	return can;
+}
+
+static void offer_under_traffic(uint32_t lanes, uint32_t applies)
+{
+	uint64_t random = 11, pushed = 0;
+	uint32_t k = 1, applied = 0;
+
+	setup(lanes);
+	for (uint32_t steps = 0; applied < applies; steps++) {
+		uint64_t r = random_next(&random);
+
+		cr_assert(steps < 4000000 && k + 1 < ARRAY_LEN(withdrawn), "%u of %u came into force",
+		        applied, k);
+		pushed += push(r >> 8 & 15, (uint32_t)(r >> 16) & 63);
+		for (uint32_t i = 0; i < (r >> 24 & 7); i++)
+			worker_step(whole.w[random_next(&random) % whole.a.plan.n_workers], whole.now);
+		if ((r >> 32 & 7) == 0)
+			applied += go_on_offering(lanes, &k, r >> 40);
+	}
+	cr_assert(whole_settle(&whole));
+	cr_expect_eq(whole_judge(&whole), NULL, "%s", whole_judge(&whole));
+	cr_expect_eq(torn, 0);
+	cr_expect_eq(sent, pushed, "%lu of %lu", sent, pushed);
+	cr_expect_gt(k, applies + applies / 10, "few were withdrawn");
+	whole_teardown(&whole);
+}
+
+Test(publish, what_was_withdrawn_no_packet_has_seen)
+{
+	offer_under_traffic(1, 100);
+}
+
+Test(publish, what_was_withdrawn_no_packet_has_seen_with_two_lanes)
+{
+	offer_under_traffic(2, 100);
+}
+
+Test(publish, what_is_offered_is_in_force_when_all_have_answered)
+{
+	setup(1);
+	cr_assert_eq(whole_offer(&whole, text_of(2, 1)), 0);
+	for (uint32_t s = 0; s < STAGE_COUNT; s++) {
+		cr_expect_not(all_can());
+		push(8, 0);
+		whole_step(&whole, (enum stage_id)s, 0);
+	}
+	cr_expect(all_can());
+	publish_in_force(&whole.publisher);
+	cr_expect_not(all_can(), "who can take it up has not done so yet");
+	cr_assert(whole_settle(&whole));
+	cr_expect(all_can());
+	cr_expect_eq(sent, 32);
+	cr_expect_eq(torn, 0);
+	cr_expect_eq(publisher_epoch(&whole.publisher)->number, 2);
+	whole_teardown(&whole);
+}
+
+Test(publish, a_successor_finds_what_was_offered_and_uses_no_number_twice)
+{
+	setup(1);
+	cr_assert_eq(whole_offer(&whole, text_of(2, 1)), 0);
+	publisher_end(&whole.publisher);
+	cr_assert_eq(publisher_resume(&whole.publisher, &whole.a), 0);
+	cr_expect_eq(whole.publisher.number, 1);
+	cr_expect_eq(whole.publisher.offered, 2);
+	publish_withdraw(&whole.publisher);
+	cr_assert_eq(publisher_resume(&whole.publisher, &whole.a), 0);
+	cr_expect_eq(whole.publisher.offered, 0);
+	cr_assert_eq(whole_offer(&whole, text_of(3, 1)), 0);
+	cr_expect_eq(whole.publisher.offered, 4);
+	appliance_control(&whole.a)->epoch = 4; /* it died between the two stores */
+	publisher_end(&whole.publisher);
+	cr_assert_eq(publisher_resume(&whole.publisher, &whole.a), 0);
+	cr_expect_eq(whole.publisher.number, 4);
+	cr_expect_eq(whole.publisher.offered, 0);
+	push(40, 0);
+	cr_assert(whole_settle(&whole));
+	cr_expect_eq(sent, 40);
+	cr_expect_eq(torn, 0);
+	whole_teardown(&whole);
 }
 
 Test(publish, is_refused_while_the_one_before_the_last_lives)

@@ -196,15 +196,24 @@ void whole_teardown(struct whole *whole)
 	enter(whole, NULL);
 }
 
-int whole_publish(struct whole *whole, const char *text)
+int whole_offer(struct whole *whole, const char *text)
 {
 	struct config *config;
 	int err = parse(text, &config);
 
 	if (err)
 		return err;
-	err = publish_config(&whole->publisher, config);
+	err = publish_offer(&whole->publisher, config);
 	config_free(config);
+	return err;
+}
+
+int whole_publish(struct whole *whole, const char *text)
+{
+	int err = whole_offer(whole, text);
+
+	if (!err)
+		publish_in_force(&whole->publisher);
 	return err;
 }
 

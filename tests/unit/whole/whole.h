@@ -44,6 +44,8 @@ void whole_teardown(struct whole *whole);
 
 /* Puts a configuration in force; what config_parse or publish_config give. */
 [[nodiscard]] int whole_publish(struct whole *whole, const char *text);
+/* Offers it; what config_parse or publish_offer give. */
+[[nodiscard]] int whole_offer(struct whole *whole, const char *text);
 
 /* A frame at a physical port of a lane.  false: the wire is full until it settles. */
 bool whole_push(struct whole *whole, uint32_t port, uint32_t lane, const void *bytes, uint32_t len);
