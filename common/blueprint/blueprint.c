@@ -1,5 +1,6 @@
 #include "common/blueprint/blueprint.h"
 
+#include "common/blueprint/layout.h"
 #include "common/board/board.h"
 #include "common/ring/ring.h"
 
@@ -10,14 +11,19 @@
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+const char *blueprint_build(void)
+{
+	return BUILD_NAME;
+}
+
 /* What must be equal in two builds that share memory. */
-static uint64_t layout_sizes(void)
+static uint64_t layout(void)
 {
 	static const size_t size[] = {sizeof(struct blueprint), sizeof(struct plan),
 	        sizeof(struct worker_plan), sizeof(struct ring_plan), sizeof(struct stage_params),
 	        sizeof(struct board), sizeof(struct worker_status), sizeof(struct trace_ring),
 	        sizeof(struct journal_shared), sizeof(struct stat_block), REGION_COUNT};
-	uint64_t h = BLUEPRINT_VERSION;
+	uint64_t h = hash_mix(BLUEPRINT_VERSION, LAYOUT_DIGEST);
 
 	for (size_t i = 0; i < ARRAY_LEN(size); i++)
 		h = hash_mix(h, size[i]);
@@ -29,7 +35,7 @@ void blueprint_init(struct blueprint *b, const struct appliance *a)
 	memset(b, 0, sizeof *b);
 	b->magic = BLUEPRINT_MAGIC;
 	b->version = BLUEPRINT_VERSION;
-	b->sizes = layout_sizes();
+	b->layout = layout();
 	memcpy(b->bytes, a->bytes, sizeof b->bytes);
 	b->plan = a->plan;
 }
@@ -130,8 +136,10 @@ int blueprint_read(int fd, struct blueprint *b)
 
 	if (seals < 0 || fstat(fd, &st))
 		return -errno;
-	if ((seals & SEALS) != SEALS || st.st_size != (off_t)sizeof *b)
+	if ((seals & SEALS) != SEALS)
 		return -EINVAL;
+	if (st.st_size != (off_t)sizeof *b)
+		return -ESTALE;
 	for (size_t done = 0; done < sizeof *b;) {
 		ssize_t n = pread(fd, (uint8_t *)b + done, sizeof *b - done, (off_t)done);
 
@@ -139,8 +147,9 @@ int blueprint_read(int fd, struct blueprint *b)
 			return n ? -errno : -EINVAL;
 		done += (size_t)n;
 	}
-	if (b->magic != BLUEPRINT_MAGIC || b->version != BLUEPRINT_VERSION || b->sizes != layout_sizes() ||
-	        !blueprint_sound(b))
+	if (b->magic != BLUEPRINT_MAGIC)
 		return -EINVAL;
-	return 0;
+	if (b->version != BLUEPRINT_VERSION || b->layout != layout())
+		return -ESTALE;
+	return blueprint_sound(b) ? 0 : -EINVAL;
 }

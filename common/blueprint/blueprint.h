@@ -22,12 +22,12 @@
  * keeper's: keeper.sock, the locks, an empty folder. */
 #define BLUEPRINT_SOCKETS "control"
 
-/* Shared layout is that of the binary that made it: processes of one appliance are of one build, which
- * `sizes` tells. */
+/* Shared layout is that of the binary that made it: processes of one appliance are of builds that declare
+ * alike what they share, which `layout` tells. */
 struct blueprint {
 	uint32_t magic;
 	uint32_t version;
-	uint64_t sizes; /* sizeof *this and of the plan's parts, mixed */
+	uint64_t layout; /* of the headers' text and of the sizes that came of it */
 	uint64_t bytes[REGION_COUNT];
 	char run_dir[BLUEPRINT_PATH];     /* terminated; absolute, exists */
 	char sockets_dir[BLUEPRINT_PATH]; /* the same; control's own: BLUEPRINT_SOCKETS in the run folder */
@@ -47,9 +47,17 @@ void blueprint_init(struct blueprint *b, const struct appliance *a);
  */
 [[nodiscard]] int blueprint_seal(const struct blueprint *b);
 
-/* Reads one.  0; -EINVAL where it is not sealed, of another build, or contradicts itself (workers, rings or
- * offsets outside their regions); or what reading gave. */
+/* Reads one.  0; -ESTALE where it is of a build of another layout (BLUEPRINT_STALE says what to do); -EINVAL
+ * where it is not sealed, or contradicts itself (workers, rings or offsets outside their regions); or what
+ * reading gave. */
 [[nodiscard]] int blueprint_read(int fd, struct blueprint *b);
+
+#define BLUEPRINT_STALE                                                                                      \
+	"this program is of another build than the appliance that runs, and cannot share its memory: that "  \
+	"has to be ended and started anew"
+
+/* This build: its version, and a digest of all that it declares of what is shared. */
+const char *blueprint_build(void);
 
 /* Whether the plan holds together, so that a process that maps regions of these sizes finds everything inside
  * them. */

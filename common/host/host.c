@@ -16,7 +16,10 @@
 
 static int fail(const struct host *host, int err, const char *what)
 {
-	fprintf(stderr, "sluice-%s: %s: %s\n", host->ops->name, what, strerror(-err));
+	if (err == -ESTALE)
+		fprintf(stderr, "sluice-%s: %s\n", host->ops->name, BLUEPRINT_STALE);
+	else
+		fprintf(stderr, "sluice-%s: %s: %s\n", host->ops->name, what, strerror(-err));
 	return err;
 }
 

@@ -199,7 +199,8 @@ void help_overview(FILE *to)
 	put_terms(to, "", terms, n);
 	put_examples(to, command_help.examples);
 	fputs("\nA command and its verb may be shortened as far as it stays clear which is meant.\n"
-	      "sluice COMMAND --help tells more of one, and so does its page: man sluice-status.\n",
+	      "sluice COMMAND --help tells more of one, and so does its page: man sluice-status.\n"
+	      "sluice --version tells which build this is.\n",
 	        to);
 }
 

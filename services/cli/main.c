@@ -1,3 +1,4 @@
+#include "common/blueprint/blueprint.h"
 #include "services/cli/commands.h"
 #include "services/cli/help.h"
 #include "services/cli/parse.h"
@@ -40,6 +41,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		help_overview(stdout);
+		return CLI_FINE;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("sluice %s\n", blueprint_build());
 		return CLI_FINE;
 	}
 	call.json = wants_json(words);

@@ -13,7 +13,10 @@ static uv_poll_t attendant;
 
 static int fail(const char *what, int err)
 {
-	fprintf(stderr, "sluice-control: %s: %s\n", what, strerror(-err));
+	if (err == -ESTALE)
+		fprintf(stderr, "sluice-control: %s\n", BLUEPRINT_STALE);
+	else
+		fprintf(stderr, "sluice-control: %s: %s\n", what, strerror(-err));
 	return 1;
 }
 

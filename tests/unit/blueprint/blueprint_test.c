@@ -56,9 +56,9 @@ Test(blueprint, is_refused_unless_sealed_and_of_this_build)
 	cr_assert_eq(write(fd, &made, sizeof made), (ssize_t)sizeof made);
 	cr_assert_eq(blueprint_read(fd, &read_back), -EINVAL);
 	close(fd);
-	made.sizes++;
+	made.layout++;
 	fd = blueprint_seal(&made);
-	cr_assert_eq(blueprint_read(fd, &read_back), -EINVAL);
+	cr_assert_eq(blueprint_read(fd, &read_back), -ESTALE);
 	close(fd);
 	cr_assert_lt(blueprint_read(open("/dev/null", O_RDONLY), &read_back), 0);
 }
