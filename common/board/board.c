@@ -34,6 +34,16 @@ void board_role_end(struct board_role *r)
 	end(&r->seq);
 }
 
+void board_usage_begin(struct board_usage *u)
+{
+	begin(&u->seq);
+}
+
+void board_usage_end(struct board_usage *u)
+{
+	end(&u->seq);
+}
+
 void board_adopted_begin(struct board_adopted *a)
 {
 	begin(&a->seq);
@@ -79,6 +89,11 @@ bool board_port_read(const struct board_port *p, struct board_port *copy)
 bool board_role_read(const struct board_role *r, struct board_role *copy)
 {
 	return read_entry(&r->seq, r, copy, sizeof *copy);
+}
+
+bool board_usage_read(const struct board_usage *u, struct board_usage *copy)
+{
+	return read_entry(&u->seq, u, copy, sizeof *copy);
 }
 
 bool board_adopted_read(const struct board_adopted *a, struct board_adopted *copy)

@@ -3,6 +3,7 @@
  *     board_port_begin(p); p->state = ...; board_port_end(p);      the opener, the only writer of a port
  *     board_port_read(&board->port[i], &copy);                     anybody, at any time
  *     board_role_read(&board->role[r], &copy);
+ *     board_usage_read(&board->usage[r], &copy);                   what that process costs
  *     if (board_adoptions(board) != before) board_adopted_read(&board->adopted[i], &copy);      control
  *
  * Lies in REGION_BOARD, zero at first.  A role's entry is written by its attendant (and by the keeper while
@@ -42,6 +43,20 @@ struct board_role {
 	uint64_t ready_at;
 	uint32_t own_fault; /* 1: the last death was a fault of the process's own */
 	uint32_t reserved;
+};
+
+/* What a role costs, as its attendant sees it twice a second.  What is counted is counted over all processes
+ * that the role has had. */
+struct board_usage {
+	_Alignas(CACHE_LINE) uint32_t seq; /* odd while it is written */
+	uint32_t threads;
+	uint64_t at;        /* CLOCK_MONOTONIC, of that look; 0: there was none */
+	uint64_t cpu_ns;    /* of all threads, user and system */
+	uint64_t waited_ns; /* that threads could have run, and had no processor */
+	uint64_t switches;  /* of processors to its threads */
+	uint64_t rss_bytes; /* resident, all shared memory among it; 0: no process lives */
+	uint64_t pss_bytes; /* its share of that; 0: not known */
+	uint64_t reserved;
 };
 
 enum board_port_state {
@@ -120,11 +135,13 @@ struct board {
 	uint64_t keeper_starts;
 	uint64_t started_at; /* of the appliance, CLOCK_MONOTONIC */
 	struct board_role role[ROLE_COUNT];
+	struct board_usage usage[ROLE_COUNT];
 	struct board_port port[EPOCH_PHYS_MAX];
 	struct board_adopted adopted[EPOCH_PHYS_MAX]; /* by the number of the port as well */
 };
 
 static_assert(sizeof(struct board_role) == 2 * CACHE_LINE, "shared layout");
+static_assert(sizeof(struct board_usage) == CACHE_LINE, "shared layout");
 static_assert(sizeof(struct board_port) == 6 * CACHE_LINE, "shared layout");
 static_assert(sizeof(struct board_address) == 24 && sizeof(struct board_route) == 40, "shared layout");
 
@@ -133,6 +150,8 @@ void board_port_begin(struct board_port *p);
 void board_port_end(struct board_port *p);
 void board_role_begin(struct board_role *r);
 void board_role_end(struct board_role *r);
+void board_usage_begin(struct board_usage *u);
+void board_usage_end(struct board_usage *u);
 void board_adopted_begin(struct board_adopted *a);
 void board_adopted_end(struct board_adopted *a);
 
@@ -140,6 +159,7 @@ void board_adopted_end(struct board_adopted *a);
  * lies); the copy is then what could be seen. */
 bool board_port_read(const struct board_port *p, struct board_port *copy);
 bool board_role_read(const struct board_role *r, struct board_role *copy);
+bool board_usage_read(const struct board_usage *u, struct board_usage *copy);
 /* Its counts are then within bounds, whatever stood there. */
 bool board_adopted_read(const struct board_adopted *a, struct board_adopted *copy);
 

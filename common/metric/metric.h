@@ -34,6 +34,7 @@ struct metrics_stage {
 
 struct metrics_process {
 	uint64_t up, starts, faults, stalls, uptime_ns;
+	uint64_t cpu_ns, waited_ns, switches, rss_bytes, pss_bytes, threads;
 };
 
 /* Of a worker of ingest. */

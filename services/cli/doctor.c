@@ -2,6 +2,7 @@
  * runs. */
 #include "services/cli/doctor.h"
 
+#include "common/blueprint/blueprint.h"
 #include "common/config/config.h"
 #include "proto/control.pb-c.h"
 #include "services/cli/facts.h"
@@ -30,6 +31,7 @@ static void take_status(struct doctor_appliance *a, const Sluice__StatusReply *s
 {
 	a->answers = true;
 	snprintf(a->problem, sizeof a->problem, "%.255s", s->problem);
+	snprintf(a->build, sizeof a->build, "%.63s", s->build);
 	for (size_t i = 0; i < s->n_roles && a->n_roles < DOCTOR_ROLES_MAX; i++) {
 		struct doctor_role *to = &a->role[a->n_roles++];
 
@@ -206,6 +208,7 @@ static void look(struct look *l, const struct cli_call *call)
 	if (config)
 		read_config(l, config);
 	look_at_appliance(&l->appliance, call);
+	l->appliance.ours = remote_server(call) ? NULL : blueprint_build();
 	facts_machine(&l->machine);
 	l->machine.metrics_taken &= !l->appliance.answers;
 	for (uint32_t i = 0; i < l->n_ports; i++) {

@@ -80,6 +80,9 @@ struct doctor_traffic {
 
 struct doctor_appliance {
 	bool answers;
+	char build[64]; /* control's; empty: of one that does not tell */
+	const char
+	        *ours; /* this command's, which is of the programs here; NULL: it runs on another machine */
 	char problem[256];
 	bool consistent, balanced;
 	uint64_t rounds, squeezes; /* of the poll loop; how many ended with packets left */

@@ -35,6 +35,22 @@ static void check_roles(struct doctor_report *r, const struct doctor_appliance *
 		        a->n_roles);
 }
 
+/* What dies is started again from the programs that are installed now. */
+static void check_build(struct doctor_report *r, const struct doctor_appliance *a)
+{
+	if (!a->ours)
+		return;
+	if (!strcmp(a->build, a->ours)) {
+		doctor_add(r, DOCTOR_OK, "build", "it runs what is installed: %s", a->ours);
+		return;
+	}
+	doctor_add(r, DOCTOR_MISSING, "build",
+	        "it was started as %s, and what is installed is %s: a process that dies may not come back",
+	        *a->build ? a->build : "an older one", a->ours);
+	doctor_mend(
+	        r, "start it anew (systemctl restart sluice): it goes on with the configuration in force");
+}
+
 static void check_account(struct doctor_report *r, const struct doctor_appliance *a)
 {
 	if (*a->problem) {
@@ -94,6 +110,7 @@ void doctor_appliance(struct doctor_report *r, const struct doctor_appliance *a)
 		return;
 	}
 	check_roles(r, a);
+	check_build(r, a);
 	check_account(r, a);
 	check_polls(r, a);
 	for (uint32_t i = 0; i < a->n_ports; i++)

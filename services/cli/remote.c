@@ -71,8 +71,7 @@ static int open_here(struct remote *r, enum rpc_role role)
 
 /* ---- on another ---- */
 
-/* NULL: it is this machine's that is meant. */
-static const char *server_of(const struct cli_call *call)
+const char *remote_server(const struct cli_call *call)
 {
 	const bool elsewhere = strcmp(call->run_dir, CLI_RUN_DIR) != 0;
 
@@ -133,7 +132,7 @@ static int open_there(struct remote *r, const char *server)
 
 int remote_open(struct remote *r, enum rpc_role role)
 {
-	const char *server = server_of(r->call);
+	const char *server = remote_server(r->call);
 
 	if (!server && r->call->key)
 		return fail(r, RPC_INVALID_ARGUMENT,

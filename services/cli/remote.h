@@ -14,6 +14,9 @@ struct remote {
 	char *trouble; /* RPC_MESSAGE_BYTES, where failures are put in place of being told; or NULL */
 };
 
+/* The appliance on another machine that is meant, tcp://HOST:PORT; NULL: it is this one's. */
+const char *remote_server(const struct cli_call *call);
+
 /* Tells of a failure, or puts it into r->trouble; the exit code. */
 int remote_fail(const struct remote *r, const struct rpc_error *error);
 

@@ -24,6 +24,18 @@ static void print_lane(const Sluice__Lane *l, uint32_t epoch, size_t lanes)
 	fputc('\n', stdout);
 }
 
+static void print_usage(const Sluice__Usage *u)
+{
+	char text[32];
+
+	printf("           cpu %s", remote_time(text, u->cpu_ns));
+	if (u->rss_bytes)
+		printf(", %.1f MB resident", (double)u->rss_bytes / 1e6);
+	if (u->pss_bytes)
+		printf(", its share %.1f MB", (double)u->pss_bytes / 1e6);
+	printf(", %" PRIu64 " context switches\n", u->switches);
+}
+
 static void print_role(const Sluice__Role *r, uint32_t epoch)
 {
 	bool runs = !strcmp(r->state, "running");
@@ -44,6 +56,8 @@ static void print_role(const Sluice__Role *r, uint32_t epoch)
 	else if (r->starts > 1)
 		printf(" last exit %d", r->last_exit);
 	fputc('\n', stdout);
+	if (r->usage && r->usage->at_ns)
+		print_usage(r->usage);
 	for (size_t l = 0; l < r->n_lanes; l++)
 		print_lane(r->lanes[l], epoch, r->n_lanes);
 }

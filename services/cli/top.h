@@ -1,6 +1,6 @@
 /* top: how packets move through a running appliance, from one look to the next.
  *
- *     top_sample_take(&now, ...)                 control's answers and /proc, at one time (top_sample.c)
+ *     top_sample_take(&now, ...)                 control's answers, at one time (top_sample.c)
  *     top_view_add(&view, &now);                 rates since the sample before, and the way they went
  *     frame = frame_new(lines, columns);
  *     top_draw(&view, &wish, frame);             a picture of so many lines and columns (top_draw.c)
@@ -30,10 +30,9 @@ struct top_process {
 	uint64_t starts, faults, uptime_ns;
 	bool moves; /* it is a stage: packets go through it */
 	uint64_t in, out, dropped, held, queued, ring_slots;
-	bool seen;       /* by this machine's /proc: the four below */
-	uint64_t cpu_ns; /* of all its threads, user and system */
-	uint64_t rss_bytes;
-	uint32_t core; /* it ran on last */
+	/* What it costs, as it was looked at (0: it was not), by its machine's clock. */
+	uint64_t usage_at, cpu_ns, waited_ns, switches, rss_bytes, pss_bytes;
+	uint32_t threads;
 };
 
 struct top_port {
@@ -46,6 +45,7 @@ struct top_drop {
 	uint64_t packets;
 };
 
+/* A processor of the appliance's machine. */
 struct top_core {
 	uint64_t busy, all; /* ticks */
 };
@@ -67,7 +67,9 @@ struct top_sample {
 /* ---- what that comes to: a second ---- */
 
 struct top_process_rate {
-	double in, out, dropped, cpu; /* cpu: of one processor, 1.0 is all of it; < 0: not known */
+	double in, out, dropped;
+	/* cpu: of one processor, 1.0 is all of it; waited: of the time, over its threads; < 0: not known */
+	double cpu, waited, switches;
 };
 
 struct top_port_rate {
@@ -105,6 +107,7 @@ struct top_wish {
 	bool paused, help;
 	bool plain; /* no blocks of graphics, only ASCII */
 	uint32_t interval_ms;
+	uint64_t looks; /* and it ends; 0: it does not by itself */
 };
 
 /* The view in a frame of any size; what finds no room is left out, from the bottom.  Lines used. */

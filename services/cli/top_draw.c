@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define SPARKS      8u
-#define CORE_WIDTH  11u
+#define CORE_WIDTH  12u
 #define NARROWEST   80u
 #define SECTION_MIN 3u /* lines: a blank one, the head, one of it */
 
@@ -98,17 +98,17 @@ static void draw_process(
 	const struct top_process *p = &view->now.process[i];
 	const struct top_process_rate *r = &view->rates.process[i];
 	bool runs = strcmp(p->state, "running") == 0;
-	char n[4][16], cpu[16], core[16] = "-", rss[16] = "-", rings[32] = "";
+	char n[4][16], cpu[16], switches[16] = "-", memory[16] = "-", rings[32] = "";
 	uint32_t c = frame_print(f, line, 0, FRAME_BOLD, "%-8.8s ", p->name);
 
-	if (p->seen) {
-		snprintf(core, sizeof core, "%u", p->core);
-		top_number(rss, (double)p->rss_bytes);
-	}
+	if (r->switches >= 0)
+		top_number(switches, r->switches);
+	if (p->rss_bytes)
+		top_number(memory, (double)(p->pss_bytes ? p->pss_bytes : p->rss_bytes));
 	c = frame_print(f, line, c, runs ? FRAME_GOOD : FRAME_BAD, "%-8.8s ", p->state);
 	c = frame_print(f, line, c, p->starts > 1 ? FRAME_WARN : FRAME_PLAIN, "%7u %3llu ", p->pid,
 	        (unsigned long long)p->starts);
-	c = frame_print(f, line, c, FRAME_PLAIN, "%5s %4s %6s ", percent(cpu, r->cpu), core, rss);
+	c = frame_print(f, line, c, FRAME_PLAIN, "%4s %5s %6s ", percent(cpu, r->cpu), switches, memory);
 	if (!p->moves)
 		return;
 	snprintf(rings, sizeof rings, "%s/%s", top_number(n[2], (double)p->queued),
@@ -127,8 +127,8 @@ static void draw_process(
 static uint32_t draw_processes(
         const struct top_view *view, const struct top_wish *wish, struct frame *f, uint32_t line)
 {
-	frame_print(f, line++, 0, FRAME_DIM, "%-8s %-8s %7s %3s %5s %4s %6s %7s %7s %6s %9s", "PROCESS",
-	        "STATE", "PID", "ST", "CPU", "CORE", "MEM", "IN/s", "OUT/s", "DROP/s", "RINGS");
+	frame_print(f, line++, 0, FRAME_DIM, "%-8s %-8s %7s %3s %4s %5s %6s %7s %7s %6s %9s", "PROCESS",
+	        "STATE", "PID", "ST", "CPU", "CSW/s", "MEM", "IN/s", "OUT/s", "DROP/s", "RINGS");
 	for (uint32_t i = 0; i < view->now.n_processes; i++)
 		draw_process(view, wish, f, line++, i);
 	return line;
@@ -264,7 +264,7 @@ static uint32_t draw_cores(const struct top_view *view, struct frame *f, uint32_
 		double share = view->rates.core[i];
 
 		frame_print(f, line + i / a_line, i % a_line * CORE_WIDTH,
-		        share > 0.9 ? FRAME_WARN : FRAME_PLAIN, "cpu%-3u %4s", i, percent(text, share));
+		        share > 0.9 ? FRAME_WARN : FRAME_PLAIN, "cpu%-3u %4s ", i, percent(text, share));
 	}
 	return MIN(end, line + (view->now.n_cores + a_line - 1) / a_line);
 }
@@ -274,7 +274,8 @@ static uint32_t draw_help(struct frame *f)
 	static const char *const lines[] = {
 	        "",
 	        "PROCESS  packets a second that it took and gave, and what waits in the rings before it;",
-	        "         ST how often it was started, CPU of one processor, MEM resident memory",
+	        "         ST how often it was started, CPU of one processor, CSW context switches,",
+	        "         MEM its share of memory, or all that is resident where that is not known",
 	        "",
 	        "  s      ports and drops by rate, by name, by total",
 	        "  z      leave out ports and drops without a rate",

@@ -1,58 +1,31 @@
 #include "services/cli/top_sample.h"
 
 #include "proto/control.pb-c.h"
-#include "services/cli/facts.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #define DEADLINE_MS 2000u
 
-/* ---- /proc ---- */
-
-/* Of /proc/PID/stat, behind the name in parentheses: state is word 0; utime 11, stime 12, rss 21, core 36. */
-static void look_at_process(struct top_process *p)
+static void take_usage(struct top_process *to, const Sluice__Usage *u)
 {
-	char path[64], line[1024], *rest;
-
-	snprintf(path, sizeof path, "/proc/%u/stat", p->pid);
-	facts_line(path, line, sizeof line);
-	rest = strrchr(line, ')');
-	if (!p->pid || !rest)
+	if (!u)
 		return;
-	p->seen = true;
-	p->cpu_ns = (facts_number(rest + 1, 11, 10) + facts_number(rest + 1, 12, 10)) *
-	            (NANOS_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
-	p->rss_bytes = facts_number(rest + 1, 21, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-	p->core = (uint32_t)facts_number(rest + 1, 36, 10);
+	to->usage_at = u->at_ns;
+	to->cpu_ns = u->cpu_ns;
+	to->waited_ns = u->waited_ns;
+	to->switches = u->switches;
+	to->rss_bytes = u->rss_bytes;
+	to->pss_bytes = u->pss_bytes;
+	to->threads = u->threads;
 }
 
-/* "cpu0 user nice system idle iowait irq softirq steal": all but idle and iowait is busy. */
-static void look_at_cores(struct top_sample *s)
+static void take_processors(struct top_sample *s, const Sluice__StatusReply *reply)
 {
-	FILE *file = fopen("/proc/stat", "re");
-	char line[512];
-
-	while (file && fgets(line, sizeof line, file) && !strncmp(line, "cpu", 3)) {
-		struct top_core *core = &s->core[s->n_cores];
-
-		if (line[3] == ' ' || s->n_cores == TOP_CORES)
-			continue;
-		for (uint32_t i = 1; i <= 8; i++) {
-			uint64_t ticks = facts_number(line, i, 10);
-
-			core->all += ticks;
-			core->busy += i == 4 || i == 5 ? 0 : ticks;
-		}
-		s->n_cores++;
-	}
-	if (file)
-		(void)fclose(file);
+	for (size_t i = 0; i < reply->n_processors && s->n_cores < TOP_CORES; i++)
+		s->core[s->n_cores++] = (struct top_core){
+		        reply->processors[i]->busy, reply->processors[i]->all};
 }
-
-/* ---- control's answers ---- */
 
 static void take_status(struct top_sample *s, const Sluice__StatusReply *reply)
 {
@@ -70,8 +43,9 @@ static void take_status(struct top_sample *s, const Sluice__StatusReply *reply)
 		p->starts = r->starts;
 		p->faults = r->faults;
 		p->uptime_ns = r->uptime_ns;
-		look_at_process(p);
+		take_usage(p, r->usage);
 	}
+	take_processors(s, reply);
 }
 
 static void take_drops(struct top_sample *s, const Sluice__Terms *t)
@@ -141,7 +115,10 @@ static int ask(struct top_sample *s, struct remote *r)
 	Sluice__PortsRequest ports = SLUICE__PORTS_REQUEST__INIT;
 	const ProtobufCServiceDescriptor *read = &sluice__read__descriptor;
 	ProtobufCMessage *reply;
-	int code = remote_call(r, read, "Status", &status.base, DEADLINE_MS, &reply);
+	int code;
+
+	status.processors = true;
+	code = remote_call(r, read, "Status", &status.base, DEADLINE_MS, &reply);
 
 	if (code)
 		return code;
@@ -172,7 +149,6 @@ int top_sample_take(struct top_sample *s, struct remote *r)
 	clock_gettime(CLOCK_MONOTONIC, &mono);
 	s->at = (uint64_t)mono.tv_sec * NANOS_PER_SEC + (uint64_t)mono.tv_nsec;
 	s->wall_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / NANOS_PER_MS;
-	look_at_cores(s);
 	if (code) {
 		rpc_client_close(r->client);
 		r->client = NULL;

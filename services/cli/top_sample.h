@@ -1,4 +1,4 @@
-/* top_sample: what top shows, at one time: control's answers, and what /proc says of the processes. */
+/* top_sample: what top shows, at one time, as control answers. */
 #ifndef SLUICE_SERVICES_CLI_TOP_SAMPLE_H
 #define SLUICE_SERVICES_CLI_TOP_SAMPLE_H
 

@@ -72,6 +72,16 @@ static bool wait_for_keys(const struct top_view *view, struct top_wish *wish)
 	return on && !signals_came();
 }
 
+/* What stood on the screen goes with it; this stays. */
+static void leave_last(const struct top_view *view, const struct top_wish *wish)
+{
+	struct frame *f = frame_of_terminal();
+
+	if (f)
+		frame_write(f, top_draw(view, wish, f), *remote_paint("x"), stdout);
+	free(f);
+}
+
 static void look(struct top_view *view, struct remote *r)
 {
 	struct top_sample *sample = malloc(sizeof *sample);
@@ -88,6 +98,7 @@ int top_screen_run(const struct cli_call *call, struct top_view *view, struct to
 	char trouble[RPC_MESSAGE_BYTES] = "";
 	struct remote r = {.call = call, .trouble = trouble};
 	struct termios before, raw;
+	uint64_t looks = 0;
 
 	if (tcgetattr(STDIN_FILENO, &before))
 		return CLI_SYSTEM;
@@ -95,12 +106,15 @@ int top_screen_run(const struct cli_call *call, struct top_view *view, struct to
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	fputs("\033[?1049h\033[?25l", stdout);
+	/* Of the first look nothing is known but counts. */
 	do {
 		if (!wish->paused)
 			look(view, &r);
 		draw(view, wish);
-	} while (wait_for_keys(view, wish));
+	} while ((!wish->looks || looks++ < wish->looks) && wait_for_keys(view, wish));
 	fputs("\033[?25h\033[?1049l", stdout);
+	if (wish->looks)
+		leave_last(view, wish);
 	fflush(stdout);
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &before);
 	rpc_client_close(r.client);

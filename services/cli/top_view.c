@@ -34,15 +34,33 @@ static uint64_t drops_before(const struct top_sample *was, const struct top_drop
 	return 0;
 }
 
+/* It is looked at less often, perhaps, than control is asked: what was known then holds until the next look.
+ */
+static void rate_usage(struct top_process_rate *r, const struct top_process *now,
+        const struct top_process *was, const struct top_process_rate *before)
+{
+	double s = was->usage_at && now->usage_at > was->usage_at
+	                   ? (double)(now->usage_at - was->usage_at) / NANOS_PER_SEC
+	                   : 0;
+
+	r->cpu = r->waited = r->switches = -1;
+	if (s > 0) {
+		r->cpu = rate(now->cpu_ns, was->cpu_ns, s) / NANOS_PER_SEC;
+		r->waited = rate(now->waited_ns, was->waited_ns, s) / NANOS_PER_SEC;
+		r->switches = rate(now->switches, was->switches, s);
+	} else if (before && now->usage_at && now->usage_at == was->usage_at) {
+		r->cpu = before->cpu;
+		r->waited = before->waited;
+		r->switches = before->switches;
+	}
+}
+
 static void rate_process(
         struct top_process_rate *r, const struct top_process *now, const struct top_process *was, double s)
 {
 	r->in = rate(now->in, was->in, s);
 	r->out = rate(now->out, was->out, s);
 	r->dropped = rate(now->dropped, was->dropped, s);
-	r->cpu = now->seen && was->seen && now->pid == was->pid && now != was
-	                 ? rate(now->cpu_ns, was->cpu_ns, s) / NANOS_PER_SEC
-	                 : -1;
 }
 
 static void rate_port(
@@ -58,14 +76,19 @@ static void rate_port(
 static void set_rates(struct top_rates *r, const struct top_sample *now, const struct top_sample *was)
 {
 	double s = now->at > was->at ? (double)(now->at - was->at) / NANOS_PER_SEC : 0;
+	const struct top_rates before = *r;
 
 	*r = (struct top_rates){
 	        .received = rate(now->received, was->received, s),
 	        .sent = rate(now->sent, was->sent, s),
 	        .dropped = rate(now->dropped, was->dropped, s),
 	};
-	for (uint32_t i = 0; i < now->n_processes; i++)
-		rate_process(&r->process[i], &now->process[i], process_before(was, &now->process[i]), s);
+	for (uint32_t i = 0; i < now->n_processes; i++) {
+		const struct top_process *p = &now->process[i], *old = process_before(was, p);
+
+		rate_process(&r->process[i], p, old, s);
+		rate_usage(&r->process[i], p, old, old == p ? NULL : &before.process[old - was->process]);
+	}
 	for (uint32_t i = 0; i < now->n_ports; i++)
 		rate_port(&r->port[i], &now->port[i], port_before(was, &now->port[i]), s);
 	for (uint32_t i = 0; i < now->n_drops; i++)

@@ -76,6 +76,7 @@ static void read_processes(struct metrics *m, const struct control *c)
 
 	for (uint32_t r = 0; r < ROLE_COUNT; r++) {
 		struct metrics_process *to = &m->process[r];
+		struct board_usage usage = {0};
 		struct board_role role = {0};
 
 		to->up = r >= STAGE_COUNT || control_lives(c, (enum stage_id)r);
@@ -87,6 +88,13 @@ static void read_processes(struct metrics *m, const struct control *c)
 		to->stalls = role.stalls;
 		if (to->up && role.pid && role.started_at < now)
 			to->uptime_ns = now - role.started_at;
+		board_usage_read(&board->usage[r], &usage);
+		to->cpu_ns = usage.cpu_ns;
+		to->waited_ns = usage.waited_ns;
+		to->switches = usage.switches;
+		to->rss_bytes = usage.rss_bytes;
+		to->pss_bytes = usage.pss_bytes;
+		to->threads = usage.threads;
 	}
 }
 

@@ -1,13 +1,18 @@
-/* status: how the processes are. */
+/* status: how the processes are, and what they cost. */
 #include "services/control/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#define PROCESSORS_MAX 256u
 
 struct status_message {
 	Sluice__StatusReply reply;
 	Sluice__Rpc rpc;
 	Sluice__Change in_force;
 	Sluice__Role role[ROLE_COUNT], *role_list[ROLE_COUNT];
+	Sluice__Usage usage[ROLE_COUNT];
+	Sluice__Processor processor[PROCESSORS_MAX], *processor_list[PROCESSORS_MAX];
 	Sluice__Lane lane[STAGE_COUNT][LANES_MAX], *lane_list[STAGE_COUNT][LANES_MAX];
 };
 
@@ -54,6 +59,23 @@ static void fill_role(Sluice__Role *to, const struct control *c, enum role role,
 		to->down_ns = now - r.died_at;
 }
 
+static void fill_usage(Sluice__Usage *to, const struct control *c, enum role role)
+{
+	struct board_usage u = {0};
+
+	sluice__usage__init(to);
+	if (!control_board(c) || control_board(c)->magic != BOARD_MAGIC)
+		return;
+	board_usage_read(&control_board(c)->usage[role], &u);
+	to->at_ns = u.at;
+	to->cpu_ns = u.cpu_ns;
+	to->waited_ns = u.waited_ns;
+	to->switches = u.switches;
+	to->rss_bytes = u.rss_bytes;
+	to->pss_bytes = u.pss_bytes;
+	to->threads = u.threads;
+}
+
 static void fill_roles(struct status_message *m, const struct control *c)
 {
 	const struct appliance *a = c->appliance;
@@ -61,6 +83,8 @@ static void fill_roles(struct status_message *m, const struct control *c)
 	for (uint32_t r = 0; r < ROLE_COUNT; r++) {
 		fill_role(&m->role[r], c, (enum role)r, uv_hrtime());
 		m->role_list[r] = &m->role[r];
+		fill_usage(&m->usage[r], c, (enum role)r);
+		m->role[r].usage = &m->usage[r];
 		if (r >= STAGE_COUNT)
 			continue;
 		m->role[r].lanes = m->lane_list[r];
@@ -72,6 +96,39 @@ static void fill_roles(struct status_message *m, const struct control *c)
 	}
 	m->reply.roles = m->role_list;
 	m->reply.n_roles = ROLE_COUNT;
+}
+
+/* "cpu0 user nice system idle iowait irq softirq steal ...": all but idle and iowait is busy (proc(5)). */
+static void fill_processor(Sluice__Processor *to, const char *line)
+{
+	char *at = (char *)(uintptr_t)(line + strcspn(line, " "));
+
+	sluice__processor__init(to);
+	for (uint32_t i = 0; i < 8; i++) {
+		uint64_t ticks = strtoull(at, &at, 10);
+
+		to->all += ticks;
+		to->busy += i == 3 || i == 4 ? 0 : ticks;
+	}
+}
+
+static void fill_processors(struct status_message *m)
+{
+	FILE *file = fopen("/proc/stat", "re");
+	char line[512];
+	size_t n = 0;
+
+	while (file && n < PROCESSORS_MAX && fgets(line, sizeof line, file) && !strncmp(line, "cpu", 3)) {
+		if (line[3] == ' ')
+			continue;
+		fill_processor(&m->processor[n], line);
+		m->processor_list[n] = &m->processor[n];
+		n++;
+	}
+	if (file)
+		(void)fclose(file);
+	m->reply.processors = m->processor_list;
+	m->reply.n_processors = n;
 }
 
 static void fill_rpc(struct status_message *m, const struct control *c)
@@ -115,7 +172,6 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	uint32_t number = c->publisher.number;
 	const char *later[CONFIG_START_KEYS];
 
-	(void)request;
 	if (!m) {
 		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
 		return;
@@ -124,6 +180,9 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	fill_roles(m, c);
 	fill_rpc(m, c);
 	fill_in_force(m, c);
+	if (((const Sluice__StatusRequest *)request)->processors)
+		fill_processors(m);
+	m->reply.build = (char *)(uintptr_t)blueprint_build();
 	m->reply.epoch = number;
 	m->reply.retired = number < 2 || appliance_epoch_retired(c->appliance, number - 1);
 	m->reply.lanes = c->appliance->plan.params.lanes;

@@ -12,10 +12,16 @@
 #define STOP_PATIENCE  NANOS_PER_SEC
 #define START_PATIENCE (10 * NANOS_PER_SEC)
 #define LOOK_EVERY     (250 * NANOS_PER_MS)
+#define USAGE_EVERY    (500 * NANOS_PER_MS)
 
 static struct board_role *entry(const struct attendant *a)
 {
 	return &stock_board(a->stock)->role[a->role];
+}
+
+static struct board_usage *usage_entry(const struct attendant *a)
+{
+	return &stock_board(a->stock)->usage[a->role];
 }
 
 static void say(const struct attendant *a, const char *what, int err)
@@ -144,6 +150,8 @@ void child_start(struct attendant *a, nanos_t now)
 	a->deaf_since = 0;
 	a->watch = (struct watch){0};
 	a->look_at = now + LOOK_EVERY;
+	a->usage_at = now + USAGE_EVERY;
+	usage_begin(&a->usage, usage_entry(a));
 	if (!err) {
 		note_birth(a, now);
 		supervise_started(&a->life, now);
@@ -227,6 +235,10 @@ static bool stalls(struct attendant *a, nanos_t now)
 void child_look(struct attendant *a, nanos_t now)
 {
 	a->look_at = now + LOOK_EVERY;
+	if (a->usage_at <= now) {
+		a->usage_at = now + USAGE_EVERY;
+		usage_look(&a->usage, a->child, now, usage_entry(a));
+	}
 	if (a->child_fd >= 0 && !a->stalled && stalls(a, now)) {
 		a->stalled = true;
 		child_kill(a);
@@ -291,8 +303,10 @@ void child_bury_others(const struct attendant *a)
 
 void child_died(struct attendant *a, nanos_t now)
 {
-	struct supervise_death death = wait_for_it(a);
+	struct supervise_death death;
 
+	usage_look(&a->usage, a->child, now, usage_entry(a));
+	death = wait_for_it(a);
 	words_close(&a->words, stderr);
 	close(a->child_fd);
 	if (a->sock >= 0)

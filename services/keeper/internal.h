@@ -12,6 +12,7 @@
 #include "services/keeper/kept.h"
 #include "services/keeper/stock.h"
 #include "services/keeper/supervise.h"
+#include "services/keeper/usage.h"
 #include "services/keeper/watch.h"
 #include "services/keeper/words.h"
 
@@ -46,10 +47,12 @@ struct attendant {
 	bool ready, stalled, stopping;
 	struct supervise life;
 	struct watch watch;
+	struct usage usage;
 	struct words words; /* what it writes to stderr */
 	nanos_t start_at;   /* none lives: when one is to; else NANOS_NEVER */
 	nanos_t kill_at;    /* by order, if it is not gone by then */
 	nanos_t look_at;    /* for stalls */
+	nanos_t usage_at;   /* and, at one of these looks, for what it costs */
 	nanos_t deaf_since; /* it does not read what it is sent; 0: it does */
 	nanos_t call_at;    /* the keeper is gone: when to look for a new one */
 };

@@ -226,6 +226,8 @@ Test(doctor, says_of_a_driver_without_xdp_that_it_is_slow_where_xdp_is_wanted)
 static struct doctor_appliance running(void)
 {
 	struct doctor_appliance a = {.answers = true,
+	        .build = "0.1.0 0123456789abcdef",
+	        .ours = "0.1.0 0123456789abcdef",
 	        .consistent = true,
 	        .balanced = true,
 	        .rounds = 1000000,
@@ -250,6 +252,24 @@ Test(doctor, finds_nothing_in_an_appliance_that_loses_one_in_a_thousand)
 	doctor_appliance(&report, &a);
 	expect("poll loop", "1001 of 1000000", DOCTOR_SLOW, "more lanes");
 	expect("port wan", "1001 packets found the kernel's ring full", DOCTOR_SLOW, "rx_ring");
+}
+
+Test(doctor, says_that_what_runs_is_not_what_is_installed)
+{
+	struct doctor_appliance a = running();
+
+	a.ours = "0.2.0 0123456789abcdef";
+	doctor_appliance(&report, &a);
+	expect("build", "started as 0.1.0 0123456789abcdef, and what is installed is 0.2.0 0123456789abcdef",
+	        DOCTOR_MISSING, "systemctl restart sluice");
+	reset();
+	a.build[0] = 0;
+	doctor_appliance(&report, &a);
+	expect("build", "started as an older one", DOCTOR_MISSING, "start it anew");
+	reset();
+	a.ours = NULL;
+	doctor_appliance(&report, &a);
+	cr_expect_null(find("build", ""), "on another machine something else is installed");
 }
 
 Test(doctor, tells_a_process_that_is_down_from_one_that_died_and_one_that_is_behind)

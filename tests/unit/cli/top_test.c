@@ -25,8 +25,7 @@ static void setup(void)
 	        .moves = true,
 	        .pid = 7,
 	        .in = 50,
-	        .seen = true,
-	        .cpu_ns = 0,
+	        .usage_at = NANOS_PER_SEC,
 	        .ring_slots = 512};
 	sample.port[0] = (struct top_port){.name = "wan", .state = "up", .rx_bytes = 1000};
 	sample.drop[0] = (struct top_drop){.stage = "router", .reason = "ttl_expired", .packets = 3};
@@ -46,7 +45,9 @@ Test(top, rates_are_a_second)
 	cr_expect_eq(view.rates.received, 0, "of the first nothing is known");
 	sample.received += 500;
 	sample.process[0].in += 50;
+	sample.process[0].usage_at += 2 * NANOS_PER_SEC;
 	sample.process[0].cpu_ns += NANOS_PER_SEC;
+	sample.process[0].switches += 8;
 	sample.port[0].rx_bytes += 1000;
 	sample.n_drops = 2;
 	sample.drop[1] = (struct top_drop){.stage = "filter", .reason = "tc_ingress", .packets = 8};
@@ -54,20 +55,34 @@ Test(top, rates_are_a_second)
 	cr_expect_float_eq(view.rates.received, 250, 1e-6);
 	cr_expect_float_eq(view.rates.process[0].in, 25, 1e-6);
 	cr_expect_float_eq(view.rates.process[0].cpu, 0.5, 1e-6);
+	cr_expect_float_eq(view.rates.process[0].switches, 4, 1e-6);
 	cr_expect_float_eq(view.rates.port[0].rx_bits, 4000, 1e-6);
 	cr_expect_float_eq(view.rates.drop[0], 0, 1e-6);
 	cr_expect_float_eq(view.rates.drop[1], 4, 1e-6, "a reason that is new began at zero");
 	cr_expect_float_eq(view.history[TOP_HISTORY - 1], 250, 1e-6);
 }
 
-Test(top, an_appliance_that_counts_anew_and_another_process_have_no_rate)
+Test(top, what_counts_anew_has_no_rate)
 {
 	later();
 	sample.received = 5;
-	sample.process[0].pid = 8;
 	later();
 	cr_expect_eq(view.rates.received, 0);
-	cr_expect_lt(view.rates.process[0].cpu, 0, "another process's time is no difference");
+}
+
+Test(top, what_a_process_costs_holds_until_it_is_looked_at_again)
+{
+	later();
+	cr_expect_lt(view.rates.process[0].cpu, 0, "of the first nothing is known");
+	sample.process[0].usage_at += NANOS_PER_SEC;
+	sample.process[0].cpu_ns += NANOS_PER_SEC / 4;
+	later();
+	cr_expect_float_eq(view.rates.process[0].cpu, 0.25, 1e-6, "by the clock of who looked");
+	later();
+	cr_expect_float_eq(view.rates.process[0].cpu, 0.25, 1e-6);
+	sample.process[0].usage_at = NANOS_PER_SEC / 2;
+	later();
+	cr_expect_lt(view.rates.process[0].cpu, 0, "another machine's clock");
 }
 
 Test(top, numbers_fit_their_columns)
