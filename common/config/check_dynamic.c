@@ -3,27 +3,27 @@
 #include <linux/rtnetlink.h>
 
 /* Whether a table before it is the same; 0 stands for what was none. */
-static bool stands_before(const struct config_netlink *n, uint32_t i)
+static bool stands_before(const struct config_tables *t, uint32_t i)
 {
 	for (uint32_t j = 0; j < i; j++)
-		if (n->tables[i] && n->tables[i] == n->tables[j])
+		if (t->number[i] && t->number[i] == t->number[j])
 			return true;
 	return false;
 }
 
-static void check_tables(struct loader *l, struct config_netlink *n)
+static void check_tables(struct loader *l, const struct config_item *item, struct config_tables *t)
 {
-	for (uint32_t i = 0; i < n->n_tables; i++)
-		if (stands_before(n, i))
-			element_error(l, &n->item, "tables", i,
-			        phrase("table %u for the second time", n->tables[i]).text, "each table once",
+	for (uint32_t i = 0; i < t->n; i++)
+		if (stands_before(t, i))
+			element_error(l, item, "tables", i,
+			        phrase("table %u for the second time", t->number[i]).text, "each table once",
 			        "The first place counts.");
-	if (n->n_tables)
+	if (t->n)
 		return;
-	n->tables = arena_take(l->arena, sizeof *n->tables);
-	if (n->tables) {
-		n->tables[0] = RT_TABLE_MAIN;
-		n->n_tables = 1;
+	t->number = arena_take(l->arena, sizeof *t->number);
+	if (t->number) {
+		t->number[0] = RT_TABLE_MAIN;
+		t->n = 1;
 	}
 }
 
@@ -47,7 +47,9 @@ void check_dynamic_routes(struct loader *l)
 		item_error(l, &d->item, "netlink", "dynamic routes without a source", "`netlink` or `fpm`",
 		        "netlink: {} follows the kernel's table main.");
 	if (d->netlink.item.node)
-		check_tables(l, &d->netlink);
-	if (d->fpm.item.node)
-		check_fpm(l, &d->fpm);
+		check_tables(l, &d->netlink.item, &d->netlink.tables);
+	if (!d->fpm.item.node)
+		return;
+	check_tables(l, &d->fpm.item, &d->fpm.tables);
+	check_fpm(l, &d->fpm);
 }

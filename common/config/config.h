@@ -267,16 +267,22 @@ struct config_metrics {
 
 #define CONFIG_TABLES_MAX 8u
 
+/* Tables of routes, as the kernel numbers them. */
+struct config_tables {
+	uint32_t *number;
+	uint32_t n; /* 1 to CONFIG_TABLES_MAX */
+};
+
 /* Routes of the machine's kernel that are followed. */
 struct config_netlink {
 	struct config_item item; /* node NULL: none are */
-	uint32_t *tables;        /* as the kernel numbers them */
-	uint32_t n_tables;       /* 1 to CONFIG_TABLES_MAX */
+	struct config_tables tables;
 };
 
 /* A routing daemon's (FRR's zebra, dplane_fpm_nl). */
 struct config_fpm {
 	struct config_item item; /* node NULL: none is heard */
+	struct config_tables tables;
 	struct config_endpoint listen;
 	struct config_prefix *from; /* who may connect */
 	uint32_t n_from;

@@ -27,7 +27,7 @@ const struct value_type type_table = {
 #define NETLINK(field) .at = offsetof(struct config_netlink, field)
 
 static const struct schema_key netlink_keys[] = {
-        {"tables", &type_list, NETLINK(tables), .count_at = offsetof(struct config_netlink, n_tables),
+        {"tables", &type_list, NETLINK(tables.number), .count_at = offsetof(struct config_netlink, tables.n),
                 .size = sizeof(uint32_t), .max = CONFIG_TABLES_MAX, .element = &type_table,
                 .doc = "Which tables of the kernel. Of routes of one prefix and metric that of the table "
                        "that stands first is used. Default: [main]."},
@@ -39,6 +39,9 @@ static const struct schema_section section_netlink = {
 #define FPM(field) .at = offsetof(struct config_fpm, field)
 
 static const struct schema_key fpm_keys[] = {
+        {"tables", &type_list, FPM(tables.number), .count_at = offsetof(struct config_fpm, tables.n),
+                .size = sizeof(uint32_t), .max = CONFIG_TABLES_MAX, .element = &type_table,
+                .doc = "Which tables of zebra's, as netlink's. Default: [main]."},
         {"listen", &type_endpoint, FPM(listen), .by_default = "127.0.0.1:2620",
                 .doc = "Address and TCP port that zebra connects to."},
         {"from", &type_list, FPM(from), .count_at = offsetof(struct config_fpm, n_from),

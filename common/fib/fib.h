@@ -261,6 +261,10 @@ uint32_t fib6_lookup(const struct fib_reader *reader, const struct ip6_addr *dst
 bool fib_route_get(const struct fib_reader *reader, enum fib_family family, const struct ip6_addr *dst,
         struct fib_route *route);
 
+/* The route that would be in force where *route is if it and all lower metrics of its prefix were not: the
+ * next metric, or the longest prefix around.  The same walk.  False: there is none. */
+bool fib_route_wider(const struct fib_reader *reader, struct fib_route *route);
+
 /* The route of exactly this prefix and metric.  False: there is none. */
 bool fib_route_find(const struct fib_reader *reader, const struct fib_prefix *prefix, uint32_t metric,
         struct fib_route *route);

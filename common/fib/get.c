@@ -3,6 +3,8 @@
  * holds. */
 #include "common/fib/region.h"
 
+#include <limits.h>
+
 static uint32_t link_load(const uint32_t *link, uint32_t limit)
 {
 	uint32_t at = __atomic_load_n(link, __ATOMIC_ACQUIRE); /* pairs with fib_set */
@@ -10,8 +12,9 @@ static uint32_t link_load(const uint32_t *link, uint32_t limit)
 	return at < limit ? at : 0;
 }
 
-bool fib_route_get(const struct fib_reader *reader, enum fib_family family, const struct ip6_addr *dst,
-        struct fib_route *route)
+/* The longest prefix of fewer than `below` bits that holds an address. */
+static bool longest(const struct fib_reader *reader, enum fib_family family, const struct ip6_addr *dst,
+        unsigned below, struct fib_route *route)
 {
 	struct fib_key key = fib_key(family, dst);
 	unsigned most = family == FIB_IPV4 ? 32 : 128;
@@ -25,7 +28,8 @@ bool fib_route_get(const struct fib_reader *reader, enum fib_family family, cons
 		struct fib_node node = {.key = {there->key[0], there->key[1]}, .len = there->len};
 		uint32_t entry = link_load(&there->entry, reader->n_entries);
 
-		if (node.len > most || (int)node.len <= last || fib_key_common(node.key, key.word) < node.len)
+		if (node.len > most || node.len >= below || (int)node.len <= last ||
+		        fib_key_common(node.key, key.word) < node.len)
 			break;
 		last = node.len;
 		if (entry) {
@@ -35,6 +39,12 @@ bool fib_route_get(const struct fib_reader *reader, enum fib_family family, cons
 		at = link_load(&there->child[fib_key_bit(key.word, node.len)], reader->n_nodes);
 	}
 	return found;
+}
+
+bool fib_route_get(const struct fib_reader *reader, enum fib_family family, const struct ip6_addr *dst,
+        struct fib_route *route)
+{
+	return longest(reader, family, dst, UINT_MAX, route);
 }
 
 /* A copy of the node.  False: the link leads nowhere, or not to a prefix longer than `last` bits. */
@@ -155,6 +165,17 @@ bool fib_route_find(const struct fib_reader *reader, const struct fib_prefix *pr
 	return tree_find(reader, prefix->family, &key, prefix->len, &node) &&
 	       entry_above(reader, prefix->family, &node, (int64_t)metric - 1, route) &&
 	       route->metric == metric;
+}
+
+bool fib_route_wider(const struct fib_reader *reader, struct fib_route *route)
+{
+	enum fib_family family = route->prefix.family;
+	struct fib_key key = fib_key(family, &route->prefix.addr);
+	struct fib_node node;
+
+	return (tree_find(reader, family, &key, route->prefix.len, &node) &&
+	               entry_above(reader, family, &node, route->metric, route)) ||
+	       longest(reader, family, &route->prefix.addr, route->prefix.len, route);
 }
 
 bool fib_route_first(const struct fib_reader *reader, enum fib_family family, struct fib_route *route)

@@ -26,7 +26,7 @@ static void print_counts(const Sluice__RouteSource *s)
 
 static void print_source(const Sluice__RouteSource *s)
 {
-	bool fpm = !strcmp(s->name, "fpm");
+	bool fpm = !strncmp(s->name, "fpm ", 4);
 	char text[32];
 
 	printf("%s: %s", s->name, s->state);

@@ -81,8 +81,8 @@ void dynamic_configure(struct control *c)
 	links = want->fpm.item.node && want->fpm.interfaces;
 	rib_configure(d->rib, c->config);
 	if (d->follow)
-		follow_want(d->follow, want->netlink.tables,
-		        want->netlink.item.node ? want->netlink.n_tables : 0, links);
+		follow_want(d->follow, want->netlink.tables.number,
+		        want->netlink.item.node ? want->netlink.tables.n : 0, links);
 	fpm_want(d->fpm, &want->fpm, d->inherits);
 	d->inherits = false;
 	changed(c);

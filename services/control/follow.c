@@ -141,9 +141,7 @@ static void end_dump(struct follow *f, int err)
 	f->state.dumping = false;
 	f->state.error = err;
 	if (!err && !f->spoilt) {
-		for (uint32_t i = 0; i < f->n_tables; i++)
-			rib_sweep(f->rib, RIB_TABLE(i));
-		rib_sweep_nexthops(f->rib, RIB_FEED_NETLINK);
+		rib_sweep(f->rib, RIB_NETLINK);
 		f->state.dumps++;
 		f->state.dumped_at = uv_hrtime();
 	} else {
@@ -174,9 +172,7 @@ static void begin_dump(struct follow *f)
 	uv_poll_stop(&f->poll[FOLLOW_EVENTS]);
 	f->spoilt = f->hidden = false;
 	f->state.dumping = true;
-	for (uint32_t i = 0; i < f->n_tables; i++)
-		rib_mark(f->rib, RIB_TABLE(i));
-	rib_mark_nexthops(f->rib, RIB_FEED_NETLINK);
+	rib_mark(f->rib, RIB_NETLINK);
 	uv_poll_start(&f->poll[FOLLOW_DUMP], UV_READABLE, on_dump);
 	f->step = (uint32_t)STEP_LINKS - 1;
 	next_step(f);

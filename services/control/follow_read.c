@@ -9,7 +9,7 @@ static uint32_t read_route(struct follow *f, const struct rtnl_message *m, struc
 	int err = rtnl_route(m, route);
 
 	f->state.malformed += err == -EINVAL;
-	return err ? 0 : rib_source_of_table(f->rib, route->table);
+	return err ? 0 : rib_source_of_table(f->rib, RIB_NETLINK, route->table);
 }
 
 static void take_nexthop(struct follow *f, const struct rtnl_message *m)
@@ -21,9 +21,9 @@ static void take_nexthop(struct follow *f, const struct rtnl_message *m)
 	if (err)
 		return;
 	if (m->type == RTM_DELNEXTHOP)
-		rib_nexthop_del(f->rib, RIB_FEED_NETLINK, nexthop.id);
+		rib_nexthop_del(f->rib, RIB_NETLINK, nexthop.id);
 	else
-		(void)!rib_nexthop_put(f->rib, RIB_FEED_NETLINK, &nexthop);
+		(void)!rib_nexthop_put(f->rib, RIB_NETLINK, &nexthop);
 }
 
 static void take_link(struct follow *f, const struct rtnl_message *m)

@@ -2,16 +2,15 @@
 
 #include "common/wire/addr.h"
 #include "common/wire/text.h"
+#include "services/control/fpm_stream.h"
 
 #include <arpa/inet.h>
-#include <linux/nexthop.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define STREAM_BYTES  (128u << 10) /* more than the largest frame */
-#define ALIVE_S       10u          /* of silence, before it is asked whether it still is there */
+#define ALIVE_S       10u /* of silence, before it is asked whether it still is there */
 #define UNANSWERED_MS 20000u
 #define FROM_MAX      16u
 
@@ -28,8 +27,7 @@ struct fpm {
 	uint32_t n_from;
 	uint32_t grace_ms;
 	struct fpm_state state;
-	size_t n; /* bytes of the stream */
-	uint8_t stream[STREAM_BYTES];
+	struct fpm_stream stream;
 };
 
 struct fpm_peer {
@@ -40,70 +38,6 @@ struct fpm_peer {
 static void free_handle(uv_handle_t *handle)
 {
 	free(handle);
-}
-
-/* ---- what zebra tells ---- */
-
-static void take_route(struct fpm *f, const struct rtnl_message *m)
-{
-	struct rtnl_route route;
-	int err = rtnl_route(m, &route);
-
-	f->state.malformed += err == -EINVAL;
-	/* Of other tables (VRFs) there are none here. */
-	if (err || route.table != RT_TABLE_MAIN)
-		return;
-	if (m->type == RTM_NEWROUTE)
-		(void)!rib_put(f->rib, RIB_FPM, &route);
-	else
-		rib_del(f->rib, RIB_FPM, &route.to, route.metric);
-}
-
-static void take_nexthop(struct fpm *f, const struct rtnl_message *m)
-{
-	struct rtnl_nexthop nexthop;
-	int err = rtnl_nexthop(m, &nexthop);
-
-	f->state.malformed += err == -EINVAL;
-	if (err)
-		return;
-	if (m->type == RTM_NEWNEXTHOP)
-		(void)!rib_nexthop_put(f->rib, RIB_FEED_FPM, &nexthop);
-	else
-		rib_nexthop_del(f->rib, RIB_FEED_FPM, nexthop.id);
-}
-
-static void take_frame(struct fpm *f, const uint8_t *frame, uint32_t bytes)
-{
-	struct rtnl_bytes left = {frame + FPM_HEADER_BYTES, bytes - FPM_HEADER_BYTES};
-	struct rtnl_message m;
-
-	f->state.frames++;
-	while (rtnl_next(&left, &m)) {
-		if (m.type == RTM_NEWROUTE || m.type == RTM_DELROUTE)
-			take_route(f, &m);
-		else if (m.type == RTM_NEWNEXTHOP || m.type == RTM_DELNEXTHOP)
-			take_nexthop(f, &m);
-	}
-	f->state.malformed += left.n != 0;
-}
-
-/* All whole frames.  False: this is no FPM. */
-static bool take_frames(struct fpm *f)
-{
-	size_t at = 0;
-	uint32_t bytes;
-	uint8_t type;
-	int err;
-
-	while (!(err = fpm_frame(f->stream + at, f->n - at, &bytes, &type))) {
-		if (type == FPM_NETLINK)
-			take_frame(f, f->stream + at, bytes);
-		at += bytes;
-	}
-	f->n -= at;
-	memmove(f->stream, f->stream + at, f->n);
-	return err == -EAGAIN;
 }
 
 /* ---- grace ---- */
@@ -144,7 +78,7 @@ static void lose_peer(struct fpm *f)
 	uv_close((uv_handle_t *)f->peer, free_handle);
 	f->peer = NULL;
 	f->state.connected = false;
-	f->n = 0;
+	f->stream.n = 0;
 	begin_grace(f);
 	f->changed(f->context);
 }
@@ -154,7 +88,8 @@ static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buffer)
 	struct fpm *f = handle->data;
 
 	(void)wanted;
-	*buffer = uv_buf_init((char *)f->stream + f->n, (unsigned)(STREAM_BYTES - f->n));
+	*buffer = uv_buf_init(
+	        (char *)f->stream.bytes + f->stream.n, (unsigned)(FPM_STREAM_BYTES - f->stream.n));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
@@ -166,9 +101,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 		lose_peer(f);
 		return;
 	}
-	f->n += (size_t)n;
-	if (!take_frames(f)) {
-		f->state.malformed++;
+	if (!fpm_stream_take(&f->stream, (size_t)n)) {
 		lose_peer(f);
 		return;
 	}
@@ -235,7 +168,7 @@ static void tell_peer(char text[FPM_PEER_BYTES], const struct fpm_peer *peer)
 static void take_peer(struct fpm *f, uv_tcp_t *tcp, const struct fpm_peer *peer)
 {
 	f->peer = tcp;
-	f->n = 0;
+	f->stream.n = 0;
 	f->state.connected = true;
 	f->state.connects++;
 	f->state.connected_at = uv_hrtime();
@@ -319,7 +252,7 @@ int fpm_open(
 	if (!f)
 		return -ENOMEM;
 	f->loop = loop;
-	f->rib = rib;
+	f->rib = f->stream.rib = rib;
 	f->changed = changed;
 	f->context = context;
 	uv_timer_init(loop, &f->grace);
@@ -353,6 +286,8 @@ void fpm_want(struct fpm *f, const struct config_fpm *want, bool inherited)
 void fpm_state(const struct fpm *f, struct fpm_state *state)
 {
 	*state = f->state;
+	state->frames = f->stream.frames;
+	state->malformed = f->stream.malformed;
 	state->grace_left_ms = uv_is_active((const uv_handle_t *)&f->grace) ? uv_timer_get_due_in(&f->grace)
 	                                                                    : 0;
 }

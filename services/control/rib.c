@@ -40,7 +40,6 @@ int rib_open(struct rib **out, struct publisher *publisher, uint64_t key)
 		return -ENOMEM;
 	}
 	rib->mask = BUCKETS_LEAST - 1;
-	rib->refresh_at = UINT32_MAX;
 	rib->key = key;
 	rib->publisher = publisher;
 	publisher->fill = rib_fill;
@@ -63,6 +62,7 @@ void rib_close(struct rib *rib)
 			next = h->next;
 			free(h);
 		}
+	rib_via_close(rib);
 	free(rib->bucket);
 	free(rib);
 }
@@ -86,8 +86,8 @@ static void grow(struct rib *rib)
 			*at = r;
 		}
 	free(was);
-	if (rib->refresh_at <= old)
-		rib->refresh = true;
+	if (rib->refresh_left)
+		rib_refresh(rib);
 }
 
 void rib_touch(struct rib *rib, struct rib_route *r)
@@ -294,13 +294,24 @@ enum rib_known rib_known(const struct rib *rib, uint32_t source, const struct rt
 	return RIB_SAME;
 }
 
-/* Calls `what` for each route of a source that is there. */
-static void each_of(struct rib *rib, uint32_t source, void (*what)(struct rib *rib, struct rib_route *r))
+/* Calls `what` for each route that is there of sources from `first` on. */
+static void each_of(
+        struct rib *rib, uint32_t first, uint32_t n, void (*what)(struct rib *rib, struct rib_route *r))
 {
-	for (uint32_t b = 0; rib->n_of[source] && b <= rib->mask; b++)
+	uint32_t any = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		any |= rib->n_of[first + i];
+	for (uint32_t b = 0; any && b <= rib->mask; b++)
 		for (struct rib_route *r = rib->bucket[b]; r; r = r->next)
-			if (r->source == source && !r->gone)
+			if (r->source >= first && r->source - first < n && !r->gone)
 				what(rib, r);
+}
+
+static void each_of_feed(
+        struct rib *rib, enum rib_feed feed, void (*what)(struct rib *rib, struct rib_route *r))
+{
+	each_of(rib, RIB_SOURCE(feed, 0), CONFIG_TABLES_MAX, what);
 }
 
 static void mark_one(struct rib *rib, struct rib_route *r)
@@ -314,14 +325,16 @@ static void sweep_one(struct rib *rib, struct rib_route *r)
 		go(rib, r);
 }
 
-void rib_mark(struct rib *rib, uint32_t source)
+void rib_mark(struct rib *rib, enum rib_feed feed)
 {
-	each_of(rib, source, mark_one);
+	each_of_feed(rib, feed, mark_one);
+	rib_nexthop_mark(rib, feed);
 }
 
-void rib_sweep(struct rib *rib, uint32_t source)
+void rib_sweep(struct rib *rib, enum rib_feed feed)
 {
-	each_of(rib, source, sweep_one);
+	each_of_feed(rib, feed, sweep_one);
+	rib_nexthop_sweep(rib, feed);
 }
 
 static void freeze_one(struct rib *rib, struct rib_route *r)
@@ -348,22 +361,29 @@ static void freeze_one(struct rib *rib, struct rib_route *r)
 	}
 }
 
-void rib_freeze(struct rib *rib, uint32_t source)
+void rib_freeze(struct rib *rib, enum rib_feed feed)
 {
-	each_of(rib, source, freeze_one);
-	rib_nexthop_forget_all(rib, rib_feed_of(source));
+	each_of_feed(rib, feed, freeze_one);
+	rib_nexthop_forget_all(rib, feed);
 }
 
+/* From where it is, once around: what comes last has its turn however often it begins anew. */
 void rib_refresh(struct rib *rib)
 {
-	rib->refresh |= rib->n > 0;
+	if (rib->n == 0)
+		return;
+	rib->refresh_at &= rib->mask;
+	rib->refresh_left = rib->mask + 1;
+	rib_via_mark(rib);
 }
 
-uint32_t rib_source_of_table(const struct rib *rib, uint32_t table)
+uint32_t rib_source_of_table(const struct rib *rib, enum rib_feed feed, uint32_t table)
 {
-	for (uint32_t i = 0; i < rib->n_tables; i++)
-		if (rib->tables[i] == table)
-			return RIB_TABLE(i);
+	const struct rib_tables *t = &rib->tables[feed];
+
+	for (uint32_t i = 0; i < t->n; i++)
+		if (t->number[i] == table)
+			return RIB_SOURCE(feed, i);
 	return 0;
 }
 
@@ -377,18 +397,17 @@ static void take_aliases(struct rib *rib, const struct config *config)
 }
 
 /* Tables that keep their place keep their routes. */
-static void take_tables(struct rib *rib, const struct config_netlink *n)
+static void take_tables(struct rib *rib, enum rib_feed feed, bool wanted, const struct config_tables *want)
 {
-	uint32_t n_tables = n->item.node ? n->n_tables : 0;
+	struct rib_tables *t = &rib->tables[feed];
+	uint32_t n = wanted ? want->n : 0;
 
-	for (uint32_t i = 0; i < rib->n_tables; i++)
-		if (i >= n_tables || n->tables[i] != rib->tables[i])
-			each_of(rib, RIB_TABLE(i), go);
-	for (uint32_t i = n_tables; i < CONFIG_TABLES_MAX; i++)
-		each_of(rib, RIB_TABLE(i), go);
-	rib->n_tables = n_tables;
-	if (n_tables)
-		memcpy(rib->tables, n->tables, n_tables * sizeof *rib->tables);
+	for (uint32_t i = 0; i < CONFIG_TABLES_MAX; i++)
+		if (i >= n || (i < t->n && want->number[i] != t->number[i]))
+			each_of(rib, RIB_SOURCE(feed, i), 1, go);
+	t->n = n;
+	if (n)
+		memcpy(t->number, want->number, n * sizeof *t->number);
 }
 
 void rib_configure(struct rib *rib, const struct config *config)
@@ -396,9 +415,8 @@ void rib_configure(struct rib *rib, const struct config *config)
 	const struct config_dynamic_routes *d = &config->dynamic_routes;
 
 	rib->limit = d->item.node ? d->limit : 0;
-	take_tables(rib, &d->netlink);
-	if (!d->fpm.item.node)
-		each_of(rib, RIB_FPM, go);
+	take_tables(rib, RIB_NETLINK, d->netlink.item.node, &d->netlink.tables);
+	take_tables(rib, RIB_FPM, d->fpm.item.node, &d->fpm.tables);
 	take_aliases(rib, config);
 	rib_refresh(rib);
 }
@@ -419,13 +437,14 @@ static void inherit(struct rib *rib, const struct fib_reader *fib, const struct 
         const struct fib_route *from)
 {
 	const struct fib_group *group = fib_group(fib, from->group);
+	uint32_t source = from->origin & ~RIB_RECURSIVE;
 	const struct fib_hop *hops;
 	struct rib_route *r;
 	uint32_t n;
 
-	if (from->origin == 0 || from->origin >= RIB_SOURCES)
+	if (source == 0 || source >= RIB_SOURCES)
 		return;
-	r = make(rib, from->origin, &from->prefix, from->metric);
+	r = make(rib, source, &from->prefix, from->metric);
 	if (!r)
 		return;
 	hops = fib_group_hops(fib, group, &n);

@@ -7,11 +7,16 @@
  *     rib_put(rib, source, &route); rib_del(rib, source, &to, metric); rib_nexthop_put(...); rib_link(...)
  *     rib_flush(rib)                            brings the FIBs in line, a bounded part of it at a time
  *
- *     rib_mark(rib, source); ... all are told again ...; rib_sweep(rib, source)
+ *     rib_mark(rib, feed); ... all are told again ...; rib_sweep(rib, feed)
  *
  * A route is named by prefix and metric, as in a FIB; the lowest metric of a prefix is in force.  Of one name
  * the configuration's route goes before every source's, and a source with a lower number before the others.
  * A route whose next hops lead to no port is held back until one does.
+ *
+ * A gateway of which no interface here is told and that is on no port's network is looked for among the
+ * routes: those that need no such look themselves, so that none can go round in circles, and never the
+ * default route (as FRR without `ip nht resolve-via-default`).  Whatever it then meets, be it a blackhole,
+ * the route leads to as well.
  *
  * A change is noted at once and reaches the FIBs with the next flush, where a name that was deleted and told
  * again in between is changed in one step.  One thread.
@@ -22,16 +27,16 @@
 #include "common/publish/publish.h"
 #include "common/rtnl/rtnl.h"
 
-/* Sources: the configuration's tables in their order, then FPM.  0 is the configuration itself. */
-#define RIB_TABLE(i)     (1u + (i))
-#define RIB_FPM          (1u + CONFIG_TABLES_MAX)
-#define RIB_SOURCES      (2u + CONFIG_TABLES_MAX)
-#define RIB_NEXTHOPS_MAX 65536u /* of their own, over all feeds */
-#define RIB_LINKS_MAX    4096u
-#define RIB_FLUSH_ROUTES 4096u /* that one flush looks at */
+/* Who tells of routes, and of next hops by number: each numbers by itself. */
+enum rib_feed { RIB_NETLINK, RIB_FPM, RIB_FEEDS };
 
-/* Who tells of next hops by number: each numbers by itself. */
-enum rib_feed { RIB_FEED_NETLINK, RIB_FEED_FPM };
+/* Sources: the tables of each feed in the configuration's order.  0 is the configuration itself. */
+#define RIB_SOURCE(feed, i) (1u + (feed)*CONFIG_TABLES_MAX + (i))
+#define RIB_SOURCES         RIB_SOURCE(RIB_FEEDS, 0)
+#define RIB_NEXTHOPS_MAX    65536u /* of their own, over all feeds */
+#define RIB_VIAS_MAX        4096u  /* gateways that are looked for among the routes */
+#define RIB_LINKS_MAX       4096u
+#define RIB_FLUSH_ROUTES    4096u /* that one flush looks at */
 
 /* What has become of a route. */
 enum rib_state {
@@ -75,8 +80,8 @@ void rib_on_change(
  * does not have go. */
 void rib_configure(struct rib *rib, const struct config *config);
 
-/* The source of a kernel's table; 0: it is not followed. */
-uint32_t rib_source_of_table(const struct rib *rib, uint32_t table);
+/* The source of a feed's table; 0: it is not followed. */
+uint32_t rib_source_of_table(const struct rib *rib, enum rib_feed feed, uint32_t table);
 
 /* The dynamic routes of the FIB in force, which a predecessor filled, as stale ones of their sources. */
 void rib_inherit(struct rib *rib);
@@ -95,9 +100,9 @@ enum rib_known {
 };
 enum rib_known rib_known(const struct rib *rib, uint32_t source, const struct rtnl_route *route);
 
-/* Routes of a source keep the ways that they have now when its next hops are told anew, by numbers that may
+/* Routes of a feed keep the ways that they have now when its next hops are told anew, by numbers that may
  * mean others; these are forgotten. */
-void rib_freeze(struct rib *rib, uint32_t source);
+void rib_freeze(struct rib *rib, enum rib_feed feed);
 
 /* A next hop of its own, which routes refer to.  0, -ENOSPC, -ENOMEM. */
 int rib_nexthop_put(struct rib *rib, enum rib_feed feed, const struct rtnl_nexthop *nexthop);
@@ -109,12 +114,9 @@ void rib_link(struct rib *rib, const struct rtnl_link *link, bool gone);
 /* Whether the numbers of interfaces that FPM tells are this machine's. */
 void rib_fpm_interfaces(struct rib *rib, bool ours);
 
-/* From now on all that a source, or a feed of next hops, has told is stale, until it is told again; sweep
- * takes what still is away. */
-void rib_mark(struct rib *rib, uint32_t source);
-void rib_sweep(struct rib *rib, uint32_t source);
-void rib_mark_nexthops(struct rib *rib, enum rib_feed feed);
-void rib_sweep_nexthops(struct rib *rib, enum rib_feed feed);
+/* From now on all that a feed has told is stale, until it is told again; sweep takes what still is away. */
+void rib_mark(struct rib *rib, enum rib_feed feed);
+void rib_sweep(struct rib *rib, enum rib_feed feed);
 
 /* Everything is to be looked at again: ports or addresses may have changed. */
 void rib_refresh(struct rib *rib);

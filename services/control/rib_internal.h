@@ -1,5 +1,6 @@
 /* rib_internal: what the parts of rib share: the table (rib.c), next hops by number and interfaces
- * (rib_nexthop.c), where a route leads (rib_resolve.c), the FIBs (rib_sync.c). */
+ * (rib_nexthop.c), where a route leads (rib_resolve.c), by which other one (rib_via.c), the FIBs
+ * (rib_sync.c). */
 #ifndef SLUICE_SERVICES_CONTROL_RIB_INTERNAL_H
 #define SLUICE_SERVICES_CONTROL_RIB_INTERNAL_H
 
@@ -50,6 +51,31 @@ struct rib_nexthop {
 
 #define RIB_NEXTHOP_BUCKETS 4096u
 
+/* A gateway that is looked for among the routes. */
+struct rib_via {
+	struct rib_via *next; /* in its bucket */
+	struct ip6_addr gateway;
+	uint64_t lead[2]; /* of each slot, a hash: where it led when it was last looked for; 0: nowhere */
+	bool asked;       /* for by a route, since all were looked at */
+};
+
+#define RIB_VIA_BUCKETS 1024u
+
+/* In fib_route.origin beside the source: the route leads by way of another one. */
+#define RIB_RECURSIVE 0x80u
+
+static_assert(RIB_SOURCES <= RIB_RECURSIVE, "apart");
+
+/* Where a route leads. */
+struct rib_lead {
+	struct fib_group_spec group;
+	bool recursive;
+};
+
+struct rib_tables {
+	uint32_t number[CONFIG_TABLES_MAX], n;
+};
+
 struct rib_interface {
 	uint32_t ifindex; /* 0: free */
 	char name[EPOCH_NAME_LEN];
@@ -66,22 +92,26 @@ struct rib {
 	struct rib_route **bucket; /* a power of two of them */
 	uint32_t mask, n;          /* n counts those that are gone and not flushed too */
 	uint32_t limit;
-	uint32_t tables[CONFIG_TABLES_MAX], n_tables;
+	struct rib_tables tables[RIB_FEEDS];
 	bool fpm_interfaces;
 
 	struct rib_route *dirty_first, *dirty_last;
-	bool refresh;        /* is to begin (anew) */
-	uint32_t refresh_at; /* bucket; above mask: none is under way */
+	uint32_t refresh_at,
+	        refresh_left; /* the next bucket whose routes are looked at again; how many are */
 	struct rib_counts counts[RIB_SOURCES];
 	uint32_t n_of[RIB_SOURCES]; /* routes, gone ones too */
 
 	struct rib_nexthop *nexthop[RIB_NEXTHOP_BUCKETS];
 	uint32_t n_nexthops;
+	struct rib_via *via[RIB_VIA_BUCKETS];
+	uint32_t n_vias;
+	bool vias_full; /* a gateway found no room; it is looked for again when some has gone */
+	bool moved;     /* a FIB has changed: vias may lead elsewhere */
 	struct rib_interface link[RIB_LINKS_MAX];
 	uint32_t n_links; /* places in use */
 	struct rib_alias alias[EPOCH_PHYS_MAX];
 	uint32_t n_aliases;
-	struct fib_group_spec spec; /* the one in hand */
+	struct rib_lead lead; /* of the route in hand */
 
 	void (*tell)(void *context, const struct rib_change *change); /* NULL: nobody listens */
 	void *context;
@@ -98,18 +128,31 @@ struct rib_hop rib_hop_of(const struct rtnl_hop *from);
 void rib_forget(struct rib *rib, struct rib_route *r);
 
 /* rib_nexthop.c */
+void rib_nexthop_mark(struct rib *rib, enum rib_feed feed);
+void rib_nexthop_sweep(struct rib *rib, enum rib_feed feed);
 void rib_nexthop_forget_all(struct rib *rib, enum rib_feed feed);
 const struct rib_nexthop *rib_nexthop_find(const struct rib *rib, enum rib_feed feed, uint32_t id);
 /* The name of the port that has the interface; NULL: it is not known. */
 const char *rib_port_of(const struct rib *rib, uint32_t ifindex);
 
-/* rib_resolve.c: the route as a group for this epoch.  False: it leads to no port. */
-bool rib_resolve(const struct rib *rib, const struct rib_route *r, const struct epoch *epoch,
-        struct fib_group_spec *spec);
+/* rib_resolve.c: where the route leads (rib->lead), with the ports, addresses and routes of a slot.  False:
+ * to no port. */
+bool rib_resolve(struct rib *rib, const struct rib_route *r, uint32_t slot);
+
+/* rib_via.c: the group that a gateway meets in the FIB of a slot; NULL: none.  From now on
+ * rib_via_look looks at it. */
+const struct fib_group *rib_via(struct rib *rib, const struct ip6_addr *gateway, uint32_t slot);
+/* After changes of the FIBs of these slots: where a gateway leads elsewhere, all routes are looked at again.
+ */
+void rib_via_look(struct rib *rib, const uint32_t *slot, uint32_t n);
+/* All routes are about to be looked at again, or were: what none asked for is forgotten. */
+void rib_via_mark(struct rib *rib);
+void rib_via_sweep(struct rib *rib);
+void rib_via_close(struct rib *rib);
 
 static inline enum rib_feed rib_feed_of(uint32_t source)
 {
-	return source == RIB_FPM ? RIB_FEED_FPM : RIB_FEED_NETLINK;
+	return (enum rib_feed)((source - 1) / CONFIG_TABLES_MAX);
 }
 
 #endif

@@ -76,7 +76,7 @@ void rib_nexthop_del(struct rib *rib, enum rib_feed feed, uint32_t id)
 	rib_refresh(rib);
 }
 
-void rib_mark_nexthops(struct rib *rib, enum rib_feed feed)
+void rib_nexthop_mark(struct rib *rib, enum rib_feed feed)
 {
 	for (uint32_t b = 0; b < RIB_NEXTHOP_BUCKETS; b++)
 		for (struct rib_nexthop *h = rib->nexthop[b]; h; h = h->next)
@@ -85,11 +85,11 @@ void rib_mark_nexthops(struct rib *rib, enum rib_feed feed)
 
 void rib_nexthop_forget_all(struct rib *rib, enum rib_feed feed)
 {
-	rib_mark_nexthops(rib, feed);
-	rib_sweep_nexthops(rib, feed);
+	rib_nexthop_mark(rib, feed);
+	rib_nexthop_sweep(rib, feed);
 }
 
-void rib_sweep_nexthops(struct rib *rib, enum rib_feed feed)
+void rib_nexthop_sweep(struct rib *rib, enum rib_feed feed)
 {
 	for (uint32_t b = 0; b < RIB_NEXTHOP_BUCKETS; b++)
 		for (struct rib_nexthop **at = &rib->nexthop[b], *h = *at; h; h = *at) {

@@ -11,7 +11,7 @@ static uint8_t bit_of(uint32_t slot)
 /* All of one name, by their source; [0] is unused. */
 struct candidates {
 	struct rib_route *of[RIB_SOURCES];
-	struct rib_route *winner;    /* the first that resolves, whose group is rib->spec; NULL: none does */
+	struct rib_route *winner;    /* the first that resolves, which leads to rib->lead; NULL: none does */
 	struct rib_route *installed; /* what is in the FIB; NULL: nothing is */
 	const char *change;          /* of the FIB; NULL: none */
 };
@@ -24,8 +24,6 @@ static void find_candidates(const struct rib *rib, const struct rib_route *r, st
 
 static void choose(struct rib *rib, struct candidates *c, uint32_t slot)
 {
-	const struct epoch *epoch = &rib->publisher->view[slot];
-
 	c->winner = c->installed = NULL;
 	c->change = NULL;
 	for (uint32_t s = 1; s < RIB_SOURCES; s++) {
@@ -33,7 +31,7 @@ static void choose(struct rib *rib, struct candidates *c, uint32_t slot)
 
 		if (r && r->in_fib & bit_of(slot))
 			c->installed = r;
-		if (r && !r->gone && !c->winner && rib_resolve(rib, r, epoch, &rib->spec))
+		if (r && !r->gone && !c->winner && rib_resolve(rib, r, slot))
 			c->winner = r;
 	}
 }
@@ -54,11 +52,11 @@ static void tell_states(struct rib *rib, struct candidates *c, enum rib_state of
 	}
 }
 
-static struct fib_route route_of(const struct rib_route *r, uint32_t group)
+static struct fib_route route_of(const struct rib_route *r, const struct rib_lead *lead, uint32_t group)
 {
 	return (struct fib_route){.prefix = r->to,
 	        .protocol = r->protocol,
-	        .origin = r->source,
+	        .origin = (uint8_t)(r->source | (lead->recursive ? RIB_RECURSIVE : 0)),
 	        .metric = r->metric,
 	        .group = group};
 }
@@ -70,12 +68,12 @@ static int install(struct rib *rib, struct candidates *c, uint32_t slot, enum ri
 	struct fib_route there, want;
 	const char *change = NULL;
 	uint32_t group;
-	int err = fib_group_get(fib, &rib->spec, &group);
+	int err = fib_group_get(fib, &rib->lead.group, &group);
 
 	*state = RIB_NO_ROOM;
 	if (err)
 		return err;
-	want = route_of(c->winner, group);
+	want = route_of(c->winner, &rib->lead, group);
 	if (!c->installed) {
 		err = fib_route_add(fib, &want);
 		change = "added";
@@ -95,6 +93,7 @@ static int install(struct rib *rib, struct candidates *c, uint32_t slot, enum ri
 		c->installed->in_fib &= (uint8_t)~bit_of(slot);
 	c->winner->in_fib |= bit_of(slot);
 	c->change = change;
+	rib->moved |= change != NULL;
 	*state = RIB_IN_FORCE;
 	return 0;
 }
@@ -112,6 +111,7 @@ static int sync_slot(struct rib *rib, struct candidates *c, uint32_t slot, enum 
 	if (c->installed && (!err || err == -ENOENT)) {
 		c->installed->in_fib &= (uint8_t)~bit_of(slot);
 		c->change = "deleted";
+		rib->moved = true;
 	}
 	return err == -ENOENT ? 0 : err;
 }
@@ -125,7 +125,7 @@ static void tell_change(const struct rib *rib, const struct candidates *c)
 		                                .to = r->to,
 		                                .metric = r->metric,
 		                                .protocol = r->protocol,
-		                                .group = c->winner ? &rib->spec : NULL});
+		                                .group = c->winner ? &rib->lead.group : NULL});
 }
 
 /* 0, or an error: some FIB is not in line. */
@@ -167,14 +167,11 @@ static void go_on_refreshing(struct rib *rib)
 {
 	uint32_t n = 0;
 
-	if (rib->refresh)
-		rib->refresh_at = 0;
-	rib->refresh = false;
-	for (; rib->refresh_at <= rib->mask && n < RIB_FLUSH_ROUTES; rib->refresh_at++)
+	for (; rib->refresh_left && n < RIB_FLUSH_ROUTES; rib->refresh_left--) {
 		for (struct rib_route *r = rib->bucket[rib->refresh_at]; r; r = r->next, n++)
 			rib_touch(rib, r);
-	if (rib->refresh_at > rib->mask)
-		rib->refresh_at = UINT32_MAX;
+		rib->refresh_at = (rib->refresh_at + 1) & rib->mask;
+	}
 }
 
 /* What is of slots that are not live any more is no matter. */
@@ -191,7 +188,7 @@ static void end_route(struct rib *rib, struct rib_route *r, const uint32_t *slot
 
 static bool all_done(const struct rib *rib)
 {
-	return !rib->dirty_first && !rib->refresh && rib->refresh_at > rib->mask;
+	return !rib->dirty_first && !rib->refresh_left;
 }
 
 void rib_on_change(
@@ -201,79 +198,104 @@ void rib_on_change(
 	rib->context = context;
 }
 
-int rib_flush(struct rib *rib)
+/* Routes that have changed, some at a time.  False: there was no room, and something retired will give it. */
+static bool sync_some(struct rib *rib, const uint32_t *slot, uint32_t n)
 {
-	uint32_t slot[2], n = publisher_live(rib->publisher, slot);
-	bool waits = publisher_reclaim(rib->publisher);
-
-	if (!n)
-		return all_done(rib) ? 0 : -1;
-	go_on_refreshing(rib);
 	for (uint32_t i = 0; i < RIB_FLUSH_ROUTES && rib->dirty_first; i++) {
 		struct rib_route *r = take_dirty(rib);
 		int err = sync_name(rib, r, slot, n);
 
 		if (err == -ENOSPC && publisher_reclaim(rib->publisher)) {
 			rib_touch(rib, r);
-			return -1;
+			return false;
 		}
 		/* What did not fit is looked at again when something changes that gives it room: a refresh.
 		 */
 		end_route(rib, r, slot, n);
 	}
+	return true;
+}
+
+int rib_flush(struct rib *rib)
+{
+	uint32_t slot[2], n = publisher_live(rib->publisher, slot);
+	bool waits = publisher_reclaim(rib->publisher), room;
+
+	if (!n)
+		return all_done(rib) ? 0 : -1;
+	go_on_refreshing(rib);
+	room = sync_some(rib, slot, n);
+	if (rib->moved)
+		rib_via_look(rib, slot, n);
+	rib->moved = false;
+	if (room && all_done(rib))
+		rib_via_sweep(rib);
+	if (!room)
+		return -1;
 	return !all_done(rib) ? 1 : waits || publisher_reclaim(rib->publisher) ? -1 : 0;
 }
 
 /* ---- a FIB that is being made ---- */
 
 struct filling {
+	struct fib *fib;
+	uint32_t slot;
+	bool recursive; /* the second of two passes: by then what these lead by is in */
 	struct fib_route *routes;
 	struct rib_route **of;
 	size_t n;
 };
 
-static void fill_one(struct rib *rib, struct filling *f, struct rib_route *r, uint32_t slot, struct fib *fib)
+static void fill_one(struct rib *rib, struct filling *f, struct rib_route *r)
 {
 	struct fib_route there;
 	struct candidates c;
 	uint32_t group;
 
 	find_candidates(rib, r, &c);
-	choose(rib, &c, slot);
-	if (c.winner != r)
+	choose(rib, &c, f->slot);
+	if (c.winner != r || rib->lead.recursive != f->recursive)
 		return;
-	if (fib_route_find(fib_reader_of(fib), &r->to, r->metric, &there) ||
-	        fib_group_get(fib, &rib->spec, &group))
+	if (fib_route_find(fib_reader_of(f->fib), &r->to, r->metric, &there) ||
+	        fib_group_get(f->fib, &rib->lead.group, &group))
 		return;
-	f->routes[f->n] = route_of(r, group);
+	f->routes[f->n] = route_of(r, &rib->lead, group);
 	f->of[f->n++] = r;
 }
 
-static void fill_all(struct rib *rib, struct filling *f, uint32_t slot, struct fib *fib)
+static void fill_pass(struct rib *rib, struct filling *f)
 {
+	f->n = 0;
 	for (uint32_t b = 0; b <= rib->mask; b++)
 		for (struct rib_route *r = rib->bucket[b]; r; r = r->next) {
-			r->in_fib &= (uint8_t)~bit_of(slot);
+			if (!f->recursive)
+				r->in_fib &= (uint8_t)~bit_of(f->slot);
 			if (!r->gone)
-				fill_one(rib, f, r, slot, fib);
+				fill_one(rib, f, r);
 		}
+	if (fib_route_load(f->fib, f->routes, f->n, NULL) == 0)
+		for (size_t i = 0; i < f->n; i++)
+			f->of[i]->in_fib |= bit_of(f->slot);
+	for (size_t i = 0; i < f->n; i++)
+		fib_group_put(f->fib, f->routes[i].group);
 }
 
 void rib_fill(void *context, uint32_t slot, const struct epoch *epoch, struct fib *fib)
 {
 	struct rib *rib = context;
-	struct filling f = {
-	        .routes = calloc(rib->n + 1u, sizeof *f.routes), .of = calloc(rib->n + 1u, sizeof *f.of)};
+	struct filling f = {.fib = fib,
+	        .slot = slot,
+	        .routes = calloc(rib->n + 1u, sizeof *f.routes),
+	        .of = calloc(rib->n + 1u, sizeof *f.of)};
 
 	(void)epoch;
 	if (f.routes && f.of)
-		fill_all(rib, &f, slot, fib);
-	if (fib_route_load(fib, f.routes, f.n, NULL) == 0)
-		for (size_t i = 0; i < f.n; i++)
-			f.of[i]->in_fib |= bit_of(slot);
-	for (size_t i = 0; i < f.n; i++)
-		fib_group_put(fib, f.routes[i].group);
+		fill_pass(rib, &f);
+	f.recursive = true;
+	if (f.routes && f.of && rib->n_vias)
+		fill_pass(rib, &f);
 	free(f.routes);
 	free(f.of);
+	rib_via_look(rib, &slot, 1);
 	rib_refresh(rib);
 }

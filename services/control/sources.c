@@ -38,20 +38,20 @@ static Sluice__RouteSource *add(struct sources_message *m, const struct rib *rib
 	return s;
 }
 
-static void name_table(char name[32], uint32_t table)
+static void name_table(char name[32], const char *feed, uint32_t table)
 {
 	if (table == RT_TABLE_MAIN || table == RT_TABLE_DEFAULT)
-		snprintf(name, 32, "netlink %s", table == RT_TABLE_MAIN ? "main" : "default");
+		snprintf(name, 32, "%s %s", feed, table == RT_TABLE_MAIN ? "main" : "default");
 	else
-		snprintf(name, 32, "netlink %u", table);
+		snprintf(name, 32, "%s %u", feed, table);
 }
 
-static void add_table(struct sources_message *m, const struct dynamic *d, uint32_t i, uint32_t table)
+static void add_netlink(struct sources_message *m, const struct dynamic *d, uint32_t i, uint32_t table)
 {
 	struct follow_state state = {.error = -EPERM};
-	Sluice__RouteSource *s = add(m, d->rib, RIB_TABLE(i));
+	Sluice__RouteSource *s = add(m, d->rib, RIB_SOURCE(RIB_NETLINK, i));
 
-	name_table(s->name, table);
+	name_table(s->name, "netlink", table);
 	if (d->follow)
 		follow_state(d->follow, &state);
 	s->state = (char *)(state.error ? "failed" : state.dumping ? "reading" : "following");
@@ -63,13 +63,13 @@ static void add_table(struct sources_message *m, const struct dynamic *d, uint32
 	s->synced_ns = ago(state.dumped_at);
 }
 
-static void add_fpm(struct sources_message *m, const struct dynamic *d)
+static void add_fpm(struct sources_message *m, const struct dynamic *d, uint32_t i, uint32_t table)
 {
-	Sluice__RouteSource *s = add(m, d->rib, RIB_FPM);
+	Sluice__RouteSource *s = add(m, d->rib, RIB_SOURCE(RIB_FPM, i));
 	struct fpm_state state;
 
 	fpm_state(d->fpm, &state);
-	snprintf(s->name, sizeof m->name[0], "fpm");
+	name_table(s->name, "fpm", table);
 	s->state = (char *)(state.connected ? "connected" : state.listening ? "listening" : "failed");
 	if (state.error) {
 		snprintf(m->problem, sizeof m->problem, "cannot listen: %s", strerror(-state.error));
@@ -94,10 +94,10 @@ void control_route_sources(void *context, struct rpc_call *call, const ProtobufC
 	memset(&m, 0, sizeof m);
 	sluice__route_sources_reply__init(&m.reply);
 	m.reply.sources = m.list;
-	for (uint32_t i = 0; want && want->netlink.item.node && i < want->netlink.n_tables; i++)
-		add_table(&m, c->dynamic, i, want->netlink.tables[i]);
-	if (want && want->fpm.item.node)
-		add_fpm(&m, c->dynamic);
+	for (uint32_t i = 0; want && want->netlink.item.node && i < want->netlink.tables.n; i++)
+		add_netlink(&m, c->dynamic, i, want->netlink.tables.number[i]);
+	for (uint32_t i = 0; want && want->fpm.item.node && i < want->fpm.tables.n; i++)
+		add_fpm(&m, c->dynamic, i, want->fpm.tables.number[i]);
 	if (want && want->item.node)
 		m.reply.limit = want->limit;
 	rpc_reply(call, &m.reply.base);

@@ -1,109 +1,18 @@
 /* Dynamic routes in the FIBs of a real appliance, beside a naive keeper of the same. */
-#include "services/control/rib.h"
-#include "tests/unit/whole/whole.h"
+#include "tests/unit/control/rib_bed.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct whole whole;
-static struct rib *rib;
+#define NAMES      24u
+#define METRICS    3u
+#define SOURCES    3u
+#define OPERATIONS 6000u
 
-/* `third`: a port with 172.31.0.0/24 is there.  10.0.0.0/24 metric 1 is the configuration's own. */
-static const char *text_of(bool third, uint32_t limit)
-{
-	static char text[1024];
+TestSuite(rib, .init = bed_setup, .fini = bed_teardown, .timeout = 120);
 
-	snprintf(text, sizeof text,
-	        "appliance: {lanes: 1, buffers: 1024, ring_slots: 512}\n"
-	        "ports:\n"
-	        "  in: {driver: pcap, addresses: [192.0.2.1/24, \"2001:db8:a::1/64\"]}\n"
-	        "  out: {driver: pcap, addresses: [198.51.100.1/24%s]}\n"
-	        "routes:\n"
-	        "  - {to: 10.0.0.0/24, metric: 1, type: blackhole}\n"
-	        "dynamic_routes: {limit: %u, netlink: {tables: [main, 100]}, fpm: {}}\n",
-	        third ? ", 172.31.0.1/24" : "", limit);
-	return text;
-}
-
-static void configure(bool third, uint32_t limit)
-{
-	struct config_errors errors = {0};
-	const char *text = text_of(third, limit);
-	struct config *config;
-
-	cr_assert_eq(config_parse("c", text, strlen(text), &config, &errors), 0);
-	cr_assert(whole_settle(&whole));
-	cr_assert_eq(publish_config(&whole.publisher, config), 0);
-	rib_configure(rib, config);
-	config_free(config);
-}
-
-static void setup(void)
-{
-	whole_setup(&whole, text_of(false, 1000));
-	cr_assert_eq(rib_open(&rib, &whole.publisher, 1), 0);
-	configure(false, 1000);
-}
-
-static void teardown(void)
-{
-	rib_close(rib);
-	cr_expect_null(whole_judge(&whole));
-	whole_teardown(&whole);
-}
-
-TestSuite(rib, .init = setup, .fini = teardown, .timeout = 120);
-
-static void flush(void)
-{
-	for (uint32_t i = 0; rib_flush(rib); i++) {
-		cr_assert_lt(i, 1000, "the FIBs are never in line");
-		whole_round(&whole);
-	}
-}
-
-static struct ip6_addr addr4(uint32_t host)
-{
-	return ip6_addr_mapped(be32_from_host(host));
-}
-
-static struct rtnl_route route_to(uint32_t net, uint32_t metric, uint32_t gateway)
-{
-	struct rtnl_route r = {.to = fib_prefix4(be32_from_host(net), 24),
-	        .metric = metric,
-	        .type = RTN_UNICAST,
-	        .protocol = RTPROT_BGP,
-	        .n_hops = 1};
-
-	r.hop[0] = (struct rtnl_hop){.gateway = addr4(gateway), .weight = 1};
-	return r;
-}
-
-#define NET(i)    (0x0a000000u + ((i) << 8))
-#define IN(i)     (0xc0000200u + (i)) /* 192.0.2.i */
-#define OUT(i)    (0xc6336400u + (i)) /* 198.51.100.i */
-#define THIRD(i)  (0xac1f0000u + (i)) /* 172.31.0.i */
-#define NOWHERE   0xcb007107u         /* 203.0.113.7 */
-#define NAMES     24u
-#define METRICS   3u
-#define SOURCES   3u
-#define OPERATONS 6000u
-
-static const uint32_t sources[SOURCES] = {RIB_TABLE(0), RIB_TABLE(1), RIB_FPM};
-
-static bool find(uint32_t net, uint32_t metric, struct fib_route *found, const struct fib_group **group)
-{
-	const struct epoch *epoch = publisher_epoch(&whole.publisher);
-	struct fib_prefix to = fib_prefix4(be32_from_host(net), 24);
-	struct fib_reader fib;
-
-	cr_assert_eq(fib_attach(epoch->fib, epoch->fib_bytes, &fib), 0);
-	if (!fib_route_find(&fib, &to, metric, found))
-		return false;
-	*group = &((const struct fib_group *)fib.groups)[found->group];
-	return true;
-}
+static const uint32_t sources[SOURCES] = {MAIN, RIB_SOURCE(RIB_NETLINK, 1), ZEBRA};
 
 /* What was told: gateways by source, name and metric; 0: nothing. */
 struct told {
@@ -127,7 +36,7 @@ static void judge(void)
 		for (uint32_t m = 0; m < METRICS; m++) {
 			const struct fib_group *group = NULL;
 			struct fib_route found;
-			bool there = find(NET(n), m, &found, &group);
+			bool there = bed_find(NET(n), m, &found, &group);
 			uint32_t s = 0;
 
 			if (n == 0 && m == 1) {
@@ -179,41 +88,43 @@ static void one_route(uint64_t random, uint32_t s)
 	}
 }
 
-static void mark_or_sweep(uint32_t s, bool sweep)
+static void mark_or_sweep(enum rib_feed feed, bool sweep)
 {
-	for (uint32_t k = 0; k < NAMES * METRICS; k++) {
-		struct told *t = &told[s][0][0] + k;
+	for (uint32_t k = 0; k < SOURCES * NAMES * METRICS; k++) {
+		struct told *t = &told[0][0][0] + k;
 
+		if (k / (NAMES * METRICS) / 2 != feed) /* two are the kernel's */
+			continue;
 		if (sweep && t->stale)
 			*t = (struct told){0};
 		else if (!sweep)
 			t->stale = t->gateway;
 	}
 	if (sweep)
-		rib_sweep(rib, sources[s]);
+		rib_sweep(rib, feed);
 	else
-		rib_mark(rib, sources[s]);
+		rib_mark(rib, feed);
 }
 
 Test(rib, is_as_a_naive_keeper_has_it)
 {
 	uint64_t state = 42;
 
-	for (uint32_t i = 0; i < OPERATONS; i++) {
+	for (uint32_t i = 0; i < OPERATIONS; i++) {
 		uint64_t random = random_next(&state);
 		uint32_t s = (uint32_t)(random >> 48) % SOURCES;
 
 		one_route(random, s);
 		if (i % 97 == 0)
-			mark_or_sweep(s, random >> 44 & 1);
+			mark_or_sweep(random >> 43 & 1 ? RIB_FPM : RIB_NETLINK, random >> 44 & 1);
 		if (i % 211 == 0) {
 			third = !third;
-			configure(third, 1000);
+			bed_configure(third, 1000);
 		}
 		if (i % 13 == 0)
 			whole_round(&whole);
 		if (i % 29 == 0) {
-			flush();
+			bed_flush();
 			judge();
 			judge_counts();
 		}
@@ -233,7 +144,7 @@ static void note_change(void *context, const struct rib_change *change)
 
 static void expect_changes(const char *want)
 {
-	flush();
+	bed_flush();
 	cr_expect_str_eq(changes, want);
 	changes[0] = 0;
 }
@@ -244,23 +155,23 @@ Test(rib, tells_of_each_change_of_the_newest_fib_once)
 {
 	struct rtnl_route r = route_to(NET(3), 5, IN(9)), nowhere = route_to(NET(4), 5, NOWHERE);
 
-	flush();
+	bed_flush();
 	rib_on_change(rib, note_change, NULL);
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
-	cr_assert_eq(rib_put(rib, RIB_FPM, &nowhere), 0);
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
+	cr_assert_eq(rib_put(rib, ZEBRA, &nowhere), 0);
 	expect_changes("added 9;");
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
 	expect_changes("");
 	r.hop[0].gateway = addr4(IN(8));
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
 	expect_changes("changed 8;");
 	r.hop[0].gateway = addr4(IN(7));
-	cr_assert_eq(rib_put(rib, RIB_TABLE(0), &r), 0);
+	cr_assert_eq(rib_put(rib, MAIN, &r), 0);
 	expect_changes("changed 7;");
-	rib_del(rib, RIB_FPM, &r.to, 5);
+	rib_del(rib, ZEBRA, &r.to, 5);
 	expect_changes("");
-	rib_del(rib, RIB_TABLE(0), &r.to, 5);
-	rib_del(rib, RIB_FPM, &nowhere.to, 5);
+	rib_del(rib, MAIN, &r.to, 5);
+	rib_del(rib, ZEBRA, &nowhere.to, 5);
 	expect_changes("deleted 0;");
 }
 
@@ -271,8 +182,8 @@ Test(rib, reaches_every_live_fib)
 	struct fib_reader fib;
 	struct fib_route found;
 
-	configure(true, 1000); /* nobody has taken it up yet */
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	bed_configure(true, 1000); /* nobody has taken it up yet */
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
 	(void)!rib_flush(rib);
 	for (uint32_t slot = 0; slot < 2; slot++) {
 		const struct appliance *a = &whole.a;
@@ -286,14 +197,14 @@ Test(rib, is_bounded)
 {
 	struct rib_counts counts;
 
-	configure(false, 10);
+	bed_configure(false, 10);
 	for (uint32_t i = 0; i < 20; i++) {
 		struct rtnl_route r = route_to(NET(i), 0, IN(2));
 
-		cr_expect_eq(rib_put(rib, RIB_FPM, &r), i < 10 ? 0 : -ENOSPC);
+		cr_expect_eq(rib_put(rib, ZEBRA, &r), i < 10 ? 0 : -ENOSPC);
 	}
-	flush();
-	rib_counts(rib, RIB_FPM, &counts);
+	bed_flush();
+	rib_counts(rib, ZEBRA, &counts);
 	cr_expect_eq(counts.state[RIB_IN_FORCE], 10);
 	cr_expect_eq(counts.refused, 10);
 }
@@ -305,13 +216,13 @@ Test(rib, ignores_what_is_not_to_be_routed)
 	struct rib_counts counts;
 
 	r.protocol = RTPROT_KERNEL;
-	cr_expect_eq(rib_put(rib, RIB_FPM, &r), -EOPNOTSUPP);
+	cr_expect_eq(rib_put(rib, ZEBRA, &r), -EOPNOTSUPP);
 	r.protocol = RTPROT_BGP;
 	r.type = RTN_LOCAL;
-	cr_expect_eq(rib_put(rib, RIB_FPM, &r), -EOPNOTSUPP);
+	cr_expect_eq(rib_put(rib, ZEBRA, &r), -EOPNOTSUPP);
 	r = route_to(0xe0000000u, 0, IN(2));
-	cr_expect_eq(rib_put(rib, RIB_FPM, &r), -EOPNOTSUPP);
-	rib_counts(rib, RIB_FPM, &counts);
+	cr_expect_eq(rib_put(rib, ZEBRA, &r), -EOPNOTSUPP);
+	rib_counts(rib, ZEBRA, &counts);
 	cr_expect_eq(counts.ignored, 3);
 	cr_expect_eq(counts.state[RIB_NEW], 0);
 }
@@ -319,18 +230,6 @@ Test(rib, ignores_what_is_not_to_be_routed)
 static struct rtnl_nexthop nexthop(uint32_t id, uint32_t gateway)
 {
 	return (struct rtnl_nexthop){.id = id, .hop = {.gateway = addr4(gateway), .weight = 1}};
-}
-
-static uint32_t gateway_of(uint32_t net, uint32_t *n_hops)
-{
-	const struct fib_group *group;
-	struct fib_route found;
-
-	*n_hops = 0;
-	if (!find(net, 0, &found, &group))
-		return 0;
-	*n_hops = group->n_hops;
-	return be32_to_host(group->hop.gateway.w32[3]);
 }
 
 /* Next hops by number: changed under a route, in a group, and frozen when the numbers mean others. */
@@ -343,33 +242,33 @@ Test(rib, follows_next_hops_of_their_own)
 
 	r.n_hops = 0;
 	r.nexthop = 7;
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
-	flush();
-	cr_expect_eq(gateway_of(NET(1), &n), 0, "it is not known yet");
-	cr_assert_eq(rib_nexthop_put(rib, RIB_FEED_FPM, &one), 0);
-	flush();
-	cr_expect_eq(gateway_of(NET(1), &n), IN(2));
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
+	bed_flush();
+	cr_expect_eq(bed_gateway_of(NET(1), &n), 0, "it is not known yet");
+	cr_assert_eq(rib_nexthop_put(rib, RIB_FPM, &one), 0);
+	bed_flush();
+	cr_expect_eq(bed_gateway_of(NET(1), &n), IN(2));
 	one = nexthop(7, IN(3));
-	cr_assert_eq(rib_nexthop_put(rib, RIB_FEED_FPM, &one), 0);
-	flush();
-	cr_expect_eq(gateway_of(NET(1), &n), IN(3));
-	cr_assert_eq(rib_nexthop_put(rib, RIB_FEED_FPM, &two), 0);
+	cr_assert_eq(rib_nexthop_put(rib, RIB_FPM, &one), 0);
+	bed_flush();
+	cr_expect_eq(bed_gateway_of(NET(1), &n), IN(3));
+	cr_assert_eq(rib_nexthop_put(rib, RIB_FPM, &two), 0);
 	group.member[0].id = 7;
 	group.member[1].id = 8;
 	group.member[0].weight = group.member[1].weight = 1;
-	cr_assert_eq(rib_nexthop_put(rib, RIB_FEED_FPM, &group), 0);
+	cr_assert_eq(rib_nexthop_put(rib, RIB_FPM, &group), 0);
 	r.nexthop = 9;
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
-	flush();
-	cr_expect(gateway_of(NET(1), &n) && n == 2);
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
+	bed_flush();
+	cr_expect(bed_gateway_of(NET(1), &n) && n == 2);
 	rib_freeze(rib, RIB_FPM);
-	flush();
-	cr_expect(gateway_of(NET(1), &n) && n == 2, "it keeps the ways that it had");
-	cr_assert_eq(rib_nexthop_put(rib, RIB_FEED_NETLINK, &one), 0);
+	bed_flush();
+	cr_expect(bed_gateway_of(NET(1), &n) && n == 2, "it keeps the ways that it had");
+	cr_assert_eq(rib_nexthop_put(rib, RIB_NETLINK, &one), 0);
 	r.nexthop = 7;
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
-	flush();
-	cr_expect_eq(gateway_of(NET(1), &n), 0, "the kernel's number 7 is another");
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
+	bed_flush();
+	cr_expect_eq(bed_gateway_of(NET(1), &n), 0, "the kernel's number 7 is another");
 }
 
 /* A control that dies leaves the FIB; the next one has its routes again, stale, until they are told. */
@@ -379,9 +278,9 @@ Test(rib, inherits_what_a_predecessor_left)
 	struct rib_counts counts;
 	uint32_t n;
 
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
-	cr_assert_eq(rib_put(rib, RIB_TABLE(1), &other), 0);
-	flush();
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
+	cr_assert_eq(rib_put(rib, sources[1], &other), 0);
+	bed_flush();
 	rib_close(rib);
 	cr_assert(whole_settle(&whole));
 	publisher_end(&whole.publisher);
@@ -389,18 +288,18 @@ Test(rib, inherits_what_a_predecessor_left)
 	cr_assert_eq(rib_open(&rib, &whole.publisher, 2), 0);
 	rib_inherit(rib);
 	cr_expect_eq(rib_flush(rib), -1, "there is no writer yet");
-	configure(false, 1000);
-	flush();
-	cr_expect_eq(gateway_of(NET(2), &n), OUT(2));
-	cr_expect_eq(gateway_of(NET(3), &n), IN(2));
-	rib_counts(rib, RIB_FPM, &counts);
+	bed_configure(false, 1000);
+	bed_flush();
+	cr_expect_eq(bed_gateway_of(NET(2), &n), OUT(2));
+	cr_expect_eq(bed_gateway_of(NET(3), &n), IN(2));
+	rib_counts(rib, ZEBRA, &counts);
 	cr_expect_eq(counts.stale, 1);
-	cr_assert_eq(rib_put(rib, RIB_FPM, &r), 0);
+	cr_assert_eq(rib_put(rib, ZEBRA, &r), 0);
 	rib_sweep(rib, RIB_FPM);
-	rib_sweep(rib, RIB_TABLE(1));
-	flush();
-	cr_expect_eq(gateway_of(NET(2), &n), OUT(2));
-	cr_expect_eq(gateway_of(NET(3), &n), 0);
+	rib_sweep(rib, RIB_NETLINK);
+	bed_flush();
+	cr_expect_eq(bed_gateway_of(NET(2), &n), OUT(2));
+	cr_expect_eq(bed_gateway_of(NET(3), &n), 0);
 }
 
 /* Interfaces: a route without a gateway, over one that a port has taken. */
@@ -412,13 +311,13 @@ Test(rib, leads_over_interfaces_that_ports_have)
 	struct fib_route found;
 
 	r.hop[0] = (struct rtnl_hop){.ifindex = 11, .weight = 1};
-	cr_assert_eq(rib_put(rib, RIB_TABLE(0), &r), 0);
-	flush();
-	cr_expect_not(find(NET(4), 0, &found, &group));
+	cr_assert_eq(rib_put(rib, MAIN, &r), 0);
+	bed_flush();
+	cr_expect_not(bed_find(NET(4), 0, &found, &group));
 	rib_link(rib, &link, false);
-	flush();
-	cr_expect(find(NET(4), 0, &found, &group) && group->type == FIB_CONNECTED);
+	bed_flush();
+	cr_expect(bed_find(NET(4), 0, &found, &group) && group->type == FIB_CONNECTED);
 	rib_link(rib, &link, true);
-	flush();
-	cr_expect_not(find(NET(4), 0, &found, &group));
+	bed_flush();
+	cr_expect_not(bed_find(NET(4), 0, &found, &group));
 }

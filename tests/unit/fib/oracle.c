@@ -58,7 +58,16 @@ int oracle_del(struct oracle *o, const struct fib_prefix *prefix, uint32_t metri
 	return -ENOENT;
 }
 
-const struct fib_route *oracle_get(const struct oracle *o, enum fib_family family, const struct ip6_addr *dst)
+/* Whether of two routes that hold an address this one goes before the other. */
+static bool goes_before(const struct fib_route *r, const struct fib_route *other)
+{
+	return r->prefix.len > other->prefix.len ||
+	       (r->prefix.len == other->prefix.len && r->metric < other->metric);
+}
+
+/* The first of those that hold an address behind a route, or, where it is NULL, of all. */
+static const struct fib_route *best_behind(const struct oracle *o, enum fib_family family,
+        const struct ip6_addr *dst, const struct fib_route *route)
 {
 	const struct fib_route *best = NULL;
 
@@ -67,11 +76,20 @@ const struct fib_route *oracle_get(const struct oracle *o, enum fib_family famil
 
 		if (r->prefix.family != family || !prefix_holds(&r->prefix, dst))
 			continue;
-		if (!best || r->prefix.len > best->prefix.len ||
-		        (r->prefix.len == best->prefix.len && r->metric < best->metric))
+		if ((!route || goes_before(route, r)) && (!best || goes_before(r, best)))
 			best = r;
 	}
 	return best;
+}
+
+const struct fib_route *oracle_get(const struct oracle *o, enum fib_family family, const struct ip6_addr *dst)
+{
+	return best_behind(o, family, dst, NULL);
+}
+
+const struct fib_route *oracle_wider(const struct oracle *o, const struct fib_route *route)
+{
+	return best_behind(o, route->prefix.family, &route->prefix.addr, route);
 }
 
 int route_compare(const void *a, const void *b)

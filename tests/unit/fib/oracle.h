@@ -19,6 +19,10 @@ int oracle_del(struct oracle *o, const struct fib_prefix *prefix, uint32_t metri
 const struct fib_route *oracle_get(
         const struct oracle *o, enum fib_family family, const struct ip6_addr *dst);
 
+/* The route that an address under *route has if this one, and what goes before it, is not there; NULL: none.
+ */
+const struct fib_route *oracle_wider(const struct oracle *o, const struct fib_route *route);
+
 bool prefix_holds(const struct fib_prefix *prefix, const struct ip6_addr *addr);
 bool prefix_equal(const struct fib_prefix *a, const struct fib_prefix *b);
 

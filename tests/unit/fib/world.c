@@ -91,6 +91,21 @@ static void compare_get(const struct world *w, const struct fib_route *want, enu
 	cr_assert_eq(got.protocol, want->protocol);
 }
 
+/* All that hold the address, from the one in force on. */
+static void compare_wider(const struct world *w, const struct oracle *o, const struct fib_route *want)
+{
+	struct fib_route got = want ? *want : (struct fib_route){0};
+
+	while (want) {
+		bool found = fib_route_wider(&w->reader, &got);
+
+		want = oracle_wider(o, want);
+		cr_assert_eq(found, want != NULL);
+		cr_assert(!want || (prefix_equal(&got.prefix, &want->prefix) && got.metric == want->metric &&
+		                           got.group == want->group));
+	}
+}
+
 static void bulk(const struct world *w, bool vector, enum fib_family family, const struct ip6_addr *dst,
         const uint32_t *dst4, uint32_t *group, uint32_t n)
 {
@@ -129,6 +144,8 @@ void world_compare(struct world *w, const struct oracle *o, enum fib_family fami
 		                                : fib6_lookup(&w->reader, &dst[i]),
 		        group);
 		compare_get(w, want, family, &dst[i]);
+		if (i % 16 == 0)
+			compare_wider(w, o, want);
 	}
 	free(dst);
 	free(dst4);

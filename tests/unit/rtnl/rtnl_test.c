@@ -1,65 +1,21 @@
 /* Messages made here attribute by attribute, as a kernel makes them, and what is read from them; cut
  * anywhere. */
-#include "common/rtnl/rtnl.h"
+#include "tests/unit/rtnl/made.h"
 
 #include <criterion/criterion.h>
 #include <linux/nexthop.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-struct made {
-	_Alignas(8) uint8_t bytes[8192];
-	uint32_t n;
-};
-
-static void put(struct made *m, const void *bytes, uint32_t n)
-{
-	memcpy(m->bytes + m->n, bytes, n);
-	m->n += (uint32_t)NLMSG_ALIGN(n);
-}
-
-static void begin(struct made *m, uint16_t type, const void *head, uint32_t head_bytes)
-{
-	struct nlmsghdr h = {.nlmsg_type = type, .nlmsg_seq = 9};
-
-	memset(m, 0, sizeof *m);
-	put(m, &h, sizeof h);
-	put(m, head, head_bytes);
-}
-
-static void attribute(struct made *m, uint16_t type, const void *value, uint32_t bytes)
-{
-	struct rtattr a = {(uint16_t)RTA_LENGTH(bytes), type};
-
-	put(m, &a, sizeof a);
-	put(m, value, bytes);
-}
-
-static void attribute32(struct made *m, uint16_t type, uint32_t value)
-{
-	attribute(m, type, &value, sizeof value);
-}
-
-static struct rtnl_message whole(struct made *m)
+static struct rtnl_message made_whole(struct made *m)
 {
 	struct rtnl_bytes left = {m->bytes, m->n};
 	struct rtnl_message message;
 
-	memcpy(m->bytes, &m->n, sizeof m->n);
+	made_end(m);
 	cr_assert(rtnl_next(&left, &message));
 	cr_assert_eq(left.n, 0);
 	return message;
-}
-
-static void begin_route(struct made *m, uint8_t family, uint8_t len, uint8_t type)
-{
-	struct rtmsg head = {.rtm_family = family,
-	        .rtm_dst_len = len,
-	        .rtm_table = RT_TABLE_MAIN,
-	        .rtm_protocol = RTPROT_BGP,
-	        .rtm_type = type};
-
-	begin(m, RTM_NEWROUTE, &head, sizeof head);
 }
 
 static const uint8_t net4[4] = {10, 1, 2, 0}, gateway4[4] = {192, 0, 2, 9};
@@ -72,17 +28,17 @@ Test(rtnl, reads_a_route)
 	struct made m;
 
 	mtu[1] = (struct rtattr){1400, 0};
-	begin_route(&m, AF_INET, 24, RTN_UNICAST);
-	attribute(&m, RTA_DST, net4, 4);
-	attribute32(&m, RTA_PRIORITY, 20);
-	attribute32(&m, RTA_TABLE, 1000);
-	attribute(&m, RTA_METRICS | NLA_F_NESTED, mtu, sizeof mtu);
-	attribute(&m, RTA_GATEWAY, gateway4, 4);
-	attribute32(&m, RTA_OIF, 3);
+	made_route(&m, AF_INET, 24, RTN_UNICAST);
+	made_attribute(&m, RTA_DST, net4, 4);
+	made_attribute32(&m, RTA_PRIORITY, 20);
+	made_attribute32(&m, RTA_TABLE, 1000);
+	made_attribute(&m, RTA_METRICS | NLA_F_NESTED, mtu, sizeof mtu);
+	made_attribute(&m, RTA_GATEWAY, gateway4, 4);
+	made_attribute32(&m, RTA_OIF, 3);
 	cr_assert_eq(rtnl_route(&(struct rtnl_message){0}, &r), -EINVAL);
 	m.bytes[0] = 0;
 	{
-		struct rtnl_message message = whole(&m);
+		struct rtnl_message message = made_whole(&m);
 
 		cr_assert_eq(rtnl_route(&message, &r), 0);
 	}
@@ -104,8 +60,8 @@ static void add_way(struct made *m, uint8_t flags, uint8_t hops, const void *via
 	        .rtnh_hops = hops,
 	        .rtnh_ifindex = 5};
 
-	put(m, &way, sizeof way);
-	attribute(m, via_bytes == 4 ? RTA_GATEWAY : RTA_VIA, via, via_bytes);
+	made_put(m, &way, sizeof way);
+	made_attribute(m, via_bytes == 4 ? RTA_GATEWAY : RTA_VIA, via, via_bytes);
 }
 
 Test(rtnl, reads_several_ways_without_the_dead)
@@ -119,9 +75,9 @@ Test(rtnl, reads_several_ways_without_the_dead)
 	add_way(&ways, 0, 2, gateway4, 4);
 	add_way(&ways, RTNH_F_DEAD, 0, gateway4, 4);
 	add_way(&ways, RTNH_F_ONLINK, 255, via, sizeof via);
-	begin_route(&m, AF_INET, 0, RTN_UNICAST);
-	attribute(&m, RTA_MULTIPATH, ways.bytes, ways.n);
-	message = whole(&m);
+	made_route(&m, AF_INET, 0, RTN_UNICAST);
+	made_attribute(&m, RTA_MULTIPATH, ways.bytes, ways.n);
+	message = made_whole(&m);
 	cr_assert_eq(rtnl_route(&message, &r), 0);
 	cr_expect_eq(r.n_hops, 2);
 	cr_expect_eq(r.hop[0].weight, 3);
@@ -137,18 +93,18 @@ Test(rtnl, refuses_what_is_none_of_ours)
 	struct rtnl_route r;
 	struct made m;
 
-	begin(&m, RTM_NEWROUTE, &tos, sizeof tos);
-	message = whole(&m);
+	made_begin(&m, RTM_NEWROUTE, &tos, sizeof tos);
+	message = made_whole(&m);
 	cr_expect_eq(rtnl_route(&message, &r), -EOPNOTSUPP);
-	begin(&m, RTM_NEWROUTE, &mpls, sizeof mpls);
-	message = whole(&m);
+	made_begin(&m, RTM_NEWROUTE, &mpls, sizeof mpls);
+	message = made_whole(&m);
 	cr_expect_eq(rtnl_route(&message, &r), -EOPNOTSUPP);
-	begin(&m, RTM_NEWROUTE, &long4, sizeof long4);
-	message = whole(&m);
+	made_begin(&m, RTM_NEWROUTE, &long4, sizeof long4);
+	message = made_whole(&m);
 	cr_expect_eq(rtnl_route(&message, &r), -EINVAL);
-	begin_route(&m, AF_INET, 24, RTN_UNICAST);
-	attribute(&m, RTA_DST, gateway6, 16);
-	message = whole(&m);
+	made_route(&m, AF_INET, 24, RTN_UNICAST);
+	made_attribute(&m, RTA_DST, gateway6, 16);
+	message = made_whole(&m);
 	cr_expect_eq(rtnl_route(&message, &r), -EINVAL);
 }
 
@@ -160,22 +116,22 @@ Test(rtnl, reads_next_hops)
 	struct rtnl_nexthop h;
 	struct made m;
 
-	begin(&m, RTM_NEWNEXTHOP, &head, sizeof head);
-	attribute32(&m, NHA_ID, 12);
-	attribute(&m, NHA_GATEWAY, gateway6, 16);
-	attribute32(&m, NHA_OIF, 8);
-	message = whole(&m);
+	made_begin(&m, RTM_NEWNEXTHOP, &head, sizeof head);
+	made_attribute32(&m, NHA_ID, 12);
+	made_attribute(&m, NHA_GATEWAY, gateway6, 16);
+	made_attribute32(&m, NHA_OIF, 8);
+	message = made_whole(&m);
 	cr_assert_eq(rtnl_nexthop(&message, &h), 0);
 	cr_expect(h.id == 12 && h.hop.ifindex == 8 && memcmp(h.hop.gateway.b, gateway6, 16) == 0);
 	head.nh_family = AF_UNSPEC;
-	begin(&m, RTM_NEWNEXTHOP, &head, sizeof head);
-	attribute32(&m, NHA_ID, 13);
-	attribute(&m, NHA_GROUP, group, sizeof group);
-	message = whole(&m);
+	made_begin(&m, RTM_NEWNEXTHOP, &head, sizeof head);
+	made_attribute32(&m, NHA_ID, 13);
+	made_attribute(&m, NHA_GROUP, group, sizeof group);
+	message = made_whole(&m);
 	cr_assert_eq(rtnl_nexthop(&message, &h), 0);
 	cr_expect(h.n_members == 2 && h.member[0].id == 3 && h.member[0].weight == 2);
-	begin(&m, RTM_NEWNEXTHOP, &head, sizeof head);
-	message = whole(&m);
+	made_begin(&m, RTM_NEWNEXTHOP, &head, sizeof head);
+	message = made_whole(&m);
 	cr_expect_eq(rtnl_nexthop(&message, &h), -EINVAL, "one without a number");
 }
 
@@ -188,10 +144,10 @@ Test(rtnl, stays_within_its_bytes)
 
 	add_way(&ways, 0, 0, gateway4, 4);
 	add_way(&ways, 0, 0, gateway4, 4);
-	begin_route(&m, AF_INET, 24, RTN_UNICAST);
-	attribute(&m, RTA_DST, net4, 4);
-	attribute(&m, RTA_MULTIPATH, ways.bytes, ways.n);
-	(void)whole(&m);
+	made_route(&m, AF_INET, 24, RTN_UNICAST);
+	made_attribute(&m, RTA_DST, net4, 4);
+	made_attribute(&m, RTA_MULTIPATH, ways.bytes, ways.n);
+	made_end(&m);
 	for (uint32_t i = 0; i < 100000; i++) {
 		uint32_t n = (uint32_t)random_next(&state) % (m.n + 1);
 		uint8_t *exact = malloc(n + 1u);
