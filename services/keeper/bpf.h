@@ -5,7 +5,7 @@
  *
  * A link holds its program, a program its map.  A program stays attached while anybody holds the link's
  * descriptor, so that it outlives who made it; closing the last one detaches it.  For the port opener: needs
- * CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN (or CAP_SYS_ADMIN).  All descriptors are close-on-exec; any thread.
+ * CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN).  All descriptors are close-on-exec; any thread.
  */
 #ifndef SLUICE_SERVICES_KEEPER_BPF_H
 #define SLUICE_SERVICES_KEEPER_BPF_H

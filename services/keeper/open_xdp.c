@@ -282,8 +282,7 @@ static int attach(struct opened *o, const struct open_wish *w, char *error)
 		        err == -EBUSY ? " (another program is attached: `ip link set dev ... xdp off`)" : "");
 	else
 		snprintf(error, OPEN_ERROR_BYTES,
-		        "the XDP program: %s (CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, or CAP_SYS_ADMIN)",
-		        strerror(-err));
+		        "the XDP program: %s (CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN)", strerror(-err));
 	return err;
 }
 

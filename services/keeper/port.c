@@ -287,8 +287,7 @@ static int open_now(struct port *p, const struct port_host *host)
 	err = open_as(p, host, EPOCH_DRIVER_AF_PACKET);
 	if (!err)
 		snprintf(p->opened.why_not, sizeof p->opened.why_not,
-		        "bpf() is refused: neither af_xdp nor a silent kernel (CAP_BPF, CAP_PERFMON or "
-		        "CAP_SYS_ADMIN)");
+		        "bpf() is refused: neither af_xdp nor a silent kernel (CAP_BPF or CAP_SYS_ADMIN)");
 	return err;
 }
 
