@@ -42,7 +42,7 @@ static bool packet_ok(const struct grant *g)
 	return (g->mode == GRANT_PACKET_V2 || g->mode == GRANT_PACKET_V3) && packet_ring_ok(&p->rx) &&
 	       packet_ring_ok(&p->tx) && (!p->urgent.frame_nr || packet_ring_ok(&p->urgent)) &&
 	       g->n_fds == 1 + (p->urgent.frame_nr > 0) && p->control_dscp <= SETTINGS_DSCP_MAX &&
-	       p->vnet_hdr_len <= 12 && p->tx_offset < p->tx.frame_size;
+	       p->vnet_hdr_len <= 12 && p->tx_offset < p->tx.frame_size && p->segments <= 1;
 }
 
 static bool rings_ok(const struct grant *g)

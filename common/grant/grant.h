@@ -71,6 +71,7 @@ struct grant_packet {
 	uint32_t vnet_hdr_len;           /* 0: none */
 	uint32_t tx_offset;              /* of the frame (or vnet header) in a slot of the transmit ring */
 	uint32_t control_dscp;           /* common/urgent */
+	uint32_t segments;               /* 1: a frame may be several packets, of up to 64 KiB */
 };
 
 /* Descriptor 0 is the queue of the TAP, non-blocking. */

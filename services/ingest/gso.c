@@ -2,7 +2,7 @@
 
 #include "common/wire/ipv6.h"
 
-/* What has no place in a segment that is sent in pieces. */
+/* What has no place in a TCP segment that is sent in pieces. */
 #define NEVER_CUT (TCP_SYN | TCP_RST | TCP_URG)
 
 /* Behind Ethernet and tags; 0: it is cut short. */
@@ -29,10 +29,11 @@ static uint32_t read_ipv4(struct gso *g, uint32_t len)
 {
 	struct ipv4_view v;
 
-	if (ipv4_check(g->header + g->l3, len, &v) || v.proto != IP_PROTO_TCP || ipv4_is_fragment(&v))
+	if (ipv4_check(g->header + g->l3, len, &v) || ipv4_is_fragment(&v))
 		return 0;
+	g->proto = v.proto;
 	g->l4 = g->l3 + v.header_len;
-	g->pseudo = csum_pseudo_ipv4(v.src, v.dst, IP_PROTO_TCP, 0);
+	g->pseudo = csum_pseudo_ipv4(v.src, v.dst, v.proto, 0);
 	return v.total_len;
 }
 
@@ -40,10 +41,11 @@ static uint32_t read_ipv6(struct gso *g, uint32_t len)
 {
 	struct ipv6_view v;
 
-	if (ipv6_check(g->header + g->l3, len, &v) || v.next_header != IP_PROTO_TCP)
+	if (ipv6_check(g->header + g->l3, len, &v))
 		return 0;
+	g->proto = v.next_header;
 	g->l4 = g->l3 + IPV6_HDR_LEN;
-	g->pseudo = csum_pseudo_ipv6(&v.src, &v.dst, IP_PROTO_TCP, 0);
+	g->pseudo = csum_pseudo_ipv6(&v.src, &v.dst, v.next_header, 0);
 	return v.total_len;
 }
 
@@ -53,7 +55,7 @@ static struct be16 partial_sum(const struct gso *g, uint32_t len)
 	return csum_fold(csum_add_u64(g->pseudo, __builtin_bswap32(len)));
 }
 
-static bool read_tcp(struct gso *g, uint32_t len, uint32_t in_first)
+static bool read_tcp(struct gso *g, uint32_t len)
 {
 	struct tcp_view v;
 
@@ -62,12 +64,33 @@ static bool read_tcp(struct gso *g, uint32_t len, uint32_t in_first)
 		return false;
 	g->header_len = g->l4 + v.header_len;
 	g->payload = len - v.header_len;
-	return g->payload && g->header_len <= in_first;
+	return true;
 }
 
-bool gso_read(struct gso *g, const uint8_t *frame, uint32_t in_first, uint32_t len, uint32_t mtu)
+static bool read_udp(struct gso *g, uint32_t len)
 {
-	uint32_t room = MIN(mtu, IPV6_MTU_MIN), total;
+	struct udp_view v;
+
+	if (udp_check(g->header + g->l4, len, &v) || v.len != len ||
+	        v.checksum.raw != partial_sum(g, len).raw)
+		return false;
+	g->header_len = g->l4 + UDP_HDR_LEN;
+	g->payload = len - UDP_HDR_LEN;
+	return true;
+}
+
+/* Of a datagram no other pieces can be made than its sender's. */
+static bool read_transport(struct gso *g, uint32_t len, uint32_t size)
+{
+	if (g->proto == IP_PROTO_TCP)
+		return read_tcp(g, len);
+	return g->proto == IP_PROTO_UDP && size && read_udp(g, len);
+}
+
+bool gso_read(
+        struct gso *g, const uint8_t *frame, uint32_t in_first, uint32_t len, uint32_t mtu, uint32_t size)
+{
+	uint32_t total, most;
 	uint16_t type;
 
 	memset(g, 0, sizeof *g); /* a header that is cut short is followed by zeros */
@@ -77,10 +100,13 @@ bool gso_read(struct gso *g, const uint8_t *frame, uint32_t in_first, uint32_t l
 		return false;
 	g->ipv6 = type == ETHER_TYPE_IPV6;
 	total = g->ipv6 ? read_ipv6(g, len - g->l3) : read_ipv4(g, len - g->l3);
-	if (total <= mtu || g->l4 >= in_first || !read_tcp(g, total - (g->l4 - g->l3), in_first) ||
-	        room <= g->header_len - g->l3)
+	if ((!size && total <= mtu) || !total || g->l4 >= in_first ||
+	        !read_transport(g, total - (g->l4 - g->l3), size) || !g->payload || g->header_len > in_first)
 		return false;
-	g->each = room - (g->header_len - g->l3);
+	most = g->l3 + (size ? mtu : MIN(mtu, IPV6_MTU_MIN));
+	if (most <= g->header_len || (g->proto == IP_PROTO_UDP && size > most - g->header_len))
+		return false;
+	g->each = MIN(size ? size : UINT32_MAX, most - g->header_len);
 	return true;
 }
 
@@ -114,6 +140,14 @@ static void write_tcp(const struct gso *g, uint32_t at, uint32_t n, uint8_t *fra
 	h->checksum = partial_sum(g, g->header_len - g->l4 + n);
 }
 
+static void write_udp(const struct gso *g, uint32_t n, uint8_t *frame)
+{
+	struct udp_hdr *h = (struct udp_hdr *)(frame + g->l4);
+
+	h->len = be16_from_host((uint16_t)(UDP_HDR_LEN + n));
+	h->checksum = partial_sum(g, UDP_HDR_LEN + n);
+}
+
 uint32_t gso_write(const struct gso *g, uint32_t at, uint8_t *frame, struct pkt *pkt)
 {
 	uint32_t n = MIN(g->each, g->payload - at), len = g->header_len - g->l3 + n;
@@ -124,11 +158,14 @@ uint32_t gso_write(const struct gso *g, uint32_t at, uint8_t *frame, struct pkt 
 		        (uint16_t)(len - IPV6_HDR_LEN));
 	else
 		write_ipv4(g, at, len, frame);
-	write_tcp(g, at, n, frame);
+	if (g->proto == IP_PROTO_TCP)
+		write_tcp(g, at, n, frame);
+	else
+		write_udp(g, n, frame);
 	pkt->len = (uint16_t)(g->header_len + n);
 	pkt->total_len = pkt->len;
 	pkt->csum = PKT_CSUM_PARTIAL;
 	pkt->csum_start = (uint16_t)g->l4;
-	pkt->csum_off = TCP_CHECKSUM_FIELD;
+	pkt->csum_off = g->proto == IP_PROTO_TCP ? TCP_CHECKSUM_FIELD : UDP_CHECKSUM_FIELD;
 	return n;
 }

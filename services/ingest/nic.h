@@ -42,6 +42,7 @@
 #include "common/pkt/burst.h"
 #include "common/settings/settings.h"
 #include "common/stage/stage.h"
+#include "common/wire/ether.h"
 #include "services/ingest/ledger.h"
 
 #define NIC_STATE_BYTES 4224u /* of a port's queue, for its driver */
@@ -180,6 +181,12 @@ extern const struct nic_ops nic_loop; /* a cable in memory */
 extern const struct nic_ops nic_xdp;
 extern const struct nic_ops nic_packet;
 extern const struct nic_ops nic_tap;
+
+/* The longest packet, behind Ethernet and its tags, that the port takes as it came. */
+static inline uint32_t nic_packet_max(const struct nic *nic)
+{
+	return MIN(nic->grant.mtu, pool_frame_max(nic->pool) - ETHER_HDR_LEN - VLAN_TAGS_MAX * VLAN_HDR_LEN);
+}
 
 /* What a traced frame's events bear; 0: it is not traced. */
 static inline uint32_t nic_trace(const struct nic *nic, uint32_t number)

@@ -1,8 +1,5 @@
-/* nic_packet: a port by AF_PACKET: two receive rings and one to transmit, of slots copied to and from.
- *
- * The second receive ring is that of the control class (common/urgent), which is taken first; of a burst it
- * gets no more than half where there is enough of the rest.  When the transmit ring is nearly full what is
- * left of it is the control class's.
+/* nic_packet: a port by AF_PACKET: two receive rings (nic_packet_rx) and one to transmit, of slots copied to
+ * and from.  When the transmit ring is nearly full what is left of it is the control class's (common/urgent).
  *
  * What belongs to whom is stored in apply alone.  What tells, after a death, the slots that the last commit
  * used from those that the kernel has had again since, for reception says packet_ring.h; of transmission our
@@ -10,11 +7,7 @@
  * length and to the kernel, so that nothing is sent twice or lost.
  *
  * Source: Linux Documentation/networking/packet_mmap.rst, net/packet/af_packet.c. */
-#include "services/ingest/nic.h"
-
-#include "common/wire/ether.h"
-#include "services/ingest/packet_ring.h"
-#include "services/ingest/share.h"
+#include "services/ingest/nic_packet_rx.h"
 
 #include <linux/if_packet.h>
 #include <linux/virtio_net.h>
@@ -24,32 +17,6 @@
 #include <sys/socket.h>
 
 #define MARKED 0x80000000u
-
-struct packet_state {
-	/* Journaled. */
-	_Alignas(CACHE_LINE) struct packet_place rx;
-	struct packet_place urgent;
-	uint32_t tx; /* next slot */
-	/* Never journaled. */
-	struct hand hand;
-};
-
-static_assert(offsetof(struct packet_state, hand) == CACHE_LINE, "one line a burst");
-
-struct packet {
-	uint8_t *map, *urgent_map; /* of each socket; the second NULL: there is none */
-	size_t bytes, urgent_bytes;
-	struct packet_ring rx, urgent;
-	uint8_t *tx;
-	uint32_t tx_bytes;
-	uint32_t tx_mask;
-	uint32_t tx_offset; /* of the virtio header in a slot */
-	uint32_t tx_seen;   /* transmit slots before it have been handed over */
-	uint32_t kicked;    /* of them the kernel has been told of those before it */
-	struct share_tx share;
-	int fd;
-	bool v3;
-};
 
 static int packet_probe(const struct nic_settings *settings, char *error)
 {
@@ -65,6 +32,8 @@ static void packet_close(struct nic *nic)
 		munmap(p->map, p->bytes);
 	if (p->urgent_map)
 		munmap(p->urgent_map, p->urgent_bytes);
+	free(p->rx.whole);
+	free(p->urgent.whole);
 	free(p);
 	nic->driver = NULL;
 }
@@ -97,8 +66,16 @@ static int map_rings(struct nic *nic, struct packet *p)
 	return err;
 }
 
+/* Where a segment is put that no slot has room for.  false: no memory. */
+static bool make_room(struct packet_source *from)
+{
+	from->whole = calloc(1, sizeof *from->whole);
+	return from->whole;
+}
+
 /* false: sizes that cannot be. */
-static bool attach_rings(struct packet *p, const struct grant_packet *g, const struct packet_state *s)
+static bool attach_rings(
+        struct packet *p, const struct grant_packet *g, const int *fd, const struct packet_state *s)
 {
 	p->tx = p->map + ring_bytes(&g->rx);
 	p->tx_bytes = g->tx.frame_size;
@@ -108,9 +85,9 @@ static bool attach_rings(struct packet *p, const struct grant_packet *g, const s
 	p->kicked = s->tx - 1;
 	share_tx_init(&p->share, g->control_dscp, g->tx.frame_nr);
 	return !(g->tx.frame_nr & p->tx_mask) && g->vnet_hdr_len == sizeof(struct virtio_net_hdr) &&
-	       packet_ring_attach(&p->rx, &g->rx, p->v3, p->map, &s->rx) &&
-	       (!p->urgent_map ||
-	               packet_ring_attach(&p->urgent, &g->urgent, false, p->urgent_map, &s->urgent));
+	       packet_ring_attach(&p->rx.ring, &g->rx, p->v3, p->map, fd[0], &s->rx) &&
+	       (!p->urgent_map || packet_ring_attach(&p->urgent.ring, &g->urgent, false, p->urgent_map, fd[1],
+	                                  &s->urgent));
 }
 
 static int packet_open(struct nic *nic, const struct nic_settings *settings, char *error)
@@ -126,9 +103,12 @@ static int packet_open(struct nic *nic, const struct nic_settings *settings, cha
 	}
 	p->fd = nic->fd[0];
 	p->v3 = nic->grant.mode == GRANT_PACKET_V3;
+	p->segments = nic->grant.packet.segments;
 	err = map_rings(nic, p);
-	if (!err && !attach_rings(p, &nic->grant.packet, nic->state))
+	if (!err && !attach_rings(p, &nic->grant.packet, nic->fd, nic->state))
 		err = -EINVAL;
+	if (!err && p->segments && !(make_room(&p->rx) && make_room(&p->urgent)))
+		err = -ENOMEM;
 	if (err) {
 		snprintf(error, NIC_ERROR_BYTES, "the AF_PACKET rings of %s cannot be mapped: %s",
 		        nic->grant.interface, strerror(-err));
@@ -137,111 +117,11 @@ static int packet_open(struct nic *nic, const struct nic_settings *settings, cha
 	return err;
 }
 
-/* Reception. */
-
-/* Where a ring stands: another number after each frame. */
-static uint32_t stands(const struct packet_place *at)
-{
-	return (at->next << 16) + at->taken;
-}
-
-static struct shares standing(const struct packet_state *s)
-{
-	return (struct shares){stands(&s->urgent), stands(&s->rx)};
-}
-
-/* How many frames of each ring the next burst of at most `max` takes. */
-static struct shares shares(const struct nic *nic, uint32_t max)
-{
-	const struct packet *p = nic->driver;
-	const struct packet_state *s = nic->state;
-	struct shares ready = {
-	        p->urgent_map ? packet_ring_ready(&p->urgent, &s->urgent, max) : 0,
-	        packet_ring_ready(&p->rx, &s->rx, max),
-	};
-
-	return share_ready(&s->hand, ready, standing(s), max);
-}
-
-static uint32_t packet_rx_ready(struct nic *nic, nanos_t now, uint32_t max)
-{
-	struct shares n = shares(nic, max);
-
-	(void)now;
-	return n.urgent + n.rest;
-}
+/* Reception, but for what nic_packet_rx does. */
 
 static nanos_t packet_rx_next(struct nic *nic)
 {
 	return packet_rx_ready(nic, 0, 1) ? 0 : NANOS_NEVER;
-}
-
-/* What the kernel says of the checksum; `moved` bytes were put in front of what it counts from. */
-static void take_checksum(struct pkt *pkt, const struct virtio_net_hdr *h, uint32_t moved)
-{
-	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		pkt->csum = PKT_CSUM_PARTIAL;
-		pkt->csum_start = (uint16_t)(h->csum_start + moved);
-		pkt->csum_off = h->csum_offset;
-	} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
-		pkt->csum = PKT_CSUM_VALID;
-	}
-}
-
-/* The frame with the tag that the kernel took out put back. */
-static void copy_tagged(uint8_t *to, const struct arrival *a)
-{
-	uint16_t tpid = a->status & TP_STATUS_VLAN_TPID_VALID ? a->tpid : ETHER_TYPE_VLAN;
-	struct be16 tag[2] = {be16_from_host(tpid), be16_from_host(a->tci)};
-	const uint32_t macs = 2 * sizeof(struct mac_addr);
-
-	memcpy(to, a->frame, macs);
-	memcpy(to + macs, tag, sizeof tag);
-	memcpy(to + macs + sizeof tag, a->frame + macs, a->len - macs);
-}
-
-static void take_frame(struct nic *nic, const struct arrival *a, struct pkt *pkt, uint8_t *to)
-{
-	uint32_t tag = a->status & TP_STATUS_VLAN_VALID && a->len >= ETHER_HDR_LEN ? VLAN_HDR_LEN : 0;
-	struct virtio_net_hdr h;
-
-	memcpy(&h, a->frame - sizeof h, sizeof h);
-	pkt->len = 0;
-	pkt->total_len = a->wire + tag;
-	if (unlikely(h.gso_type != VIRTIO_NET_HDR_GSO_NONE || a->len != a->wire ||
-	             a->len + tag > pool_frame_max(nic->pool))) {
-		/* Several packets in one are none that a buffer has room for, however short they are. */
-		pkt->total_len = MAX(pkt->total_len, pool_frame_max(nic->pool) + 1);
-		nic->stats.rx_errors++;
-		nic->stats.rx_segments += h.gso_type != VIRTIO_NET_HDR_GSO_NONE;
-		return;
-	}
-	pkt->len = (uint16_t)pkt->total_len;
-	if (unlikely(tag))
-		copy_tagged(to, a);
-	else
-		memcpy(to, a->frame, a->len);
-	take_checksum(pkt, &h, tag);
-}
-
-static void packet_rx(struct nic *nic, nanos_t now, struct burst *b, uint32_t first, uint32_t n)
-{
-	struct packet *p = nic->driver;
-	struct packet_state *s = nic->state;
-	struct shares of = shares(nic, n);
-	bool traces = nic->wishes && nic->wishes->n_trace;
-
-	(void)now;
-	share_take(&s->hand, of, standing(s));
-	journal_touch(nic->journal, s);
-	for (uint32_t i = 0; i < n; i++) {
-		struct arrival a = i < of.urgent ? packet_ring_next(&p->urgent, &s->urgent)
-		                                 : packet_ring_next(&p->rx, &s->rx);
-
-		take_frame(nic, &a, &b->pkt[first + i], b->frame[first + i]);
-		if (unlikely(traces))
-			b->pkt[first + i].trace = nic_trace(nic, p->v3 ? 0 : s->rx.next + s->urgent.next);
-	}
 }
 
 /* Transmission. */
@@ -360,9 +240,9 @@ static void packet_apply(struct nic *nic)
 	struct packet *p = nic->driver;
 	const struct packet_state *s = nic->state;
 
-	packet_ring_return(&p->rx, s->rx.next);
+	packet_ring_return(&p->rx.ring, s->rx.next);
 	if (p->urgent_map)
-		packet_ring_return(&p->urgent, s->urgent.next);
+		packet_ring_return(&p->urgent.ring, s->urgent.next);
 	for (; p->tx_seen != s->tx; p->tx_seen++)
 		hand_over(p, p->tx_seen);
 }

@@ -22,15 +22,9 @@ struct chunks {
 	uint32_t bytes; /* of all */
 };
 
-/* The longest packet that is taken as it came. */
-static uint32_t packet_max(const struct nic *nic)
-{
-	return MIN(nic->grant.mtu, pool_frame_max(nic->pool) - ETHER_HDR_LEN - VLAN_TAGS_MAX * VLAN_HDR_LEN);
-}
-
 static bool is_large(const struct nic *nic, const struct xdp_desc *d)
 {
-	return d->options & PACKET_CONTINUES || d->len > packet_max(nic) + ETHER_HDR_LEN;
+	return d->options & PACKET_CONTINUES || d->len > nic_packet_max(nic) + ETHER_HDR_LEN;
 }
 
 /* Whether a descriptor's bytes lie in a buffer of the pool, behind its metadata. */
@@ -65,13 +59,13 @@ static bool gather(
 
 static bool to_be_cut(const struct nic *nic, const struct chunks *c, struct gso *g)
 {
-	return c->at[0] && gso_read(g, c->at[0], c->len[0], c->bytes, packet_max(nic));
+	return c->at[0] && gso_read(g, c->at[0], c->len[0], c->bytes, nic_packet_max(nic), 0);
 }
 
 /* Whether a frame in one buffer is longer than a packet may be: the kernel lets none but segments be so. */
 static bool is_several(const struct nic *nic, const struct chunks *c)
 {
-	return c->at[0] && gso_is_longer(c->at[0], c->len[0], packet_max(nic));
+	return c->at[0] && gso_is_longer(c->at[0], c->len[0], nic_packet_max(nic));
 }
 
 /* Packets that could be taken, at most max, where a descriptor may be a part of a frame, or more than a

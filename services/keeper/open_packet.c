@@ -3,7 +3,8 @@
  *
  * Frames come with a virtio header, which tells partial checksums from whole ones.  A veth's other end sends
  * what it likes to be cut later, up to 64 KiB in one frame; it stops doing so while a program for XDP is on
- * this end, hence one that lets everything pass. */
+ * this end, hence one that lets everything pass.  Where there can be none the driver cuts
+ * (grant_packet.segments): the kernel keeps for it what does not fit a slot of V2. */
 #include "common/urgent/urgent.h"
 #include "services/keeper/bpf.h"
 #include "services/keeper/open.h"
@@ -20,6 +21,7 @@
 
 #define BLOCK_BYTES (128u << 10)
 #define SEND_ROOM   (8 << 20)
+#define KEEP_ROOM   (8 << 20) /* of frames that no slot has room for; the kernel's default has room for two */
 #define RETIRE_MS   1u
 #define LINK_ROOM   32u /* Ethernet's header, two tags, and room to align */
 
@@ -67,7 +69,7 @@ static int set_flag(int fd, int option, const char *what, char *error)
 
 static int set_options(int fd, bool v3, char *error)
 {
-	int version = v3 ? TPACKET_V3 : TPACKET_V2, room = SEND_ROOM;
+	int version = v3 ? TPACKET_V3 : TPACKET_V2, room = SEND_ROOM, keep = KEEP_ROOM;
 	int err = open_option(
 	        fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version, "TPACKET version", error);
 
@@ -79,7 +81,10 @@ static int set_options(int fd, bool v3, char *error)
 		err = set_flag(fd, PACKET_QDISC_BYPASS, "PACKET_QDISC_BYPASS", error);
 	if (!err)
 		err = set_flag(fd, PACKET_IGNORE_OUTGOING, "PACKET_IGNORE_OUTGOING (Linux 4.20)", error);
+	if (!err)
+		err = set_flag(fd, PACKET_COPY_THRESH, "PACKET_COPY_THRESH", error);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &keep, sizeof keep);
 	return err;
 }
 
@@ -195,28 +200,25 @@ static int open_urgent(
 	return err || w->queues == 1 ? err : spread(fd, &groups->urgent, error);
 }
 
-/* Keeps a veth's peer from sending segments that are larger than its MTU. */
-static void hold_segments(struct opened *o, const struct open_wish *w)
+/* Keeps a veth's peer from sending segments that are larger than its MTU.  false: they may come. */
+static bool hold_segments(struct opened *o, const struct open_wish *w)
 {
 	int program = w->veth ? bpf_load_pass() : -1, link;
 
 	if (program < 0)
-		return;
+		return false;
 	link = bpf_link_xdp(program, w->ifindex, XDP_FLAGS_DRV_MODE);
 	o->part[OPEN_XDP_LINK] = link;
 	close(program);
-	if (link < 0)
-		snprintf(o->why_not, sizeof o->why_not,
-		        "the peer may send segments that do not fit: XDP on %s: %s", w->interface,
-		        strerror(-link));
+	return link >= 0;
 }
 
 int open_packet(struct opened *o, const struct open_wish *w, char *error)
 {
+	bool held = hold_segments(o, w);
 	struct groups groups = {0};
 
 	o->mode = w->mode == MODE_V3 ? GRANT_PACKET_V3 : GRANT_PACKET_V2;
-	hold_segments(o, w);
 	open_quiet(o, w->ifindex, true);
 	for (uint32_t q = 0; q < w->queues; q++) {
 		int err = open_queue(o, q, w, &groups, error);
@@ -225,6 +227,7 @@ int open_packet(struct opened *o, const struct open_wish *w, char *error)
 			err = open_urgent(o, q, w, &groups, error);
 		if (err)
 			return err;
+		o->grant[q].packet.segments = !held;
 	}
 	o->queues = w->queues;
 	return 0;

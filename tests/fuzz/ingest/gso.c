@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void cut(const struct gso *g, uint32_t mtu)
 {
-	uint8_t packet[GSO_HEADER_MAX + IPV6_MTU_MIN];
+	static uint8_t packet[GSO_HEADER_MAX + UINT16_MAX];
 	uint32_t left = gso_packets(g, 0);
 
 	assert(g->payload && g->each && g->header_len <= GSO_HEADER_MAX);
@@ -17,22 +17,23 @@ static void cut(const struct gso *g, uint32_t mtu)
 
 		n = gso_write(g, at, packet, &pkt);
 		assert(n && n <= g->payload - at && pkt.len == g->header_len + n);
-		assert(pkt.len - g->l3 <= MIN(mtu, IPV6_MTU_MIN));
+		assert(pkt.len - g->l3 <= mtu);
 	}
 	assert(!left);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	uint32_t mtu, more;
+	uint32_t mtu, more, payload;
 	struct gso g;
 
-	if (size < 4)
+	if (size < 6)
 		return 0;
 	mtu = wire_load_u16(data);
 	more = wire_load_u16(data + 2);
-	size -= 4;
-	if (gso_read(&g, data + 4, (uint32_t)size, (uint32_t)size + more, mtu))
-		cut(&g, mtu);
+	payload = wire_load_u16(data + 4);
+	size -= 6;
+	if (gso_read(&g, data + 6, (uint32_t)size, (uint32_t)size + more, mtu, payload))
+		cut(&g, payload ? mtu : MIN(mtu, IPV6_MTU_MIN));
 	return 0;
 }

@@ -262,13 +262,27 @@ Test(drivers, xdp_cuts_each_large_segment_once_whatever_dies)
 Test(drivers, packet_v2_sends_each_frame_once_whatever_dies)
 {
 	set_up(&twin, &nic_packet);
-	fake_packet(&twin.kernel, &twin.f.pool, false);
+	fake_packet(&twin.kernel, &twin.f.pool, false, false);
 	run(&twin);
 }
 
 Test(drivers, packet_v3_sends_each_frame_once_whatever_dies)
 {
 	set_up(&twin, &nic_packet);
-	fake_packet(&twin.kernel, &twin.f.pool, true);
+	fake_packet(&twin.kernel, &twin.f.pool, true, false);
+	run(&twin);
+}
+
+Test(drivers, packet_v2_cuts_each_large_segment_once_whatever_dies)
+{
+	set_up(&twin, &nic_packet);
+	fake_packet(&twin.kernel, &twin.f.pool, false, true);
+	run(&twin);
+}
+
+Test(drivers, packet_v3_cuts_each_large_segment_once_whatever_dies)
+{
+	set_up(&twin, &nic_packet);
+	fake_packet(&twin.kernel, &twin.f.pool, true, true);
 	run(&twin);
 }

@@ -38,14 +38,20 @@ struct fake {
 		struct {
 			uint32_t rx, tx, frames; /* frames in the open block of V3 */
 			uint32_t offset, last;
-			bool v3;
+			bool v3, segments;
 		} packet;
 	};
 };
 
 /* With `chunks`, frames also come as large segments over several buffers. */
 void fake_xdp(struct fake *f, const struct pool *pool, bool chunks);
-void fake_packet(struct fake *f, const struct pool *pool, bool v3);
+
+/* With `segments` too; in V2 some are longer than a slot. */
+void fake_packet(struct fake *f, const struct pool *pool, bool v3, bool segments);
 void fake_free(struct fake *f);
+
+/* Writes a large segment of n packets: its sequence number says the first's number, and each one's payload
+ * its own.  Its length. */
+uint32_t fake_segment(uint8_t *frame, uint32_t number, uint32_t n);
 
 #endif
