@@ -115,6 +115,21 @@ uint32_t board_adoptions(const struct board *board)
 	return n;
 }
 
+bool board_link_set(struct board_links *links, uint32_t phys, uint64_t link)
+{
+	if (links->link[phys] == link)
+		return false;
+	__atomic_store_n(&links->link[phys], link, __ATOMIC_RELAXED);
+	board_links_again(links);
+	return true;
+}
+
+void board_links_again(struct board_links *links)
+{
+	__atomic_store_n(
+	        &links->changes, links->changes + 1, __ATOMIC_RELEASE); /* with board_links_changes */
+}
+
 const char *board_role_name(enum role role)
 {
 	switch (role) {

@@ -5,6 +5,7 @@
  *     board_role_read(&board->role[r], &copy);
  *     board_usage_read(&board->usage[r], &copy);                   what that process costs
  *     if (board_adoptions(board) != before) board_adopted_read(&board->adopted[i], &copy);      control
+ *     if (board_links_changes(&board->links) != before) board_link(&board->links, i) ...         the router
  *
  * Lies in REGION_BOARD, zero at first.  A role's entry is written by its attendant (and by the keeper while
  * that is dead), the ports by ingest's attendant; all others map it read-only.  Readers never block a writer
@@ -127,6 +128,37 @@ struct board_adopted {
 	struct board_route route[BOARD_ROUTES];
 };
 
+/* What has become of a physical port's link, as one number: another one after each loss, with a bit that is
+ * set while it is up.  0: nothing was said of it yet. */
+#define BOARD_LINK_UP        UINT64_C(1)
+#define BOARD_LINK_LOSS_BITS 23u
+
+/* `incarnation` of the port, above 0; `losses`: how often the kernel's interface has lost its carrier. */
+static inline uint64_t board_link_make(uint64_t incarnation, uint32_t losses, bool up)
+{
+	uint64_t interface = hash_mix(incarnation, 0) | 1, lost = losses % (1u << BOARD_LINK_LOSS_BITS);
+
+	return interface << (BOARD_LINK_LOSS_BITS + 1) | lost << 1 | (up ? BOARD_LINK_UP : 0);
+}
+
+/* Whether no loss lies between the two, and whether both are of one opening of the interface. */
+static inline bool board_link_lasted(uint64_t before, uint64_t now)
+{
+	return before >> 1 == now >> 1;
+}
+
+static inline bool board_link_reopened(uint64_t before, uint64_t now)
+{
+	return before >> (BOARD_LINK_LOSS_BITS + 1) != now >> (BOARD_LINK_LOSS_BITS + 1);
+}
+
+/* Written by the opener: a link, then that something has changed. */
+struct board_links {
+	_Alignas(CACHE_LINE) uint64_t changes;
+	uint64_t reserved[7];
+	uint64_t link[EPOCH_PHYS_MAX]; /* board_link_make */
+};
+
 #define BOARD_MAGIC 0x44524f42u /* "BORD" */
 
 struct board {
@@ -138,6 +170,7 @@ struct board {
 	struct board_usage usage[ROLE_COUNT];
 	struct board_port port[EPOCH_PHYS_MAX];
 	struct board_adopted adopted[EPOCH_PHYS_MAX]; /* by the number of the port as well */
+	struct board_links links;
 };
 
 static_assert(sizeof(struct board_role) == 2 * CACHE_LINE, "shared layout");
@@ -165,6 +198,23 @@ bool board_adopted_read(const struct board_adopted *a, struct board_adopted *cop
 
 /* Another number after each change of what ports have taken over; 0: none ever has. */
 uint32_t board_adoptions(const struct board *board);
+
+/* Whether that was news: then the router's bell is to be rung. */
+bool board_link_set(struct board_links *links, uint32_t phys, uint64_t link);
+
+/* All is to be looked at: a writer may have died before it counted what it wrote. */
+void board_links_again(struct board_links *links);
+
+/* What is read of a link after this is at least as new as the count; 0: nothing was said yet. */
+static inline uint64_t board_links_changes(const struct board_links *links)
+{
+	return __atomic_load_n(&links->changes, __ATOMIC_ACQUIRE); /* with board_links_again */
+}
+
+static inline uint64_t board_link(const struct board_links *links, uint32_t phys)
+{
+	return __atomic_load_n(&links->link[phys], __ATOMIC_RELAXED);
+}
 
 /* "ingest", "filter", "router", "session", "control". */
 const char *board_role_name(enum role role);

@@ -24,6 +24,7 @@
 #include "common/stat/stat.h"
 
 struct app_table;
+struct board_links;
 
 enum stage_id { STAGE_INGEST, STAGE_FILTER, STAGE_ROUTER, STAGE_SESSION, STAGE_COUNT };
 
@@ -53,6 +54,7 @@ struct stage_env {
 	struct poll_stats *polls;        /* of an ingest worker, where others read it; may be NULL */
 	const struct poll_stats *ports[LANES_MAX]; /* of each lane's ingest, for the stages behind it: what
 	                                              becomes of its ports; may be NULL */
+	const struct board_links *links;           /* of the physical ports (common/board); may be NULL */
 };
 
 #define PORT_SEND_FAILED 0x80000000u /* in a buffer's number */

@@ -1,5 +1,7 @@
 #include "common/stage/worker_internal.h"
 
+#include "common/board/board.h"
+
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
@@ -85,6 +87,13 @@ static uint8_t *worker_state(const struct appliance *a, uint32_t id)
 	return (uint8_t *)a->map[REGION_STATE + p->stage] + p->state_off;
 }
 
+static const struct board_links *links_of(const struct appliance *a)
+{
+	const struct board *board = a->map[REGION_BOARD];
+
+	return board ? &board->links : NULL;
+}
+
 static int attach_memory(struct worker *w)
 {
 	struct appliance *a = w->appliance;
@@ -103,6 +112,7 @@ static int attach_memory(struct worker *w)
 	        .journal = &w->journal,
 	        .pace = &w->pace,
 	        .sockets = a->map[REGION_SOCKETS],
+	        .links = links_of(a),
 	};
 	for (uint32_t l = 0; l < a->plan.params.lanes; l++)
 		w->env.ports[l] = appliance_polls(a, plan_worker_id(&a->plan, STAGE_INGEST, l));

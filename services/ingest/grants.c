@@ -46,10 +46,13 @@ static bool hear(struct box *b, const struct grant *g, const int *fd, uint32_t n
 		hear_link(b, g);
 		return false;
 	}
-	/* What was open cannot open again under the same number: it is the same descriptors, said twice. */
+	/* What was open cannot open again under the same number: it is the same descriptors, said twice; by
+	 * another opener it may be that the link has changed meanwhile. */
 	if (g->incarnation < b->word.incarnation ||
-	        (g->incarnation == b->word.incarnation && g->what <= b->word.what))
+	        (g->incarnation == b->word.incarnation && g->what <= b->word.what)) {
+		hear_link(b, g);
 		return false;
+	}
 	close_box(b);
 	b->word = *g;
 	memcpy(b->fd, fd, n * sizeof *fd);

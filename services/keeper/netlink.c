@@ -204,6 +204,7 @@ static int take_link(void *context, const struct nlmsghdr *m)
 	COPY(IFLA_NUM_RX_QUEUES, l->rx_queues);
 	COPY(IFLA_ADDRESS, l->mac);
 	COPY(IFLA_CARRIER_CHANGES, l->changes);
+	COPY(IFLA_CARRIER_DOWN_COUNT, l->losses);
 	COPY(IFLA_STATS64, stats);
 #undef COPY
 	copy_attribute(netlink_attribute(m, sizeof *i, IFLA_IFNAME), l->name, sizeof l->name - 1);

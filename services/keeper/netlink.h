@@ -26,6 +26,7 @@ struct netlink_link {
 	uint32_t flags; /* IFF_* */
 	uint32_t mtu;
 	uint32_t rx_queues;
+	uint32_t losses; /* of its carrier; 0 before Linux 4.16 */
 	bool carrier;
 	uint8_t addr_gen_mode; /* of IPv6 (enum in6_addr_gen_mode); IN6_ADDR_GEN_MODE_EUI64 is 0 */
 	struct mac_addr mac;

@@ -82,6 +82,22 @@ static struct board_adopted *adopted_of(void *context, uint32_t phys)
 	return &attendant_board(o->attendant)->adopted[phys];
 }
 
+/* Neighbors are lane 0's. */
+static void wake_router(struct opener *o)
+{
+	struct appliance *a = attendant_appliance(o->attendant);
+
+	bell_ring(&a->bell[plan_worker_id(&a->plan, STAGE_ROUTER, 0)]);
+}
+
+static void tell_link(void *context, uint32_t phys, uint64_t link)
+{
+	struct opener *o = context;
+
+	if (board_link_set(&attendant_board(o->attendant)->links, phys, link))
+		wake_router(o);
+}
+
 /* Epochs. */
 
 /* All that makes a port be opened anew when it changes. */
@@ -212,9 +228,12 @@ static int opener_begin(struct attendant *a, void **context)
 	        .file = file_of,
 	        .board = board_of,
 	        .adopted = adopted_of,
+	        .link = tell_link,
 	};
 	for (uint16_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		port_init(&o->port[i], i, netlink_namespace(&o->nl));
+	board_links_again(&attendant_board(a)->links);
+	wake_router(o);
 	snprintf(o->path, sizeof o->path, "%s/" FOLDER, attendant_taken(a)->run_dir);
 	if (mkdir(o->path, 0755) && errno != EEXIST)
 		fprintf(stderr, "sluice: %s cannot be made: %s\n", o->path, strerror(errno));

@@ -92,6 +92,15 @@ static void tell(struct port *p, const struct port_host *host)
 	p->untold = false;
 }
 
+/* The neighbors behind a link go with it. */
+static void tell_link(const struct port *p, const struct port_host *host)
+{
+	bool up = p->identity && has_link(p);
+
+	if (p->incarnation)
+		host->link(host->context, p->phys, board_link_make(p->incarnation, p->link.losses, up));
+}
+
 static void say(struct port *p, enum grant_what word)
 {
 	/* Who has not heard of the port yet hears of its link together with it. */
@@ -494,6 +503,7 @@ void port_step(struct port *p, const struct port_host *host, nanos_t now)
 	if (p->due <= now)
 		p->due = p->identity || !p->want.identity ? NANOS_NEVER : now + PORT_RETRY;
 	tell(p, host);
+	tell_link(p, host);
 	if (!p->identity) /* a predecessor may have died while it opened the port */
 		adopt_forget(host->adopted(host->context, p->phys));
 	if (p->want.identity)

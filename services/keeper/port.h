@@ -89,6 +89,8 @@ struct port_host {
 	const char *(*file)(void *context, const char *interface);
 	struct board_port *(*board)(void *context, uint32_t phys);
 	struct board_adopted *(*adopted)(void *context, uint32_t phys);
+	/* Tells what has become of the link (board_link_make), whether it is news or not. */
+	void (*link)(void *context, uint32_t phys, uint64_t link);
 };
 
 /* `space`: the network namespace that it is in (netlink_namespace). */

@@ -77,23 +77,22 @@ static uint32_t address_make(const struct neighbor_call *c, const struct epoch_a
 }
 
 /* Whether the address stands on a link, where it can be probed and announced. */
-static bool is_linked(const struct neighbor_call *c, const struct epoch_address *from)
+static bool is_linked(const struct neighbor_call *c, const struct neighbor_address *a)
 {
-	const struct epoch_port *port = epoch_port(c->epoch, from->port);
+	const struct epoch_port *port = epoch_port(c->epoch, a->port);
 
-	return port_has_link(port) && from->scope != EPOCH_SCOPE_HOST &&
-	       (from->family == 4 || port->flags & EPOCH_PORT_IPV6);
+	return port_has_link(port) && !a->host &&
+	       (ip6_addr_is_mapped(&a->addr) || port->flags & EPOCH_PORT_IPV6);
 }
 
 /* The address comes up, or its link goes: it is probed first where that is wanted, then announced. */
-static void begin(const struct neighbor_call *c, uint32_t i, const struct epoch_address *from)
+static void begin(const struct neighbor_call *c, uint32_t i)
 {
-	const struct epoch_port *port = epoch_port(c->epoch, from->port);
 	struct neighbor_address *a = call_touch(c, &c->n->address[i]);
-	bool probe = from->family == 6 && !(from->flags & EPOCH_ADDRESS_NODAD) && port->dad_transmits;
+	const struct epoch_port *port = epoch_port(c->epoch, a->port);
 
-	a->linked = is_linked(c, from);
-	a->probes = probe && a->linked ? port->dad_transmits : 0;
+	a->linked = is_linked(c, a);
+	a->probes = a->linked && !a->nodad ? port->dad_transmits : 0;
 	a->announce = a->linked ? port->gratuitous_arp : 0;
 	set_state(c, i, a->probes ? ADDRESS_TENTATIVE : ADDRESS_OURS);
 	if (a->probes)
@@ -116,8 +115,26 @@ void address_up(const struct neighbor_call *c, const struct epoch_address *from)
 	struct neighbor_address *a = call_touch(c, &c->n->address[i]);
 
 	a->seen = c->epoch->number;
-	if (!known || a->linked != is_linked(c, from))
-		begin(c, i, from);
+	a->host = from->scope == EPOCH_SCOPE_HOST;
+	a->nodad = from->family == 4 || from->flags & EPOCH_ADDRESS_NODAD;
+	if (!known || a->linked != is_linked(c, a))
+		begin(c, i);
+}
+
+void address_risen(const struct neighbor_call *c, uint32_t i, bool reopened, nanos_t when)
+{
+	struct neighbor_address *a = call_touch(c, &c->n->address[i]);
+	const struct epoch_port *port = epoch_port(c->epoch, a->port);
+
+	if (!is_linked(c, a))
+		return;
+	if (reopened || a->state != ADDRESS_OURS) {
+		begin(c, i);
+		return;
+	}
+	a->announce = port->gratuitous_arp;
+	if (a->announce)
+		set_timer(c, i, when);
 }
 
 void address_down(const struct neighbor_call *c, uint32_t i)

@@ -239,6 +239,17 @@ void group_timer(const struct neighbor_call *c, uint32_t i)
 		set_due(c, i, NANOS_NEVER);
 }
 
+void group_risen(const struct neighbor_call *c, uint32_t i, nanos_t when)
+{
+	struct neighbor_group *g = call_touch(c, &c->n->group[i]);
+
+	if (g->state != GROUP_JOINED || !is_reported(&g->addr))
+		return;
+	g->repeats = ROBUSTNESS;
+	if (when < g->due)
+		set_due(c, i, when);
+}
+
 void group_give_up(const struct neighbor_call *c, uint32_t i)
 {
 	struct neighbor_group *g = call_touch(c, &c->n->group[i]);

@@ -3,7 +3,7 @@
 /* Where the parts of the state lie, in bytes from its start. */
 struct layout {
 	uint64_t bucket, entry, cold, free_ring, queue_next;
-	uint64_t address_bucket, address, group_bucket, group, port, wheel;
+	uint64_t address_bucket, address, group_bucket, group, port, wire, wheel;
 	uint64_t bytes;
 	uint32_t slots, buckets, ring;
 };
@@ -32,6 +32,7 @@ static struct layout layout_for(const struct stage_params *params)
 	l.group_bucket = place(&at, NEIGHBOR_GROUPS * sizeof(uint32_t));
 	l.group = place(&at, NEIGHBOR_GROUPS * sizeof(struct neighbor_group));
 	l.port = place(&at, EPOCH_PORTS_MAX * sizeof(struct neighbor_port));
+	l.wire = place(&at, EPOCH_PHYS_MAX * sizeof(struct neighbor_wire));
 	l.wheel = place(&at, wheel_state_bytes(TIMERS(slots)));
 	l.bytes = at;
 	return l;
@@ -79,6 +80,7 @@ void neighbor_attach(struct neighbor *n, void *state, const struct stage_params 
 	        .group_bucket = (void *)(base + l.group_bucket),
 	        .group = (void *)(base + l.group),
 	        .port = (void *)(base + l.port),
+	        .wire = (void *)(base + l.wire),
 	        .hooks = *hooks,
 	        .limits = params->limits,
 	        .buffers = params->buffers,
@@ -304,6 +306,7 @@ uint32_t entry_make(
 	struct neighbor_header *h = call_touch(c, n->header);
 	uint32_t slot = n->free_ring[h->free_cons++ & n->free_mask];
 	uint32_t *bucket = call_touch(c, &n->bucket[neighbor_hash(&n->table, port, addr) & n->table.mask]);
+	const struct neighbor_wire *wire = neighbor_wire(c, port);
 	struct neighbor_entry *e = &n->entry[slot];
 
 	write_begin(c, e);
@@ -311,6 +314,7 @@ uint32_t entry_make(
 	__atomic_store_n(&e->addr[1], load_u64(addr->b + 8), __ATOMIC_RELAXED);
 	__atomic_store_n(&e->port.v, port.v, __ATOMIC_RELAXED);
 	e->confirmed_ms = e->used_ms = e->updated_ms = call_ms(c);
+	e->losses = wire ? wire->losses : 0;
 	__atomic_store_n(&e->next, *bucket, __ATOMIC_RELAXED);
 	write_end(e);
 	__atomic_store_n(bucket, slot, __ATOMIC_RELEASE);

@@ -20,12 +20,16 @@
  * use is not written down for each packet, so it goes to STALE when its time is over, and to DELAY with the
  * next packet.
  *
+ * A port that loses its link loses its neighbors, but for those given: who is behind it when the link is back
+ * may be another.  Then our addresses there are announced again, and our groups reported (neighbor_link.c).
+ *
  * Functions that take a struct neighbor are for lane 0's thread; those that take a const struct
  * neighbor_table for the thread of any lane.
  */
 #ifndef SLUICE_SERVICES_ROUTER_NEIGHBOR_H
 #define SLUICE_SERVICES_ROUTER_NEIGHBOR_H
 
+#include "common/board/board.h"
 #include "common/stage/stage.h"
 #include "common/wire/addr.h"
 #include "common/wire/ether.h"
@@ -79,7 +83,8 @@ struct neighbor_entry {
 	uint32_t confirmed_ms; /* times in ms, modulo 2^32: reachability was confirmed */
 	uint32_t used_ms;      /* a packet brought it out of STALE, or it was made */
 	uint32_t updated_ms;   /* state or MAC changed */
-	uint64_t reserved2;
+	uint32_t losses;       /* of its wire, when it was made (struct neighbor_wire) */
+	uint32_t reserved2;
 };
 
 static_assert(sizeof(struct neighbor_entry) == CACHE_LINE, "one line");
@@ -92,6 +97,7 @@ struct neighbor_cold;
 struct neighbor_address;
 struct neighbor_group;
 struct neighbor_port;
+struct neighbor_wire;
 
 /* What any lane may look at. */
 struct neighbor_table {
@@ -125,6 +131,9 @@ struct neighbor_hooks {
 	/* Whether nothing can leave by `port` yet: it is still being opened, or has no carrier.  Probes,
 	 * announcements and reports wait for it.  May be NULL: never. */
 	bool (*link_waits)(void *ctx, const struct epoch *epoch, struct port_id port);
+
+	/* What has become of the physical ports' links.  May be NULL: they last. */
+	const struct board_links *links;
 };
 
 /* Lane 0's private side. */
@@ -141,8 +150,10 @@ struct neighbor {
 	uint32_t *group_bucket;
 	struct neighbor_group *group;
 	struct neighbor_port *port;
+	struct neighbor_wire *wire; /* by physical port */
 	struct wheel wheel;
 	struct neighbor_hooks hooks;
+	uint64_t links_seen;        /* board_links_changes, when all links were last looked at */
 	struct epoch_limits limits; /* that the state was made for */
 	uint32_t buffers;
 	uint32_t slots, free_mask;
@@ -328,7 +339,7 @@ bool neighbor_group_joined(const struct neighbor_table *t, struct port_id port, 
 [[nodiscard]] bool neighbor_retire(
         struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
-/* stage_ops.timer's part, a bounded part of what is due. */
+/* stage_ops.timer's part, a bounded part of what is due, and of what follows from links that were lost. */
 void neighbor_timer(struct neighbor *n, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
 /* What neighbor_timer tells journal_hand: this, and the number of a timer. */

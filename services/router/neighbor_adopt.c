@@ -1,9 +1,5 @@
 #include "services/router/neighbor_internal.h"
 
-#define ITEMS_A_BURST 4096u
-#define ITEM_LINES    64u
-#define ITEM_OUTBOX   256u
-
 enum step {
 	STEP_ON,    /* the cursor goes on */
 	STEP_AGAIN, /* the outbox is full: this one again */
@@ -110,12 +106,6 @@ static enum step step(const struct neighbor_call *c, enum neighbor_phase phase, 
 	return STEP_END;
 }
 
-static bool has_room(const struct burst *burst, uint32_t room)
-{
-	return room - journal_room(burst->journal) + ITEM_LINES <= NEIGHBOR_LINES_BURST &&
-	       burst->n_out + ITEM_OUTBOX <= OUTBOX_MAX;
-}
-
 /* On to the beginning of a phase.  true: it is reached. */
 static bool advance(const struct neighbor_call *c, enum neighbor_phase end)
 {
@@ -130,7 +120,7 @@ static bool advance(const struct neighbor_call *c, enum neighbor_phase end)
 		h->phase = ADOPT_ADDRESSES;
 		h->cursor = h->cursor2 = 0;
 	}
-	for (uint32_t items = 0; items < ITEMS_A_BURST && has_room(c->burst, room); items++) {
+	for (uint32_t items = 0; items < NEIGHBOR_ITEMS_BURST && neighbor_has_room(c, room); items++) {
 		switch (step(c, (enum neighbor_phase)h->phase, h->cursor)) {
 		case STEP_ON: h->cursor++; break;
 		case STEP_AGAIN: break;

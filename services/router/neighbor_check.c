@@ -162,6 +162,15 @@ static const char *check_groups(const struct neighbor *n)
 	return used == n->header->groups && used == on_ports ? NULL : "neighbor: groups are counted wrongly";
 }
 
+static const char *check_wires(const struct neighbor *n)
+{
+	const struct neighbor_header *h = n->header;
+
+	if (h->reopened & ~h->risen)
+		return "neighbor: a link is another one and has not come back";
+	return h->lost || h->risen || !h->link_cursor ? NULL : "neighbor: a walk has no end";
+}
+
 static const char *check_entries(const struct neighbor *n)
 {
 	struct tally t = {.n = n};
@@ -191,5 +200,7 @@ const char *neighbor_check(const struct neighbor *n)
 		wrong = check_groups(n);
 	if (!wrong)
 		wrong = check_walks(n);
+	if (!wrong)
+		wrong = check_wires(n);
 	return wrong ? wrong : wheel_check(&n->wheel);
 }

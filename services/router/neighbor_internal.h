@@ -5,6 +5,7 @@
  *     neighbor_output.c  a routed packet: resolved, or held in its neighbor's queue
  *     neighbor_timer.c   what is due
  *     neighbor_adopt.c   an epoch is taken up
+ *     neighbor_link.c    links that are lost and come back
  *     neighbor_check.c   whether the state is consistent
  *     arp.c, nd.c        the two protocols of resolution
  *     dad.c              our addresses: duplicate address detection, announcements
@@ -78,6 +79,8 @@ struct neighbor_header {
 	uint32_t group_free;
 	uint32_t addresses;
 	uint32_t groups;
+	uint32_t lost, risen, reopened; /* physical ports, a bit each, of whose links all is yet to be told */
+	uint32_t link_cursor;           /* how far that is: number of a timer's owner (TIMER_ADDRESS...) */
 };
 
 static_assert(sizeof(struct neighbor_header) == 3 * CACHE_LINE, "journaled layout");
@@ -123,9 +126,10 @@ struct neighbor_address {
 	uint8_t probes;   /* still to be sent before it is ours */
 	uint8_t announce; /* announcements still to be sent */
 	uint8_t linked;   /* the port has a link, where it can be probed and announced */
-	uint8_t reserved[2];
-	uint32_t next; /* in its bucket, or of the free ones */
-	uint32_t seen; /* epoch number that has it */
+	uint8_t host;     /* of host scope, on no link */
+	uint8_t nodad;    /* never probed */
+	uint32_t next;    /* in its bucket, or of the free ones */
+	uint32_t seen;    /* epoch number that has it */
 };
 
 static_assert(sizeof(struct neighbor_address) == 32, "two to a line");
@@ -169,6 +173,16 @@ struct neighbor_port {
 };
 
 static_assert(sizeof(struct neighbor_port) == CACHE_LINE, "one line");
+
+/* A physical port's link, as far as its neighbors and our addresses there are in line with it. */
+struct neighbor_wire {
+	uint64_t link;       /* board_link */
+	nanos_t announce_at; /* when what stands there is, or was last, announced again */
+	uint32_t losses;     /* that were noticed */
+	uint32_t reserved[3];
+};
+
+static_assert(sizeof(struct neighbor_wire) == 32, "two to a line");
 
 #define FAMILY_IGMP 0u
 #define FAMILY_MLD  1u
@@ -266,6 +280,26 @@ static inline bool neighbor_link_waits(const struct neighbor_call *c, struct por
 	return hooks->link_waits && hooks->link_waits(hooks->ctx, c->epoch, port);
 }
 
+/* The wire that a port is on; NULL: the epoch has no such port. */
+static inline struct neighbor_wire *neighbor_wire(const struct neighbor_call *c, struct port_id port)
+{
+	const struct epoch_port *p = epoch_port(c->epoch, port);
+
+	return p && p->phys.v < EPOCH_PHYS_MAX ? &c->n->wire[p->phys.v] : NULL;
+}
+
+/* A walk over tables goes on in the next burst after so many items, or where the log or the outbox has no
+ * room for what one more may need; `room` is what the log had at its beginning. */
+#define NEIGHBOR_ITEMS_BURST 4096u
+#define NEIGHBOR_ITEM_LINES  64u
+#define NEIGHBOR_ITEM_OUTBOX 128u
+
+static inline bool neighbor_has_room(const struct neighbor_call *c, uint32_t room)
+{
+	return room - journal_room(call_journal(c)) + NEIGHBOR_ITEM_LINES <= NEIGHBOR_LINES_BURST &&
+	       c->burst->n_out + NEIGHBOR_ITEM_OUTBOX <= OUTBOX_MAX;
+}
+
 /* A number below `bound` (0 for 0) from the state's own generator. */
 uint64_t neighbor_random(const struct neighbor_call *c, uint64_t bound);
 
@@ -324,6 +358,17 @@ bool nud_event_send(const struct neighbor_call *c, uint32_t slot);
 /* The entry's timer (Linux neigh_timer_handler, neigh_periodic_work). */
 void nud_timer(const struct neighbor_call *c, uint32_t slot);
 
+/* An entry that is being resolved is asked for anew: what was sent before was lost. */
+void nud_ask_again(const struct neighbor_call *c, uint32_t slot);
+
+/* --- links (neighbor_link.c) --- */
+
+/* Whether neighbor_links has something to do. */
+bool neighbor_links_due(const struct neighbor *n);
+
+/* A part of it; `room` as for neighbor_has_room. */
+void neighbor_links(const struct neighbor_call *c, uint32_t room);
+
 /* --- packets that wait (neighbor_output.c) --- */
 
 void queue_add(const struct neighbor_call *c, uint32_t slot, struct pkt_ref ref);
@@ -380,6 +425,9 @@ uint32_t address_find(const struct neighbor_table *t, struct port_id port, const
 void address_up(const struct neighbor_call *c, const struct epoch_address *a);
 void address_down(const struct neighbor_call *c, uint32_t i);
 void address_timer(const struct neighbor_call *c, uint32_t i);
+/* Its link is back: it is announced again at `when`; one that was not ours yet, or whose interface is another
+ * one (`reopened`), is probed first as when it came up (Linux addrconf_notify). */
+void address_risen(const struct neighbor_call *c, uint32_t i, bool reopened, nanos_t when);
 /* Its timer does harm: it is ours, and nothing is said of it any more. */
 void address_give_up(const struct neighbor_call *c, uint32_t i);
 
@@ -392,6 +440,8 @@ uint32_t group_find(const struct neighbor_table *t, struct port_id port, const s
 void group_join(const struct neighbor_call *c, struct port_id port, const struct ip6_addr *group);
 void group_leave(const struct neighbor_call *c, uint32_t i);
 void group_timer(const struct neighbor_call *c, uint32_t i);
+/* Its link is back: it is reported as if it were joined at `when` (Linux ipv6_mc_up). */
+void group_risen(const struct neighbor_call *c, uint32_t i, nanos_t when);
 void group_port_timer(const struct neighbor_call *c, struct port_id port, uint32_t family);
 /* Their timers do harm: nothing is reported until something new is to be. */
 void group_give_up(const struct neighbor_call *c, uint32_t i);

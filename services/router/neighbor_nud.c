@@ -30,6 +30,15 @@ static uint32_t random_reachable_ms(const struct neighbor_call *c, const struct 
 	return (uint32_t)neighbor_random(c, port->reachable_ms) + port->reachable_ms / 2;
 }
 
+/* From the confirmation on, which may be some seconds old (Linux neigh_timer_handler). */
+static nanos_t reachable_until(const struct neighbor_call *c, uint32_t slot)
+{
+	uint32_t age_ms = call_ms(c) - c->n->entry[slot].confirmed_ms;
+	uint32_t lasts_ms = c->n->cold[slot].reachable_ms;
+
+	return c->now + (lasts_ms - MIN(age_ms, lasts_ms)) * NANOS_PER_MS;
+}
+
 static void enter(const struct neighbor_call *c, uint32_t slot, enum nud_state state)
 {
 	const struct epoch_port *port = entry_port(c, slot);
@@ -42,7 +51,7 @@ static void enter(const struct neighbor_call *c, uint32_t slot, enum nud_state s
 	case NUD_REACHABLE:
 		call_touch(c, cold);
 		cold->reachable_ms = random_reachable_ms(c, port);
-		due = c->now + cold->reachable_ms * NANOS_PER_MS;
+		due = reachable_until(c, slot);
 		break;
 	case NUD_STALE: due = c->now + port->stale_gc_ms * NANOS_PER_MS; break;
 	case NUD_DELAY: due = c->now + port->delay_first_ms * NANOS_PER_MS; break;
@@ -171,6 +180,12 @@ static void begin_resolution(const struct neighbor_call *c, uint32_t slot)
 	solicit(c, slot, false);
 }
 
+void nud_ask_again(const struct neighbor_call *c, uint32_t slot)
+{
+	if (entry_state(&c->n->entry[slot]) == NUD_INCOMPLETE && nud_may_resolve(c))
+		begin_resolution(c, slot);
+}
+
 bool nud_event_send(const struct neighbor_call *c, uint32_t slot)
 {
 	switch ((enum nud_state)entry_state(&c->n->entry[slot])) {
@@ -201,11 +216,10 @@ static void wait_until(const struct neighbor_call *c, uint32_t slot, nanos_t due
 
 static void reachable_timer(const struct neighbor_call *c, uint32_t slot)
 {
-	uint32_t age_ms = call_ms(c) - c->n->entry[slot].confirmed_ms;
-	uint32_t lasts_ms = c->n->cold[slot].reachable_ms;
+	nanos_t until = reachable_until(c, slot);
 
-	if (age_ms < lasts_ms)
-		wait_until(c, slot, c->now + (lasts_ms - age_ms) * NANOS_PER_MS);
+	if (c->now < until)
+		wait_until(c, slot, until);
 	else
 		enter(c, slot, NUD_STALE);
 }

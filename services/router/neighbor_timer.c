@@ -39,6 +39,8 @@ void neighbor_timer(struct neighbor *n, const struct epoch *epoch, nanos_t now, 
 	struct neighbor_call c = neighbor_call_alone(n, epoch, now, burst);
 	uint32_t room = journal_room(burst->journal), steps = TIMERS_A_BURST;
 
+	if (neighbor_links_due(n))
+		neighbor_links(&c, room);
 	while (room - journal_room(burst->journal) + TIMER_LINES <= NEIGHBOR_LINES_BURST &&
 	        burst->n_out + TIMER_OUTBOX <= OUTBOX_MAX) {
 		uint32_t timer = wheel_take(&n->wheel, burst->journal, now, &steps);
@@ -71,5 +73,5 @@ void neighbor_give_up(
 
 nanos_t neighbor_next_timer(const struct neighbor *n)
 {
-	return wheel_next(&n->wheel);
+	return neighbor_links_due(n) ? 0 : wheel_next(&n->wheel);
 }

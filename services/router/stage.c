@@ -110,7 +110,8 @@ static void attach_parts(struct router *r, const struct stage_env *env)
 		        &(struct neighbor_hooks){.ctx = r,
 		                .unreachable = link_failure,
 		                .proxy_arp = proxy_arp,
-		                .link_waits = link_waits});
+		                .link_waits = link_waits,
+		                .links = env->links});
 }
 
 static void detach(void *worker)

@@ -65,6 +65,25 @@ passes()
 	on a ping -q -c 1 -W 1 "$to" >/dev/null
 }
 
+# begin_numbered, end_numbered: numbered packets from a to b and back, as many as go, of which none may be lost in between.
+begin_numbered()
+{
+	ip netns exec "$b" python3 tests/system/window.py echo 5002 >"$work/echo" &
+	echo=$!
+	wait_for 30 grep -q ready "$work/echo" || die "no echo"
+	ip netns exec "$a" python3 tests/system/window.py send 198.51.100.2 5002 >"$work/sent" 2>&1 &
+	sender=$!
+}
+
+end_numbered()
+{
+	kill -TERM $sender
+	wait $sender || die "numbered packets: $(cat "$work/sent")"
+	kill $echo
+	wait $echo 2>/dev/null
+	[ "$(cat "$work/sent")" -gt 1000 ] || die "only $(cat "$work/sent") numbered packets have passed"
+}
+
 down()
 {
 	expect_balanced

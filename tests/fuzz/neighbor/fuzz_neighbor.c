@@ -1,7 +1,7 @@
-/* The input's bytes are a story: packets to be sent, time that passes, configurations, and frames of ARP,
- * neighbor discovery, IGMP and MLD made of raw bytes (with checksums put right where a bit says so).  The
- * state stays consistent and holds just what it was given; a burst that is cut leaves no trace (setup.c
- * looks). */
+/* The input's bytes are a story: packets to be sent, time that passes, configurations, links lost and back,
+ * and frames of ARP, neighbor discovery, IGMP and MLD made of raw bytes (with checksums put right where a bit
+ * says so).  The state stays consistent and holds just what it was given; a burst that is cut leaves no trace
+ * (setup.c looks). */
 #include <stdlib.h>
 
 #include "common/wire/arp.h"
@@ -146,6 +146,10 @@ static void act(struct setup *s, struct story *t)
 	case 3: ip6_frame(s, t, mode, SETUP_MLD); break;
 	case 4: igmp_frame(s, t, mode); break;
 	case 5: configure(s, t, mode); break;
+	case 6:
+		setup_link(s, (struct port_id){mode & 1}, 1 + (mode >> 6), mode >> 2 & 15, mode & 2);
+		setup_until(s, t->now);
+		break;
 	default: t->now += (uint64_t)mode * mode * MS; setup_until(s, t->now);
 	}
 	setup_forget(s);

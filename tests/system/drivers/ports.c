@@ -35,6 +35,7 @@ struct ports {
 	struct board_port board, said;
 	struct board_adopted adopted;
 	uint32_t said_adopted;
+	struct board_links links;
 	struct kept kept[SLOTS];
 	char path[256];
 	const char *dir;
@@ -98,6 +99,15 @@ static struct board_adopted *adopted_of(void *context, uint32_t phys)
 	return &p->adopted;
 }
 
+/* A line where it is lost, or back. */
+static void link_is(void *context, uint32_t phys, uint64_t link)
+{
+	struct ports *p = context;
+
+	if (board_link_set(&p->links, phys, link))
+		printf("the link is %s\n", link & BOARD_LINK_UP ? "up" : "lost");
+}
+
 static void set_up(struct ports *p)
 {
 	void *memory = mmap(NULL, pool_bytes(POOL_N, PKT_STRIDE_DEFAULT), PROT_READ | PROT_WRITE,
@@ -107,7 +117,7 @@ static void set_up(struct ports *p)
 	        netlink_open(&p->nl, 0) || netlink_open(&p->watch, NETLINK_LINKS))
 		exit(1);
 	port_init(&p->port, 0, 0);
-	p->host = (struct port_host){p, &p->nl, &p->pool, say, keep, file_of, board_of, adopted_of};
+	p->host = (struct port_host){p, &p->nl, &p->pool, say, keep, file_of, board_of, adopted_of, link_is};
 }
 
 static void want(struct ports *p, char *line)

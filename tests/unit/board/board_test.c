@@ -133,3 +133,29 @@ Test(board, has_a_name_for_everything)
 		cr_assert_str_neq(board_port_state_name(s), "?");
 	cr_assert_str_eq(board_role_state_name(99), "?");
 }
+
+Test(board, tells_of_a_link_by_one_number)
+{
+	uint64_t up = board_link_make(7, 3, true), down = board_link_make(7, 3, false),
+	         lost = board_link_make(7, 4, true), other = board_link_make(8, 3, true);
+
+	cr_assert(up & BOARD_LINK_UP && !(down & BOARD_LINK_UP) && down);
+	cr_assert(board_link_lasted(up, down) && !board_link_reopened(up, down));
+	cr_assert(!board_link_lasted(up, lost) && !board_link_reopened(up, lost));
+	cr_assert(!board_link_lasted(up, other) && board_link_reopened(up, other));
+	cr_assert(!board_link_reopened(up, board_link_make(7, UINT32_MAX, true)),
+	        "losses stay within their bits");
+}
+
+Test(board, counts_what_changes_of_a_link)
+{
+	static struct board_links links;
+	uint64_t up = board_link_make(7, 3, true);
+
+	cr_assert_eq(board_links_changes(&links), 0);
+	cr_assert(board_link_set(&links, 5, up));
+	cr_assert_eq(board_links_changes(&links), 1);
+	cr_assert_eq(board_link(&links, 5), up);
+	cr_assert_not(board_link_set(&links, 5, up), "no news");
+	cr_assert_eq(board_links_changes(&links), 1);
+}

@@ -171,6 +171,23 @@ Test(ingest_live, without_a_carrier_what_is_sent_is_dropped_until_there_is_one)
 	lab_end(&lab);
 }
 
+/* The opener died, the carrier came, and its successor says once more what is open. */
+Test(ingest_live, what_is_said_twice_tells_of_the_link_as_it_is_by_now)
+{
+	struct grant g = word(GRANT_LINK, 3);
+	const char *wrong;
+
+	say(GRANT_OPEN, 3);
+	lab_adopt(&lab, 1);
+	settle(1);
+	cr_assert_eq(ingest_grant(&g, sizeof g, NULL, 0, &wrong), 0);
+	settle(2);
+	cr_assert_not_null(ingest_port_error(lab.worker, (struct port_id){0}));
+	say(GRANT_OPEN, 3);
+	settle(3);
+	cr_assert_null(ingest_port_error(lab.worker, (struct port_id){0}));
+}
+
 Test(ingest_live, what_a_gone_incarnation_had_is_dropped_and_the_next_one_begins_empty)
 {
 	struct pkt_index held[8];

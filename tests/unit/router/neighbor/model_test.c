@@ -12,7 +12,8 @@ struct naive {
 	uint8_t state;
 	uint32_t mac;
 	uint32_t waiting;
-	nanos_t due; /* of what the state's timer does next */
+	nanos_t since; /* the first of them waits */
+	nanos_t due;   /* of what the state's timer does next */
 	nanos_t confirmed;
 	uint32_t probes;
 };
@@ -23,6 +24,8 @@ struct world {
 	uint64_t random;
 	nanos_t now;
 	struct ip6_addr us, group;
+	uint32_t losses;
+	bool down;
 };
 
 static uint32_t below(struct world *w, uint32_t bound)
@@ -60,8 +63,11 @@ static void model_send(struct world *w, struct naive *h)
 		enter(w, h, NUD_DELAY);
 	if (h->state == NUD_NONE || h->state == NUD_FAILED)
 		enter(w, h, NUD_INCOMPLETE);
-	if (!is_valid(h))
-		h->waiting = MIN(h->waiting + 1, 16u);
+	if (is_valid(h))
+		return;
+	if (!h->waiting)
+		h->since = w->now;
+	h->waiting = MIN(h->waiting + 1, 16u);
 }
 
 /* What waited has gone. */
@@ -111,10 +117,23 @@ static void model_na(struct world *w, struct naive *h, uint32_t m, bool solicite
 	model_flush(w, h);
 }
 
+/* The link goes: nobody is known any more.  It comes: who is asked for is asked anew. */
+static void model_link(struct world *w)
+{
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		if (w->down)
+			w->host[i] = (struct naive){0};
+		else if (w->host[i].state == NUD_INCOMPLETE)
+			enter(w, &w->host[i], NUD_INCOMPLETE);
+	}
+}
+
 /* Whether `real` is what the timers may have made of the model since it was looked at; how long REACHABLE
  * lasts is random, so there the real one leads within its bounds. */
 static void model_time(struct world *w, struct naive *h, uint8_t real)
 {
+	if (w->now >= h->since + NEIGHBOR_HOLD_MAX)
+		h->waiting = 0;
 	for (;;) {
 		if (h->state == NUD_REACHABLE) {
 			nanos_t age = w->now - h->confirmed;
@@ -173,6 +192,15 @@ static void compare(struct world *w, uint32_t round)
 	}
 }
 
+static void change_link(struct world *w)
+{
+	w->down = !w->down;
+	w->losses += w->down;
+	setup_link(&w->s, P0, 1, w->losses, !w->down);
+	setup_until(&w->s, w->now);
+	model_link(w);
+}
+
 static void act(struct world *w)
 {
 	uint32_t i = below(w, HOSTS), m = 100 * i + below(w, 2), what = below(w, 10);
@@ -183,6 +211,8 @@ static void act(struct world *w)
 	if (what < 5) {
 		setup_send(&w->s, w->now, P0, &a, i);
 		model_send(w, &w->host[i]);
+	} else if (below(w, 20) == 0) {
+		change_link(w);
 	} else if (what < 7) {
 		setup_ns(&w->s, w->now, P0, &a, &w->group, &w->us, &its);
 		model_ns(w, &w->host[i], m);
@@ -203,6 +233,7 @@ static void play(uint64_t seed, uint32_t rounds)
 	w.us = w.s.region->address[2].addr;
 	w.group = ip6_solicited_node(&w.us);
 	setup_adopt(&w.s, T0);
+	setup_link(&w.s, P0, 1, 0, true);
 	setup_until(&w.s, T0 + 30 * SEC);
 	w.s.cut = true;
 	w.now = T0 + 30 * SEC;

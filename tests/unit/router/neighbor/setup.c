@@ -147,7 +147,7 @@ void setup_init(struct setup *s)
 	assert(s->region && s->sent && s->before);
 	neighbor_init(s->f.state, &s->f.params);
 	neighbor_attach(&s->n, s->f.state, &s->f.params,
-	        &(struct neighbor_hooks){s, unreachable, proxy_arp, link_waits});
+	        &(struct neighbor_hooks){s, unreachable, proxy_arp, link_waits, &s->links});
 	make_region(s->region, &s->f.params.limits);
 	setup_publish(s);
 }
@@ -156,6 +156,8 @@ void setup_reset(struct setup *s, const void *state)
 {
 	memcpy(s->f.state, state, s->f.journal.state_bytes);
 	memset(s->f.held, 0, sizeof s->f.held);
+	memset(&s->links, 0, sizeof s->links);
+	s->n.links_seen = 0;
 	s->n_sent = s->outbox = s->unreachable = 0;
 	s->cut = false;
 	make_region(s->region, &s->f.params.limits);
@@ -168,6 +170,11 @@ void setup_free(struct setup *s)
 	free(s->sent);
 	free(s->before);
 	fixture_free(&s->f);
+}
+
+void setup_link(struct setup *s, struct port_id port, uint64_t incarnation, uint32_t losses, bool up)
+{
+	board_link_set(&s->links, port.v, board_link_make(incarnation, losses, up));
 }
 
 /* The fixture and the table agree about who holds what. */
@@ -244,6 +251,7 @@ void setup_burst(struct setup *s, nanos_t now, enum input_kind input, setup_even
 		run(s, now, input, event, arg);
 		fixture_cut(&s->f);
 		assert(memcmp(s->before, s->f.state, s->f.journal.state_bytes) == 0);
+		s->n.links_seen = 0; /* the next process's */
 		s->f.next_buffer = buffer;
 		s->unreachable = told;
 	}

@@ -52,7 +52,8 @@ struct setup {
 	uint32_t unreachable; /* calls of the hook */
 	uint32_t held;        /* packets that wait, by verdicts */
 	bool cut;
-	bool link_waits;        /* port 0 is being opened */
+	bool link_waits; /* port 0 is being opened */
+	struct board_links links;
 	bool unchecked;         /* setup_check is the caller's, and not at the end of each burst */
 	bool done;              /* the last burst of setup_take_up or setup_retire was the last one needed */
 	uint8_t *before;        /* the state, with cut */
@@ -75,6 +76,9 @@ void setup_publish(struct setup *s);
 void setup_take_up(struct setup *s, nanos_t now);
 void setup_retire(struct setup *s, nanos_t now);
 void setup_adopt(struct setup *s, nanos_t now);
+
+/* What the opener tells of a physical port's link. */
+void setup_link(struct setup *s, struct port_id port, uint64_t incarnation, uint32_t losses, bool up);
 
 /* What happens in one burst. */
 typedef void setup_event(struct setup *s, nanos_t now, const void *arg);
