@@ -107,4 +107,21 @@ static always_inline lanes_t lanes_gather(uint8_t *const at[LANES], uint32_t off
 	        load_u32(at[6] + offset), load_u32(at[7] + offset)};
 }
 
+static always_inline uint32_t lanes_two_bytes(const uint8_t *at)
+{
+	uint16_t x;
+
+	memcpy(&x, at, sizeof x);
+	return x;
+}
+
+/* Two bytes of each, each at an offset of its own. */
+static always_inline lanes_t lanes_gather16(uint8_t *const at[LANES], lanes_t offset)
+{
+	return (lanes_t){lanes_two_bytes(at[0] + offset[0]), lanes_two_bytes(at[1] + offset[1]),
+	        lanes_two_bytes(at[2] + offset[2]), lanes_two_bytes(at[3] + offset[3]),
+	        lanes_two_bytes(at[4] + offset[4]), lanes_two_bytes(at[5] + offset[5]),
+	        lanes_two_bytes(at[6] + offset[6]), lanes_two_bytes(at[7] + offset[7])};
+}
+
 #endif

@@ -34,6 +34,16 @@ void emit_free(struct worker *w, struct pkt_index index)
 		w->out[out].full++;
 }
 
+void emit_free_all(struct worker *w, const struct pkt_index *index, uint32_t n)
+{
+	if (w->appliance->plan.params.lanes == 1 && w->stack) {
+		home_push_all(w, index, n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		emit_free(w, index[i]);
+}
+
 static const enum trace_code pass_event[OUT_KINDS] = {
         [OUT_RX] = TRACE_VERDICT_RX,
         [OUT_TX] = TRACE_VERDICT_TX,
@@ -326,19 +336,31 @@ static uint32_t pass_run(struct worker *w, uint32_t i, uint32_t n)
 	return n;
 }
 
-/* A run that one port has sent. */
-static uint32_t sent_run(struct worker *w, uint32_t i, uint32_t n)
+/* A run of packets in one buffer each that one verdict ends.  Returns how many of the n from i on it has
+ * dealt with; the next is one to be looked at alone. */
+static uint32_t emit_run(struct worker *w, uint32_t i, uint32_t n, struct tally *t)
 {
-	struct burst *b = &w->burst;
+	const struct burst *b = &w->burst;
 
-	record_add_packets(&w->journal, LINK_PORT_TX(w->plan, b->verdict[i].out.v), n);
-	if (w->appliance->plan.params.lanes == 1) {
-		home_push_all(w, &b->index[i], n);
+	switch ((enum verdict_kind)b->verdict[i].kind) {
+	case VERDICT_PASS: return pass_run(w, i, n);
+	case VERDICT_SENT:
+		record_add_packets(&w->journal, LINK_PORT_TX(w->plan, b->verdict[i].out.v), n);
+		emit_free_all(w, &b->index[i], n);
 		return n;
+	case VERDICT_DRIVER:
+		t->held += n;
+		t->held_buffers += n;
+		return n;
+	case VERDICT_DROP:
+	case VERDICT_DELIVERED:
+	case VERDICT_QUEUED:
+	case VERDICT_HELD:
+	case VERDICT_CONSUMED:
+	case VERDICT_SENT_KEPT:
+	case VERDICT_NONE: break;
 	}
-	for (uint32_t k = 0; k < n; k++)
-		emit_free(w, b->index[i + k]);
-	return n;
+	return 0;
 }
 
 static_assert(sizeof(struct verdict) == sizeof(uint32_t), "compared as one word");
@@ -349,13 +371,8 @@ static uint32_t emit_next(struct worker *w, uint32_t i, bool runs, struct tally 
 	struct burst *b = &w->burst;
 	uint32_t n = 0;
 
-	if (likely(runs)) {
-		n = run_length(b, i);
-		if (b->verdict[i].kind == VERDICT_PASS)
-			n = pass_run(w, i, n);
-		else
-			n = b->verdict[i].kind == VERDICT_SENT ? sent_run(w, i, n) : 0;
-	}
+	if (likely(runs))
+		n = emit_run(w, i, run_length(b, i), t);
 	if (n)
 		return n;
 	n = 1;

@@ -227,14 +227,15 @@ void home_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_
 }
 
 /* The end of packets that a port's driver had. */
-static void emit_done(struct worker *w, struct port_id port, const struct pkt_index *index, uint32_t n)
+static void emit_done(struct worker *w, struct port_id port, struct pkt_index *index, uint32_t n)
 {
 	uint32_t failed = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		failed += (index[i].v & PORT_SEND_FAILED) != 0;
-		emit_free(w, (struct pkt_index){index[i].v & ~PORT_SEND_FAILED});
+		index[i].v &= ~PORT_SEND_FAILED;
 	}
+	emit_free_all(w, index, n);
 	if (failed)
 		record_drop(&w->journal, DROP_TX_FAILED, failed);
 	record_add_packets(&w->journal, LINK_PORT_TX(w->plan, port.v), n - failed);

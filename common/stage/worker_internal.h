@@ -16,6 +16,7 @@ void load_spare(struct worker *w);
 void emit_burst(struct worker *w);
 /* The buffer is free: to its home. */
 void emit_free(struct worker *w, struct pkt_index index);
+void emit_free_all(struct worker *w, const struct pkt_index *index, uint32_t n);
 /* One word to an output; false: no room. */
 bool emit_word(struct worker *w, uint32_t out, struct pkt_index index, uint8_t flags, uint16_t epoch);
 

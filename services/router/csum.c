@@ -11,17 +11,23 @@ static uint32_t checksum_field(uint8_t proto)
 	return 0;
 }
 
+bool csum_looks_partial(struct csum pseudo, uint8_t proto, const uint8_t *l4, uint32_t l4_len)
+{
+	uint32_t field = checksum_field(proto);
+
+	return field && field + 2 <= l4_len && wire_load_raw16(l4 + field) == csum_fold(pseudo).raw;
+}
+
 void csum_recognize(const struct router_call *c, struct pkt_ref r, struct csum pseudo, uint8_t proto,
         uint32_t l4, uint32_t l4_len)
 {
 	uint32_t field = checksum_field(proto);
 	const uint8_t *at = packet_l3(r) + l4;
 
-	if (!field || r.pkt->csum != PKT_CSUM_NONE || field + 2 > l4_len || l4 + l4_len > packet_l3_here(r))
+	if (r.pkt->csum != PKT_CSUM_NONE || l4 + l4_len > packet_l3_here(r))
 		return;
-	if (wire_load_raw16(at + field) != csum_fold(pseudo).raw)
-		return;
-	if (csum_verify(pseudo, at, l4_len, field) != CSUM_PARTIAL)
+	if (!csum_looks_partial(pseudo, proto, at, l4_len) ||
+	        csum_verify(pseudo, at, l4_len, field) != CSUM_PARTIAL)
 		return;
 	r.pkt->csum = PKT_CSUM_PARTIAL;
 	r.pkt->csum_start = (uint16_t)(r.pkt->l3_off + l4);

@@ -23,18 +23,25 @@ const struct fast_way *fast_way_find(const struct router_call *c, struct fast *f
         const struct ip6_addr *src, const struct ip6_addr *dst, uint16_t ethertype)
 {
 	const struct fib_group *g = fib_group(&c->view->fib, f->group[k]);
+	uint64_t key = (uint64_t)f->serial << 32 | f->group[k];
 	const struct pkt *p = &c->burst->pkt[f->at[k]];
 	const struct fib_hop *hop = &g->hop;
 	struct fast_way *way = &f->other;
 
+	if (way->key == key && ip6_addr_equal(&f->other_dst, dst))
+		return way;
 	way->mtu = 0;
+	way->key = 0;
 	if (g->type != FIB_UNICAST && g->type != FIB_CONNECTED)
 		return way;
 	if (g->n_hops > 1) {
 		hop = fib_hops_select(&c->view->fib, g, route_hash(c, p, src, dst));
 	} else if (g->type == FIB_UNICAST) {
 		way = &f->way[f->group[k] % FAST_WAYS];
-		way->key = (uint64_t)f->serial << 32 | f->group[k];
+		way->key = key;
+	} else {
+		way->key = key;
+		f->other_dst = *dst;
 	}
 	way_resolve(c, way, g->mtu, hop, g->type == FIB_UNICAST ? &hop->gateway : dst, ethertype);
 	return way;

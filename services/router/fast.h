@@ -6,6 +6,9 @@
  *     fib_lookup_bulk(..., f->group, f->n);
  *     fast_forward(c, f, ...);             header, Ethernet header, metadata, verdict
  *
+ * Checksums that may be partial (PORT_PARTIAL) are only compared with their pseudo-header's sum, which one in
+ * 65,536 whole ones equals too: what it is, the long way finds out.
+ *
  * Whatever deviates in the least is left without a verdict and without a trace in state or counters, for the
  * long way (input4, input6).
  *
@@ -38,6 +41,7 @@ static_assert(sizeof(struct fast_way) == 32, "two in a line");
 /* Scratch of a burst.  Lists have room for a whole block of lanes behind their last. */
 struct fast {
 	uint32_t n;                        /* on the list */
+	bool partial;                      /* checksums may be */
 	uint16_t at[BURST_MAX + LANES];    /* in the burst */
 	uint8_t *l3[BURST_MAX + LANES];    /* network header */
 	uint32_t here[BURST_MAX + LANES];  /* bytes from there on */
@@ -48,7 +52,9 @@ struct fast {
 	uint32_t forwarded;
 	uint32_t received_bytes, forwarded_bytes;
 	struct fast_way way[FAST_WAYS];
-	struct fast_way other; /* of a group with several hops, or without a gateway */
+	struct fast_way
+	        other; /* of a group with several hops, or without a gateway: then the key is not 0, */
+	struct ip6_addr other_dst; /* and this is whom it leads to */
 };
 
 /* The way of packet k of the list, whose addresses these are, where the cache has none (fast.c). */
@@ -93,6 +99,11 @@ static always_inline void fast_add(struct fast *f, const struct burst *b, uint32
 	f->here[k] = (uint32_t)p->len - p->l3_off;
 }
 
+static always_inline bool fast_may_be_partial(const struct router_call *c, const struct pkt *p)
+{
+	return c->view->port[p->port.v].plain & PORT_PARTIAL;
+}
+
 /* Lists who may be plain. */
 static always_inline void fast_candidates(
         const struct router_call *c, struct fast *f, uint16_t ethertype, uint8_t in, uint32_t least)
@@ -101,15 +112,23 @@ static always_inline void fast_candidates(
 	bool alike = fast_alike(b);
 
 	f->n = 0;
+	f->partial = false;
 	if (alike && !fast_is_plain(c, &b->pkt[0], b->alike.len_least, ethertype, in, least))
 		return;
-	if (likely(alike))
+	if (likely(alike)) {
+		f->partial = fast_may_be_partial(c, &b->pkt[0]);
 		for (uint32_t i = 0; i < b->n; i++)
 			fast_add(f, b, i);
-	else
-		for (uint32_t i = 0; i < b->n; i++)
-			if (!b->more[i] && fast_is_plain(c, &b->pkt[i], b->pkt[i].len, ethertype, in, least))
-				fast_add(f, b, i);
+		return;
+	}
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct pkt *p = &b->pkt[i];
+
+		if (b->more[i] || !fast_is_plain(c, p, p->len, ethertype, in, least))
+			continue;
+		f->partial |= fast_may_be_partial(c, p);
+		fast_add(f, b, i);
+	}
 }
 
 /* Packet `from` of the list becomes packet `to`, which is not behind it. */

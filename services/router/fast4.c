@@ -1,5 +1,7 @@
 /* IPv4 packets that ask for nothing but forwarding, in passes over the burst (fast.h): their headers are
  * checked eight at a time. */
+#include "common/wire/tcp.h"
+#include "common/wire/udp.h"
 #include "services/router/fast.h"
 
 struct fast4 {
@@ -93,6 +95,30 @@ static always_inline uint32_t block_from_us(const struct router_view *v, lanes_t
 	return fine;
 }
 
+/* The sum of the pseudo-headers, as csum_fold has it. */
+static always_inline lanes_t pseudo_sum(const struct block *block, lanes_t proto)
+{
+	lanes_t sum = lanes_swap(block->dst), len = lanes_swap(block->total - IPV4_HDR_LEN) >> 16;
+
+	sum = (sum & 0xffff) + (sum >> 16) + (block->src & 0xffff) + (block->src >> 16) + (proto << 8) + len;
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (sum & 0xffff) + (sum >> 16);
+}
+
+/* Those whose TCP or UDP checksum may be partial (csum_looks_partial).  The packets may be any: none is read
+ * where it has no bytes. */
+static uint32_t block_partial(const struct fast *f, uint32_t k, const struct block *block)
+{
+	lanes_t proto = block->ttl >> 8 & 0xff;
+	lanes_t field = ((lanes_t)(proto == IP_PROTO_UDP) & (IPV4_HDR_LEN + UDP_CHECKSUM_FIELD)) |
+	                ((lanes_t)(proto == IP_PROTO_TCP) & (IPV4_HDR_LEN + TCP_CHECKSUM_FIELD));
+	lanes_t has = (lanes_t)(field != 0) & (lanes_t)(block->flags == 0) &
+	              (lanes_t)(block->total >= field + 2) & (lanes_t)(lanes_load(&f->here[k]) >= field + 2);
+
+	field = lanes_gather16(&f->l3[k], field & has);
+	return lanes_negative(has & (lanes_t)(field == pseudo_sum(block, proto)));
+}
+
 /* Of eight packets, from k on, those of `good` go to place `to` of the list. */
 static uint32_t block_keep(
         struct fast4 *f4, uint32_t to, uint32_t k, const struct block *block, uint32_t good)
@@ -122,14 +148,18 @@ static void check_all(const struct router_view *v, struct fast4 *f4)
 {
 	uint32_t n = f4->f.n, kept = 0;
 
-	for (uint32_t k = n; k < ALIGN_UP(n, LANES); k++)
+	for (uint32_t k = n; k < ALIGN_UP(n, LANES); k++) {
 		f4->f.l3[k] = f4->f.l3[0];
+		f4->f.here[k] = f4->f.here[0];
+	}
 	for (uint32_t k = 0; k < n; k += LANES) {
 		uint32_t all = n - k >= LANES ? 0xff : (1u << (n - k)) - 1, good;
 		struct block block;
 
 		good = all & ~block_check(&f4->f, k, &block);
 		good &= ~block_from_us(v, block.src);
+		if (f4->f.partial)
+			good &= ~block_partial(&f4->f, k, &block);
 		if (likely(good == all && kept == k)) {
 			block_keep_all(f4, k, &block);
 			kept += MIN(n - k, LANES);

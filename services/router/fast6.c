@@ -35,6 +35,15 @@ static always_inline bool check(const uint8_t *l3, uint32_t here, uint32_t *tota
 	       likely(plain_addr(wire_load_u8(l3 + DST_FIELD)));
 }
 
+static always_inline bool may_be_partial(const uint8_t *l3, uint32_t total)
+{
+	struct ip6_addr src = wire_load_ip6(l3 + SRC_FIELD), dst = wire_load_ip6(l3 + DST_FIELD);
+	uint8_t proto = wire_load_u8(l3 + offsetof(struct ipv6_hdr, next_header));
+	uint32_t len = total - IPV6_HDR_LEN;
+
+	return csum_looks_partial(csum_pseudo_ipv6(&src, &dst, proto, len), proto, l3 + IPV6_HDR_LEN, len);
+}
+
 /* Whom the checks let pass stays on the list. */
 static void check_all(struct fast6 *f6)
 {
@@ -45,6 +54,8 @@ static void check_all(struct fast6 *f6)
 		uint32_t total;
 
 		if (unlikely(!check(f->l3[k], f->here[k], &total)))
+			continue;
+		if (f->partial && unlikely(may_be_partial(f->l3[k], total)))
 			continue;
 		f6->dst[kept] = wire_load_ip6(f->l3[k] + DST_FIELD);
 		fast_move(f, kept++, k, total);

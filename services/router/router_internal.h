@@ -54,7 +54,8 @@ struct fast6;
 struct port_view {
 	struct mac_addr mac;
 	uint16_t mtu;  /* 0: there is no such port, or it is not up */
-	uint8_t plain; /* PORT_IN4 and so on: nothing on this port asks for more than plain forwarding */
+	uint8_t plain; /* PORT_IN4 and so on: nothing on this port asks for more than plain forwarding, but
+	                  for what PORT_PARTIAL says */
 	uint8_t redirects;
 	uint8_t unused[6];
 };
@@ -65,6 +66,8 @@ static_assert(sizeof(struct port_view) == 16, "a quarter of a line");
 #define PORT_IN6  0x02u
 #define PORT_OUT4 0x04u
 #define PORT_OUT6 0x08u
+#define PORT_PARTIAL                                                                                         \
+	0x10u /* checksums may be partial: whose field holds the pseudo-header's sum is not plain */
 
 struct router_view {
 	uint32_t number; /* of the epoch it was made from; 0: none */
@@ -175,6 +178,10 @@ static always_inline uint32_t packet_l3_total(struct pkt_ref r)
 }
 
 /* --- L4 checksums that are not yet whole (csum.c) --- */
+
+/* Whether the field of a TCP or UDP checksum among the l4_len bytes holds the pseudo-header's sum: so does a
+ * partial one, and seldom a whole one. */
+bool csum_looks_partial(struct csum pseudo, uint8_t proto, const uint8_t *l4, uint32_t l4_len);
 
 /* On a port with `checksum: partial`: whether the L4 checksum holds only the pseudo-header's sum; sets
  * pkt.csum, csum_start, csum_off.  `l4` counts from l3_off; the packet ends `l4_len` bytes behind it. */

@@ -6,7 +6,9 @@ static uint8_t plain_uses(const struct epoch_port *p)
 
 	if (!(p->flags & EPOCH_PORT_UP) || p->kind == EPOCH_PORT_LOOPBACK)
 		return 0;
-	if (!(p->flags & EPOCH_PORT_CSUM_PARTIAL) && !p->rp_filter) {
+	if (p->flags & EPOCH_PORT_CSUM_PARTIAL)
+		plain |= PORT_PARTIAL;
+	if (!p->rp_filter) {
 		if (p->flags & EPOCH_PORT_FORWARD4 && !p->mss_clamp4)
 			plain |= PORT_IN4;
 		if (p->flags & EPOCH_PORT_FORWARD6 && p->flags & EPOCH_PORT_IPV6 && !p->mss_clamp6)
