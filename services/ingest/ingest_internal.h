@@ -1,5 +1,5 @@
-/* ingest_internal: what the parts of the stage share: stage (frames), poll (NAPI), rings (what the kernel
- * has).  Not for anyone else. */
+/* ingest_internal: what the parts of the stage share: stage (its calls), receive and send (frames), poll
+ * (NAPI), rings (what the kernel has).  Not for anyone else. */
 #ifndef SLUICE_SERVICES_INGEST_INGEST_INTERNAL_H
 #define SLUICE_SERVICES_INGEST_INGEST_INTERNAL_H
 
@@ -44,6 +44,13 @@ uint32_t rings_done(void *worker, struct port_id *port, struct pkt_index *index,
 void rings_apply(void *worker);
 void rings_kick(void *worker, nanos_t now);
 void rings_kernel(const void *worker, uint32_t buffers[EPOCH_PHYS_MAX]);
+
+/* receive.c: decides about a burst that a port has received, and about what drivers had kept back. */
+void receive_burst(const struct ingest *g, const struct epoch *epoch, struct burst *b);
+void receive_outbox(const struct ingest *g, const struct epoch *epoch, struct burst *b);
+
+/* send.c: gives a burst to the ports that it leaves by. */
+void send_burst(struct ingest *g, const struct epoch *epoch, nanos_t now, struct burst *b);
 
 /* tell.c: the statistics of the ports that a round has touched (a bit each), for others to read. */
 void tell_ports(struct ingest *g, uint32_t ports);

@@ -1,21 +1,12 @@
-#include "services/ingest/ports.h"
+#include "services/ingest/ports_internal.h"
 
 #include "services/ingest/grants.h"
-#include "services/ingest/ingest.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct nic_wishes *wishes;
-
-void ingest_wish(const struct nic_wishes *w)
-{
-	wishes = w;
-}
-
 /* Which of the port's queues is this lane's; queues: none. */
-static uint32_t queue_of(const struct stage_env *env, const struct epoch_port *p, uint32_t *queues)
+uint32_t ports_queue(const struct stage_env *env, const struct epoch_port *p, uint32_t *queues)
 {
 	uint32_t lanes = env->params->lanes;
 
@@ -24,7 +15,7 @@ static uint32_t queue_of(const struct stage_env *env, const struct epoch_port *p
 	return MIN((env->lane + lanes - p->lane % lanes) % lanes, *queues);
 }
 
-static const struct epoch_port *physical(const struct epoch *epoch, uint32_t port)
+const struct epoch_port *ports_physical(const struct epoch *epoch, uint32_t port)
 {
 	const struct epoch_port *p = epoch_port(epoch, (struct port_id){(uint16_t)port});
 
@@ -34,13 +25,13 @@ static const struct epoch_port *physical(const struct epoch *epoch, uint32_t por
 static void view_port(
         const struct ports *ports, struct ports_view *v, const struct epoch *epoch, uint32_t port)
 {
-	const struct epoch_port *p = physical(epoch, port);
+	const struct epoch_port *p = ports_physical(epoch, port);
 	uint32_t queues, queue;
 
 	v->identity[port] = 0;
 	if (!p)
 		return;
-	queue = queue_of(ports->env, p, &queues);
+	queue = ports_queue(ports->env, p, &queues);
 	if (queue == queues)
 		return;
 	v->queue[port] = (uint8_t)queue;
@@ -50,7 +41,7 @@ static void view_port(
 	                    1;
 }
 
-static const struct ports_view *view_of(struct ports *ports, const struct epoch *epoch)
+const struct ports_view *ports_view_of(struct ports *ports, const struct epoch *epoch)
 {
 	struct ports_view *v = &ports->view[epoch->number & 1];
 
@@ -110,108 +101,6 @@ static void close_port(struct ports *ports, uint32_t port)
 	list_open(ports);
 }
 
-/* nic->peer_state: by name, or the port itself. */
-static void *peer_state(const struct nic *nic, const char *name)
-{
-	struct ports *ports = nic->peers;
-	const struct epoch *epoch = ports->opening;
-	const struct epoch_port *own = physical(epoch, nic->port.v);
-
-	assert(own);
-	for (uint32_t i = 0; i < MIN(epoch->n_ports, EPOCH_PHYS_MAX); i++) {
-		const struct epoch_port *p = physical(epoch, i);
-
-		if (!p || strcmp(p->name, name[0] ? name : own->name) != 0)
-			continue;
-		return p->driver == own->driver && view_of(ports, epoch)->identity[i] ? ports->state[i].wire
-		                                                                      : NULL;
-	}
-	return NULL;
-}
-
-static struct pace_settings pace_of(const struct poll_settings *p)
-{
-	struct pace_settings pace = PACE_DEFAULTS;
-
-	pace.weight = p->weight;
-	pace.budget = p->budget;
-	pace.budget_time = p->budget_us * NANOS_PER_US;
-	pace.defer_hard_irqs = p->defer_hard_irqs;
-	pace.gro_flush_timeout = p->gro_flush_timeout_us * NANOS_PER_US;
-	pace.busy_poll = p->busy_poll_us * NANOS_PER_US;
-	return pace;
-}
-
-/* The rings of a live port, with which its state goes. */
-static int take_grant(struct ports *ports, uint32_t port, struct open_port *o)
-{
-	const struct port_state *s = &ports->state[port];
-	struct nic *nic = &o->nic;
-
-	if (!grants_last(port, s->queue, &nic->grant)) {
-		snprintf(o->error, NIC_ERROR_BYTES, "it waits for its opener");
-		return -EAGAIN;
-	}
-	if (!s->incarnation || nic->grant.what != GRANT_OPEN || nic->grant.incarnation != s->incarnation ||
-	        nic->grant.driver != s->driver) {
-		snprintf(o->error, NIC_ERROR_BYTES, "%s",
-		        nic->grant.reason[0] ? nic->grant.reason : "it is being opened");
-		return -EAGAIN;
-	}
-	o->n_fds = grants_take(port, s->queue, s->incarnation, nic->fd);
-	if (!o->n_fds) {
-		snprintf(o->error, NIC_ERROR_BYTES, "its descriptors are gone: the opener must open it anew");
-		return -EBADF;
-	}
-	return 0;
-}
-
-static struct nic new_nic(struct ports *ports, const struct epoch_port *p, uint32_t port, bool faulty)
-{
-	const struct port_state *s = &ports->state[port];
-	struct nic nic = {
-	        .ops = faulty ? &nic_fault : ports_driver(s->driver),
-	        .wire = ports_driver(s->driver),
-	        .port = {(uint16_t)port},
-	        .mac = p->mac,
-	        .pool = ports->env->pool,
-	        .journal = ports->env->journal,
-	        .state = ports->state[port].wire,
-	        .fault_state = ports->state[port].fault,
-	        .opened_at = s->opened_at,
-	        .wishes = wishes,
-	        .peer_state = peer_state,
-	        .peers = ports,
-	        .ledger = &ports->ledger,
-	};
-
-	nic.queue = queue_of(ports->env, p, &nic.queues);
-	return nic;
-}
-
-static int open_nic(struct ports *ports, const struct epoch *epoch, uint32_t port)
-{
-	const struct epoch_port *p = physical(epoch, port);
-	struct open_port *o = &ports->port[port];
-	struct nic_settings settings;
-	int err = settings_parse(
-	        &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), o->error, NIC_ERROR_BYTES);
-
-	if (err)
-		return err;
-	o->nic = new_nic(ports, p, port, settings_faulty(&settings));
-	o->pace = pace_of(&settings.poll);
-	o->queue = o->told_queue = (struct pace_queue){.state = PACE_SCHEDULED};
-	o->told = (struct nic_stats){0};
-	if (epoch_driver_live(p->driver))
-		err = take_grant(ports, port, o);
-	ports->opening = epoch;
-	if (!err)
-		err = o->nic.ops->open(&o->nic, &settings, o->error);
-	ports->opening = NULL;
-	return err;
-}
-
 /* Opens the port for what its state is; where that cannot be it is tried again, a live one when its opener
  * speaks too. */
 static void open_port(struct ports *ports, const struct epoch *epoch, uint32_t port, nanos_t now)
@@ -222,7 +111,7 @@ static void open_port(struct ports *ports, const struct epoch *epoch, uint32_t p
 	close_port(ports, port);
 	o->identity = ports->state[port].identity;
 	o->incarnation = ports->state[port].incarnation;
-	err = open_nic(ports, epoch, port);
+	err = ports_open_nic(ports, epoch, port);
 	o->open = err == 0;
 	if (err) {
 		for (uint32_t i = 0; i < o->n_fds; i++)
@@ -245,7 +134,7 @@ struct nic *ports_get(struct ports *ports, const struct epoch *epoch, struct por
 
 	if (unlikely(port.v >= EPOCH_PHYS_MAX))
 		return NULL;
-	wanted = view_of(ports, epoch)->identity[port.v];
+	wanted = ports_view_of(ports, epoch)->identity[port.v];
 	o = &ports->port[port.v];
 	if (unlikely(!wanted || wanted != ports->state[port.v].identity))
 		return NULL;
@@ -411,20 +300,20 @@ static void settle_open(struct ports *ports, const struct epoch *epoch, const st
 /* Settings of polling may change while a port stays open. */
 static void follow_pace(struct ports *ports, const struct epoch *epoch, uint32_t port)
 {
-	const struct epoch_port *p = physical(epoch, port);
+	const struct epoch_port *p = ports_physical(epoch, port);
 	struct nic_settings settings;
 	char error[NIC_ERROR_BYTES];
 
 	if (p && ports->port[port].open &&
 	        !settings_parse(
 	                &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), error, sizeof error))
-		ports->port[port].pace = pace_of(&settings.poll);
+		ports->port[port].pace = ports_pace(&settings.poll);
 }
 
 static bool settle(
         struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst, bool adopting)
 {
-	const struct ports_view *v = view_of(ports, epoch);
+	const struct ports_view *v = ports_view_of(ports, epoch);
 	uint32_t heard = grants_count();
 
 	ports->unsettled = true;

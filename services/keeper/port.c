@@ -1,18 +1,9 @@
-#include "services/keeper/port.h"
+#include "services/keeper/port_internal.h"
 
 #include "services/keeper/adopt.h"
-#include "services/keeper/ethtool.h"
 
 #include <linux/if.h>
-#include <linux/if_packet.h>
-#include <linux/if_xdp.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#ifndef SOL_XDP
-#define SOL_XDP 283
-#endif
 
 void port_init(struct port *p, uint16_t phys, uint64_t space)
 {
@@ -117,100 +108,6 @@ static void set_state(struct port *p, enum board_port_state state, const char *r
 		snprintf(p->reason, sizeof p->reason, "%s", reason);
 }
 
-/* Keeping. */
-
-static void keep_all(struct port *p, const struct port_host *host)
-{
-	struct port_kept kept = {
-	        .identity = p->identity,
-	        .incarnation = p->incarnation,
-	        .space = p->space,
-	        .ifindex = p->opened.ifindex,
-	        .queues = p->opened.queues,
-	        .mode = p->opened.mode,
-	        .driver = p->driver,
-	};
-	int fd[OPEN_PARTS];
-	uint32_t n = 0;
-
-	memcpy(kept.interface, p->opened.interface, sizeof kept.interface);
-	memcpy(kept.why_not, p->opened.why_not, sizeof kept.why_not);
-	for (uint32_t i = 0; i < OPEN_PARTS; i++)
-		if (p->opened.part[i] >= 0) {
-			kept.parts |= 1u << i;
-			fd[n++] = p->opened.part[i];
-		}
-	for (uint32_t q = 0; q < p->opened.queues; q++) {
-		int rings[GRANT_FDS_MAX];
-
-		host->keep(host->context, PORT_KEY(p->phys, q), &p->opened.grant[q],
-		        sizeof p->opened.grant[q], rings, open_fds(&p->opened, q, rings));
-	}
-	/* A port without parts (a TAP) is kept as well: any descriptor will do. */
-	if (!n)
-		fd[n++] = p->opened.queue[0];
-	host->keep(host->context, PORT_KEY(p->phys, PORT_SLOT_OWN), &kept, sizeof kept, fd, n);
-}
-
-static void forget_all(struct port *p, const struct port_host *host)
-{
-	for (uint32_t q = 0; q < p->opened.queues; q++)
-		host->keep(host->context, PORT_KEY(p->phys, q), NULL, 0, NULL, 0);
-	host->keep(host->context, PORT_KEY(p->phys, PORT_SLOT_OWN), NULL, 0, NULL, 0);
-}
-
-static void resume_own(struct port *p, const struct port_kept *kept, const int *fd, uint32_t n_fds)
-{
-	uint32_t n = 0;
-
-	p->identity = kept->identity;
-	p->incarnation = kept->incarnation;
-	p->driver = (enum epoch_driver)kept->driver;
-	/* Numbers of interfaces say nothing in another network: that one has vanished. */
-	p->opened.ifindex = kept->space == p->space ? kept->ifindex : 0;
-	p->opened.queues = p->queues = MIN(kept->queues, LANES_MAX);
-	p->opened.mode = kept->mode;
-	memcpy(p->opened.interface, kept->interface, sizeof kept->interface - 1);
-	memcpy(p->interface, p->opened.interface, sizeof p->interface);
-	memcpy(p->opened.why_not, kept->why_not, sizeof kept->why_not - 1);
-	for (uint32_t i = 0; i < OPEN_PARTS && n < n_fds; i++)
-		if (kept->parts & 1u << i)
-			p->opened.part[i] = fd[n++];
-	for (; n < n_fds; n++)
-		close(fd[n]);
-}
-
-void port_resume(struct port *p, uint32_t slot, const void *body, size_t bytes, const int *fd, uint32_t n_fds)
-{
-	if (slot == PORT_SLOT_OWN && bytes == sizeof(struct port_kept)) {
-		resume_own(p, body, fd, n_fds);
-	} else if (slot < LANES_MAX && bytes == sizeof(struct grant) && (n_fds == 1 || n_fds == 2)) {
-		memcpy(&p->opened.grant[slot], body, bytes);
-		p->opened.queue[slot] = fd[0];
-		p->opened.urgent[slot] = n_fds == 2 ? fd[1] : -1;
-	} else {
-		for (uint32_t i = 0; i < n_fds; i++)
-			close(fd[i]);
-	}
-}
-
-void port_resumed(struct port *p)
-{
-	bool whole = p->identity && p->opened.queues;
-
-	for (uint32_t q = 0; q < p->opened.queues; q++)
-		whole &= p->opened.queue[q] >= 0;
-	if (whole) {
-		p->state = BOARD_PORT_DOWN; /* until the link has been looked at */
-		p->word = GRANT_OPEN;
-		p->untold = true;
-	} else {
-		open_close(&p->opened);
-		p->identity = 0;
-	}
-	p->due = 0;
-}
-
 /* Opening and closing. */
 
 static void give_back(struct port *p, const struct port_host *host)
@@ -229,7 +126,7 @@ static void close_port(
 	if (!p->identity)
 		return;
 	set_state(p, BOARD_PORT_CLOSED, why);
-	forget_all(p, host);
+	port_forget(p, host);
 	open_close(&p->opened);
 	give_back(p, host);
 	p->identity = 0;
@@ -327,7 +224,7 @@ static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 	p->due = 0;
 	p->packet_drops = p->urgent_drops = 0;
 	set_state(p, BOARD_PORT_OPENING, "");
-	keep_all(p, host);
+	port_keep(p, host);
 	say(p, GRANT_OPEN);
 }
 
@@ -355,96 +252,6 @@ static void look(struct port *p, const struct port_host *host, nanos_t now)
 	if (was.ifindex && (was.carrier != p->link.carrier || was.mtu != p->link.mtu ||
 	                           memcmp(&was.mac, &p->link.mac, sizeof was.mac) != 0))
 		say(p, GRANT_LINK);
-}
-
-/* The board. */
-
-static void count_xdp(const struct port *p, struct board_port *b)
-{
-	for (uint32_t q = 0; q < p->opened.queues; q++) {
-		struct xdp_statistics s = {0}, urgent = {0};
-		socklen_t bytes = sizeof s;
-
-		if (getsockopt(p->opened.queue[q], SOL_XDP, XDP_STATISTICS, &s, &bytes) ||
-		        getsockopt(p->opened.urgent[q], SOL_XDP, XDP_STATISTICS, &urgent, &bytes))
-			continue;
-		b->urgent_dropped += urgent.rx_dropped + urgent.rx_ring_full;
-		b->rx_dropped += s.rx_dropped;
-		b->rx_ring_full += s.rx_ring_full;
-		b->rx_fill_empty += s.rx_fill_ring_empty_descs;
-		b->rx_errors += s.rx_invalid_descs;
-		b->tx_errors += s.tx_invalid_descs;
-	}
-}
-
-/* Drops since it was last asked. */
-static uint32_t packet_drops(int fd)
-{
-	struct tpacket_stats_v3 s = {0};
-	socklen_t bytes = sizeof s;
-
-	return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &s, &bytes) ? 0 : s.tp_drops;
-}
-
-static void count_packet(struct port *p, struct board_port *b)
-{
-	for (uint32_t q = 0; q < p->opened.queues; q++) {
-		p->packet_drops += packet_drops(p->opened.queue[q]);
-		p->urgent_drops += packet_drops(p->opened.urgent[q]);
-	}
-	b->rx_ring_full += p->packet_drops;
-	b->urgent_dropped += p->urgent_drops;
-}
-
-static void count(struct port *p, struct board_port *b)
-{
-	b->rx_dropped = b->rx_ring_full = b->rx_fill_empty = b->urgent_dropped = 0;
-	b->rx_errors = p->link.rx_errors;
-	b->tx_errors = p->link.tx_errors;
-	b->tx_dropped = p->link.tx_dropped;
-	b->changes = p->link.changes;
-	if (p->driver == EPOCH_DRIVER_AF_XDP)
-		count_xdp(p, b);
-	else if (p->driver == EPOCH_DRIVER_AF_PACKET)
-		count_packet(p, b);
-}
-
-static void show(struct port *p, const struct port_host *host)
-{
-	struct ethtool_speed speed = p->link.ifindex ? ethtool_speed(p->link.name)
-	                                             : (struct ethtool_speed){0};
-	struct board_port *b = host->board(host->context, p->phys);
-
-	board_port_begin(b);
-	b->state = p->state;
-	memcpy(b->name, p->want.name, sizeof b->name);
-	b->driver = p->identity ? p->driver : p->want.wish.driver;
-	b->mode = p->identity ? p->opened.mode : 0;
-	b->incarnation = p->identity ? p->incarnation : 0;
-	b->ifindex = p->link.ifindex;
-	b->mtu = p->link.mtu;
-	b->mac = p->link.mac;
-	b->carrier = p->link.carrier;
-	b->duplex = speed.duplex;
-	b->speed_mbps = speed.mbps;
-	b->queues = p->identity ? p->opened.queues : 0;
-	snprintf(b->mode_name, sizeof b->mode_name, "%s", p->identity ? open_mode_name(p->opened.mode) : "");
-	snprintf(b->reason, sizeof b->reason, "%.95s", p->reason);
-	snprintf(b->why_not, sizeof b->why_not, "%s", p->identity ? p->opened.why_not : "");
-	if (p->identity)
-		count(p, b);
-	board_port_end(b);
-}
-
-static void show_nothing(struct port *p, const struct port_host *host)
-{
-	struct board_port *b = host->board(host->context, p->phys);
-
-	if (!b->name[0])
-		return;
-	board_port_begin(b);
-	memset((uint8_t *)b + sizeof b->seq, 0, sizeof *b - sizeof b->seq);
-	board_port_end(b);
 }
 
 /* One step. */
@@ -507,19 +314,19 @@ void port_step(struct port *p, const struct port_host *host, nanos_t now)
 	if (!p->identity) /* a predecessor may have died while it opened the port */
 		adopt_forget(host->adopted(host->context, p->phys));
 	if (p->want.identity)
-		show(p, host);
+		port_show(p, host);
 	else
-		show_nothing(p, host);
+		port_show_nothing(p, host);
 }
 
 void port_end(struct port *p, const struct port_host *host)
 {
 	if (!p->identity)
 		return;
-	forget_all(p, host);
+	port_forget(p, host);
 	open_close(&p->opened);
 	give_back(p, host);
 	p->identity = 0;
 	set_state(p, BOARD_PORT_CLOSED, "stopped");
-	show(p, host);
+	port_show(p, host);
 }
