@@ -19,6 +19,16 @@ struct network {
 	int32_t outer;    /* the smallest that holds it, -1: none */
 };
 
+/* What a configuration puts into a FIB, or lets be put there: routes by family; dynamic ones, of any family;
+ * members of next hops that are several. */
+struct fib_demand {
+	uint64_t routes[2];
+	uint64_t dynamic;
+	uint64_t hops;
+};
+
+struct fib_demand fib_demand(const struct config *c);
+
 /* A file of routes. */
 struct import {
 	struct source source;
@@ -51,6 +61,7 @@ void check_sockets(struct loader *l);
 void check_metrics(struct loader *l);
 void check_dynamic_routes(struct loader *l);
 void check_control(struct loader *l);
+void check_fib(struct loader *l);
 
 /* The port of this name; where there is none that is reported at the item's key (element i of a list). */
 const struct config_port *port_named(struct loader *l, const struct config_item *item, const char *key,

@@ -304,6 +304,29 @@ void check_routes(struct loader *l)
 	check_same_routes(l);
 }
 
+/* Where a FIB can not hold all: dynamic routes may all be of one family, and each has room for them. */
+void check_fib(struct loader *l)
+{
+	const struct config *c = l->config;
+	struct fib_demand d = fib_demand(c);
+	uint64_t own = d.routes[0] + d.routes[1];
+
+	if (own > FIB_ROUTES_MAX)
+		route_error(l, &c->routes[c->n_routes - 1], "to",
+		        phrase("the last of %lu routes, those of addresses and spare ones among them",
+		                (unsigned long)own)
+		                .text,
+		        phrase("at most %u", FIB_ROUTES_MAX).text,
+		        "Join prefixes that have the same next hop.");
+	else if (own + 2 * d.dynamic > FIB_ROUTES_MAX)
+		item_error(l, &c->dynamic_routes.item, "limit",
+		        phrase("room for %lu dynamic routes of each family beside %lu other routes",
+		                (unsigned long)d.dynamic, (unsigned long)own)
+		                .text,
+		        phrase("at most %lu", (unsigned long)(FIB_ROUTES_MAX - own) / 2).text,
+		        phrase("A FIB holds %u routes.", FIB_ROUTES_MAX).text);
+}
+
 static int compare_neighbors(const void *a, const void *b)
 {
 	const struct config_neighbor *x = a, *y = b;

@@ -6,8 +6,8 @@
  *     config_port_set_driver(config, 0, EPOCH_DRIVER_PCAP, "in=a.pcap");     a host may patch ports without a
  * driver config_params(config, &params);                                        what is fixed at start
  *     config_compile(config, number, NULL, region, cap, &used);              the epoch's region
- * (common/epoch) config_fib_limits(config, &limits); ... config_fib(config, &epoch, fib);   the FIB's region
- * (common/fib)
+ * (common/epoch) config_fib_limits(config, bytes, &limits, &needed); ... config_fib(config, &epoch, fib); the
+ * FIB's region (common/fib)
  *
  * A configuration that loads is free of contradictions: what refers to a port, network or parent finds it,
  * and compiling fails for want of room or memory alone.  Every error says where it is, what was found, what
@@ -434,9 +434,17 @@ uint32_t config_start_differs(
         int (*visit)(void *context, const struct fib_route *route, const struct fib_group_spec *spec),
         void *context);
 
-/* Limits for a region that takes all of it, at the least FIB_LIMITS_DEFAULT, with as much room again for
- * changes, and for what is adopted. */
-void config_fib_limits(const struct config *c, struct fib_limits *limits);
+/* Dynamic routes that a later configuration may ask for, whatever that of the start says. */
+#define CONFIG_DYNAMIC_ROOM 1000000u
+
+/* Bytes of a region for the FIB of an appliance that is started with this one: for as many configured routes
+ * again, at the least FIB_LIMITS_DEFAULT, and CONFIG_DYNAMIC_ROOM.  Only what routes need is ever touched. */
+uint64_t config_fib_bytes(const struct config *c);
+
+/* Limits for a region of so many bytes that takes all of it: with as much room for changes, or without where
+ * that does not fit.  0, or -ENOSPC, with *needed the bytes at the least. */
+[[nodiscard]] int config_fib_limits(
+        const struct config *c, uint64_t bytes, struct fib_limits *limits, uint64_t *needed);
 
 /* Puts all of config_routes into a FIB that is empty.  0, or what fib_group_get and fib_route_load give. */
 [[nodiscard]] int config_fib(const struct config *c, const struct epoch *epoch, struct fib *fib);

@@ -75,35 +75,3 @@ int config_fib(const struct config *c, const struct epoch *epoch, struct fib *fi
 	free(f.routes);
 	return fault;
 }
-
-/* As many configured routes again, or all the dynamic ones, may come. */
-static uint32_t routes_limit(uint64_t configured, uint64_t dynamic, uint64_t least)
-{
-	uint64_t most = MAX(configured * 2, configured + dynamic);
-
-	return (uint32_t)MIN(MAX(most, least), (uint64_t)FIB_ROUTES_MAX);
-}
-
-void config_fib_limits(const struct config *c, struct fib_limits *limits)
-{
-	const struct fib_limits least = FIB_LIMITS_DEFAULT;
-	uint64_t n[2] = {1024, 1024}, implied = 0, hops = 0, dynamic;
-
-	for (uint32_t i = 0; i < c->n_routes; i++) {
-		n[c->routes[i].to.family == 6]++;
-		hops += c->routes[i].n_nexthops > 1 ? c->routes[i].n_nexthops : 0;
-	}
-	for (uint32_t i = 0; i < c->n_ports; i++)
-		implied += (c->ports[i].n_addresses - c->ports[i].n_adopted) * UINT64_C(4);
-	for (uint32_t i = 0; i < c->n_vlans; i++)
-		implied += c->vlans[i].n_addresses * UINT64_C(4);
-	n[0] += implied;
-	n[1] += implied;
-	dynamic = c->dynamic_routes.item.node ? c->dynamic_routes.limit : 0;
-	*limits = (struct fib_limits){
-	        .routes4 = routes_limit(n[0], dynamic, least.routes4),
-	        .routes6 = routes_limit(n[1], dynamic, least.routes6),
-	        .groups = (uint32_t)MIN(MAX(n[0] + n[1], (uint64_t)least.groups), (uint64_t)FIB_GROUPS_MAX),
-	        .hops = (uint32_t)MIN(MAX(hops * 2, (uint64_t)least.hops), (uint64_t)FIB_GROUPS_MAX * 4),
-	};
-}

@@ -47,6 +47,7 @@ static void check_all(struct loader *l)
 	check_metrics(l);
 	check_dynamic_routes(l);
 	check_control(l);
+	check_fib(l);
 }
 
 /* Texts of imported files and the document's nodes serve errors alone. */

@@ -61,8 +61,8 @@ static const struct schema_section section_fpm = {
 #define DYNAMIC(field) .at = offsetof(struct config_dynamic_routes, field)
 
 static const struct schema_key dynamic_keys[] = {
-        {"limit", &type_number, DYNAMIC(limit), .size = 4, .min = 1, .max = 1000000, .by_default = "150000",
-                .doc = "Routes at most, over all sources."},
+        {"limit", &type_number, DYNAMIC(limit), .size = 4, .min = 1, .max = FIB_ROUTES_MAX / 2,
+                .by_default = "150000", .doc = "Routes at most, over all sources."},
         {"netlink", &type_section, DYNAMIC(netlink), .section = &section_netlink,
                 .doc = "Follows tables of the machine's kernel, without what the kernel makes by itself."},
         {"fpm", &type_section, DYNAMIC(fpm), .section = &section_fpm,

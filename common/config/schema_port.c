@@ -124,7 +124,9 @@ static const struct schema_section poll_section = {
 	        {"drop_gratuitous_arp", &type_bool, AT(drop_gratuitous_arp), .by_default = "false",          \
 	                .doc = "Whether gratuitous ARP of others is dropped."},                              \
 	        {"gratuitous_arp", &type_number, AT(gratuitous_arp), .size = 1, .min = 0, .max = 10,         \
-	                .by_default = "1", .doc = "Announcements of an IPv4 address when it comes up."},     \
+	                .by_default = "1",                                                                   \
+	                .doc = "Announcements of an address when it comes up, and when "                     \
+	                       "its link is back."},                                                         \
 	        {"dad", &type_number, AT(dad), .size = 1, .min = 0, .max = 10, .by_default = "1",            \
 	                .doc = "Probes for a duplicate of an IPv6 address before it is used "                \
 	                       "(dad_transmits); 0: none."},                                                 \

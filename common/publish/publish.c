@@ -41,15 +41,13 @@ int publisher_resume(struct publisher *p, struct appliance *a)
 
 int publish_sizes(const struct config *config, uint64_t *epoch_bytes, uint64_t *fib_bytes)
 {
-	struct fib_limits limits;
 	size_t used = 0;
 	int err = config_compile(config, 1, NULL, NULL, 0, &used);
 
 	if (err && err != -ENOSPC)
 		return err;
-	config_fib_limits(config, &limits);
 	*epoch_bytes = MAX((uint64_t)used * 2, UINT64_C(16) << 20);
-	*fib_bytes = fib_region_size(&limits);
+	*fib_bytes = config_fib_bytes(config);
 	return *fib_bytes ? 0 : -ENOSPC;
 }
 
@@ -61,6 +59,12 @@ static void drop_fib(struct publisher *p, uint32_t slot)
 	p->grace[slot].waits = false;
 }
 
+static int too_small(struct publisher *p, const char *of, uint64_t needed, uint64_t has)
+{
+	p->shortage = (struct publish_shortage){of, needed, has};
+	return -ENOSPC;
+}
+
 /* A FIB in the slot, from nothing: what the slot held was of an epoch that is retired. */
 static int make_fib(
         struct publisher *p, uint32_t slot, const struct config *config, const struct epoch *epoch)
@@ -69,19 +73,21 @@ static int make_fib(
 	void *region = a->map[REGION_FIB0 + slot];
 	uint64_t bytes = a->bytes[REGION_FIB0 + slot];
 	struct fib_limits limits;
+	uint64_t needed;
 	int err;
 
-	config_fib_limits(config, &limits);
 	drop_fib(p, slot);
 	if (madvise(region, bytes, MADV_REMOVE))
 		memset(region, 0, bytes); /* memory that cannot be given back page-wise */
-	if (fib_region_size(&limits) > bytes)
-		return -ENOSPC;
+	if (config_fib_limits(config, bytes, &limits, &needed))
+		return too_small(p, "routes", needed, bytes);
 	err = fib_init(region, bytes, &limits);
 	if (!err)
 		err = fib_open(region, bytes, &p->fib[slot]);
 	if (!err)
 		err = config_fib(config, epoch, p->fib[slot]);
+	if (err == -ENOSPC) /* prefixes so scattered that not even the most that a FIB may have holds them */
+		return too_small(p, "routes", 0, bytes);
 	if (!err && p->fill)
 		p->fill(p->fill_context, slot, epoch, p->fib[slot]);
 	return err;
@@ -116,6 +122,9 @@ int publish_offer(struct publisher *p, const struct config *config)
 	header->magic = 0;
 	err = config_compile(
 	        config, number, publisher_epoch(p), header, a->bytes[REGION_EPOCH0 + slot], &used);
+	if (err == -ENOSPC)
+		return too_small(
+		        p, "ports, rules, neighbors and sockets", used, a->bytes[REGION_EPOCH0 + slot]);
 	if (!err)
 		err = epoch_attach(header, a->bytes[REGION_EPOCH0 + slot], view);
 	if (!err)

@@ -28,6 +28,13 @@ struct publish_grace {
 	uint64_t steps[WORKERS_MAX]; /* of each worker, then */
 };
 
+/* What of a configuration found no room: its bytes (0: more than any region could have), and those that the
+ * appliance was started with. */
+struct publish_shortage {
+	const char *of;
+	uint64_t needed, has;
+};
+
 struct publisher {
 	struct appliance *appliance;
 	struct fib *fib[2]; /* writers of the two FIB slots; NULL: none yet */
@@ -39,6 +46,7 @@ struct publisher {
 	 * configuration's. */
 	void (*fill)(void *context, uint32_t slot, const struct epoch *epoch, struct fib *fib);
 	void *fill_context;
+	struct publish_shortage shortage; /* after -ENOSPC */
 };
 
 void publisher_init(struct publisher *p, struct appliance *a);
@@ -55,7 +63,8 @@ void publisher_init(struct publisher *p, struct appliance *a);
  * slept meanwhile is not to take one for the other. */
 uint32_t publisher_next(const struct publisher *p);
 
-/* 0; -EBUSY; -ENOSPC: it does not fit the slots; -ENOMEM.  After a failure nothing is offered. */
+/* 0; -EBUSY; -ENOSPC: it does not fit the slots (p->shortage); -ENOMEM.  After a failure nothing is offered.
+ */
 [[nodiscard]] int publish_offer(struct publisher *p, const struct config *config);
 
 /* Whether this worker has not taken up yet what is offered, or where nothing is, what is in force. */

@@ -132,6 +132,20 @@ static void undo(struct control *c, const char *names)
 		rpc_fail(call, RPC_ABORTED, "%s", c->problem);
 }
 
+static void no_room(struct control *c)
+{
+	const struct publish_shortage *s = &c->publisher.shortage;
+
+	if (s->needed)
+		give_up(c, RPC_RESOURCE_EXHAUSTED,
+		        "its %s take %lu MiB, and the appliance was started with room for %lu MiB of them: "
+		        "start it anew with this file",
+		        s->of, (unsigned long)(s->needed >> 20) + 1, (unsigned long)(s->has >> 20));
+	else
+		give_up(c, RPC_RESOURCE_EXHAUSTED,
+		        "its %s do not fit any table: join prefixes that have the same next hop", s->of);
+}
+
 /* Whether it comes into force whoever is late: it was in force before, or nothing is. */
 static bool insists(const struct control *c)
 {
@@ -151,13 +165,10 @@ static void try_offer(struct control *c, bool late)
 		if (insists(c))
 			c->apply.deadline = uv_now(c->loop) + APPLY_DEADLINE_MS;
 		dynamic_published(c);
+	} else if (err == -ENOSPC) {
+		no_room(c);
 	} else if (err != -EBUSY) {
-		give_up(c, err == -ENOSPC ? RPC_RESOURCE_EXHAUSTED : RPC_INTERNAL,
-		        err == -ENOSPC
-		                ? "it does not fit the memory that the appliance was started with (%s): "
-		                  "start it anew with this file"
-		                : "it cannot be compiled: %s",
-		        strerror(-err));
+		give_up(c, RPC_INTERNAL, "it cannot be compiled: %s", strerror(-err));
 	} else if (late && !insists(c)) {
 		give_up(c, RPC_ABORTED,
 		        "packets of epoch %u are still under way, so that no third one can be put in force; "

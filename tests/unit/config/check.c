@@ -11,11 +11,13 @@ static int fill(const struct config *c, const struct epoch *epoch)
 	struct fib_limits limits;
 	struct fib *fib;
 	void *region;
-	size_t size;
+	uint64_t size, needed;
 	int fault;
 
-	config_fib_limits(c, &limits);
-	size = fib_region_size(&limits);
+	size = config_fib_bytes(c);
+	fault = config_fib_limits(c, size, &limits, &needed);
+	if (fault)
+		return fault;
 	region = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (region == MAP_FAILED)
 		return -ENOMEM;

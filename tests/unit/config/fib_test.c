@@ -142,6 +142,7 @@ Test(config_fib, holds_what_a_search_of_all_routes_finds)
 	struct epoch epoch;
 	struct fib *fib;
 	void *region, *table;
+	uint64_t needed;
 	size_t used;
 
 	write_routes(&t, &random);
@@ -155,7 +156,7 @@ Test(config_fib, holds_what_a_search_of_all_routes_finds)
 	cr_assert_eq(config_routes(config, &epoch, visit, &all), 0);
 	cr_assert_gt(all.n, 1500);
 
-	config_fib_limits(config, &limits);
+	cr_assert_eq(config_fib_limits(config, config_fib_bytes(config), &limits, &needed), 0);
 	cr_expect_geq(limits.routes4, 1000000);
 	limits = (struct fib_limits){4096, 4096, 4096, 4096};
 	table = calloc(1, fib_region_size(&limits) + CACHE_LINE);
@@ -179,4 +180,53 @@ Test(config_fib, holds_what_a_search_of_all_routes_finds)
 	free(region);
 	free(table);
 	free(t.at);
+}
+
+static struct config *with_dynamic(uint32_t limit)
+{
+	struct config *config;
+	struct config_errors errors = {0};
+	char text[256];
+
+	snprintf(text, sizeof text,
+	        "ports: {wan: {addresses: [192.0.2.1/24]}}\ndynamic_routes: {limit: %u, netlink: {}}\n",
+	        limit);
+	cr_assert_eq(config_parse("t.yaml", text, strlen(text), &config, &errors), 0);
+	return config;
+}
+
+Test(config_fib, of_an_appliance_has_room_for_the_dynamic_routes_of_a_later_configuration)
+{
+	struct config *none = with_dynamic(1), *usual = with_dynamic(CONFIG_DYNAMIC_ROOM),
+	              *many = with_dynamic(1900000);
+	uint64_t bytes = config_fib_bytes(none), needed;
+	struct fib_limits limits;
+
+	cr_expect_eq(config_fib_limits(usual, bytes, &limits, &needed), 0);
+	cr_expect_gt(limits.routes4, CONFIG_DYNAMIC_ROOM);
+	cr_expect_gt(limits.routes6, CONFIG_DYNAMIC_ROOM);
+	cr_expect_eq(config_fib_limits(many, bytes, &limits, &needed), -ENOSPC);
+	cr_expect_gt(needed, bytes);
+	cr_expect_eq(config_fib_limits(many, needed, &limits, &needed), 0, "that is exact");
+	cr_expect_gt(limits.routes4, 1900000);
+	cr_expect_eq(config_fib_limits(many, config_fib_bytes(many), &limits, &needed), 0);
+	config_free(none);
+	config_free(usual);
+	config_free(many);
+}
+
+Test(config_fib, takes_what_it_can_do_with_where_there_is_no_room_to_grow)
+{
+	struct config *config = with_dynamic(400000);
+	struct fib_limits roomy, least;
+	uint64_t needed;
+
+	cr_expect_eq(config_fib_limits(config, UINT64_MAX, &roomy, &needed), 0);
+	cr_expect_eq(config_fib_limits(config, 0, &least, &needed), -ENOSPC);
+	cr_expect_eq(config_fib_limits(config, needed - 1, &least, &needed), -ENOSPC);
+	cr_expect_eq(config_fib_limits(config, needed, &least, &needed), 0);
+	cr_expect_lt(least.routes4, roomy.routes4);
+	cr_expect_geq(least.routes4, 400000);
+	cr_expect_geq(least.routes6, 400000);
+	config_free(config);
 }

@@ -323,6 +323,19 @@ Test(control, waits_for_the_confirmation_of_what_its_predecessor_had_published)
 	cr_expect(has_address("192.0.3.1/24"));
 }
 
+/* A FIB for it is larger than what the appliance was started with. */
+Test(control, says_what_a_configuration_lacks_that_does_not_fit)
+{
+	char text[1024];
+	uint32_t epoch;
+
+	snprintf(text, sizeof text, "%sdynamic_routes: {limit: 1900000, netlink: {}}\n", text_of(3));
+	cr_expect_eq(apply_text(text, 0, false, &epoch), RPC_RESOURCE_EXHAUSTED);
+	cr_expect(strstr(error.message, "its routes take") && strstr(error.message, "start it anew"), "%s",
+	        error.message);
+	cr_expect_eq(epoch_in_force(), 1);
+}
+
 /* Nothing is done that cannot be written down first. */
 Test(control, refuses_changes_where_its_state_folder_cannot_be_used)
 {

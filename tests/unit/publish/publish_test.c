@@ -274,6 +274,8 @@ Test(publish, what_does_not_fit_leaves_the_one_in_force)
 	bytes = whole.a.bytes[REGION_EPOCH0];
 	whole.a.bytes[REGION_EPOCH0] = whole.a.bytes[REGION_EPOCH1] = 4096;
 	cr_expect_eq(whole_publish(&whole, text_of(2, 1)), -ENOSPC);
+	cr_expect_str_neq(whole.publisher.shortage.of, "routes");
+	cr_expect_gt(whole.publisher.shortage.needed, 4096);
 	cr_expect_eq(publisher_epoch(&whole.publisher)->number, 1);
 	cr_expect_eq(appliance_control(&whole.a)->epoch, 1);
 	push(40, 0);
@@ -286,5 +288,28 @@ Test(publish, what_does_not_fit_leaves_the_one_in_force)
 	cr_expect_eq(sent, 80);
 	cr_expect_eq(torn, 0);
 	cr_expect_eq(whole_judge(&whole), NULL);
+	whole_teardown(&whole);
+}
+
+Test(publish, says_what_of_it_does_not_fit)
+{
+	const struct publish_shortage *s = &whole.publisher.shortage;
+	uint64_t bytes;
+
+	setup(1);
+	bytes = whole.a.bytes[REGION_FIB0];
+	whole.a.bytes[REGION_FIB0] = whole.a.bytes[REGION_FIB1] = 1 << 20;
+	cr_expect_eq(whole_publish(&whole, text_of(2, 1)), -ENOSPC);
+	cr_expect_str_eq(s->of, "routes");
+	cr_expect_eq(s->has, 1 << 20);
+	cr_expect_lt(s->needed, bytes);
+	/* What it needs is enough. */
+	whole.a.bytes[REGION_FIB0] = whole.a.bytes[REGION_FIB1] = s->needed;
+	cr_expect_eq(whole_publish(&whole, text_of(2, 1)), 0);
+	push(40, 0);
+	cr_assert(whole_settle(&whole));
+	cr_expect_eq(sent, 40);
+	cr_expect_eq(torn, 0);
+	whole.a.bytes[REGION_FIB0] = whole.a.bytes[REGION_FIB1] = bytes;
 	whole_teardown(&whole);
 }
