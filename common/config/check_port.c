@@ -119,8 +119,7 @@ static void check_live(struct loader *l, struct config_port *p)
 			                .text,
 			        NULL,
 			        "It is a setting of the drivers af_xdp, af_packet and tap: name one as "
-			        "`driver`, or "
-			        "take it out.");
+			        "`driver`, or take it out.");
 	if (!live)
 		return;
 	check_ring(l, p, "rx_ring", p->rx_ring);

@@ -83,8 +83,7 @@ static const char *syntax_hint(const struct reader *r, const yaml_mark_t *at)
 	if (strstr(r->parser.problem, "did not find expected") || strstr(r->parser.problem, "end") ||
 	        strstr(r->parser.problem, "expected ','"))
 		return "Look for a bracket, brace or quote that was opened and not closed, a comma that is "
-		       "missing, "
-		       "or a line that is indented otherwise than its neighbours.";
+		       "missing, or a line that is indented otherwise than its neighbours.";
 	return "Look at the indentation of this line and the one before it, and for a colon or space that is "
 	       "missing.";
 }

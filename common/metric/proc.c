@@ -109,8 +109,7 @@ static void write_dev(FILE *to, const struct metrics *m)
 
 	fputs("Inter-|   Receive                                                |  Transmit\n"
 	      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop "
-	      "fifo "
-	      "colls carrier compressed\n",
+	      "fifo colls carrier compressed\n",
 	        to);
 	for (uint32_t p = 0; p < m->n_ports; p++) {
 		gather(column, METRIC_DEV, m, p);

@@ -143,12 +143,10 @@ const struct cli_command command_account = {
         .name = "account",
         .what = "what became of every packet, and whether it balances",
         .about = "What became of the packets, by stage and over the whole appliance, exact at any moment: in "
-                 "+ born = "
-                 "out + ended + dropped + held.",
+                 "+ born = out + ended + dropped + held.",
         .options = {[BUFFERS] = {.name = "buffers",
                             .meaning = "and where each buffer of the pool is; ingest is held for some "
-                                       "milliseconds, "
-                                       "so that they are at rest (for administrators)"}},
+                                       "milliseconds, so that they are at rest (for administrators)"}},
         .examples = {{"sluice account", "the account"},
                 {"sluice account --json | jq .appliance.balance", "packets that nobody can account for"}},
         .exits = {"all balances", "it does not"},

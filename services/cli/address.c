@@ -36,8 +36,7 @@ const struct cli_command command_address = {
         .name = "address",
         .what = "their addresses",
         .about = "The addresses of the ports, a line each, as `ip -brief address` has them. Those that were "
-                 "the "
-                 "kernel's, and are Sluice's for the time that it has the port, are `proto adopted`.",
+                 "the kernel's, and are Sluice's for the time that it has the port, are `proto adopted`.",
         .arguments = {{{"PORT", CLI_PORT}, .meaning = "this one alone"}},
         .examples = {{"sluice address", "all ports"}, {"sluice address wan", "one of them"}},
         .exits = {[CLI_NO] = "there is no such port"},

@@ -6,6 +6,34 @@
 
 /* ---- finding ---- */
 
+/* Words that hands know from other commands, and the ones that do here what those did there. */
+static const struct {
+	const char *word, *name;
+	bool means; /* it is that command, as `ip` has it, though others begin so too */
+} elsewhere[] = {
+        {"a", "address", true},
+        {"r", "route", true},
+        {"link", "port", false},
+        {"interface", "port", false},
+        {"ethtool", "port", false},
+        {"ss", "socket", false},
+        {"netstat", "socket", false},
+        {"nstat", "counter", false},
+        {"tcpdump", "capture", false},
+        {"nft", "rule", false},
+        {"arp", "neighbor", false},
+        {"start", "up", false},
+        {"version", "--version", false},
+};
+
+static const char *known_elsewhere(const char *word, bool means)
+{
+	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
+		if (!strcmp(elsewhere[i].word, word) && (elsewhere[i].means || !means))
+			return elsewhere[i].name;
+	return NULL;
+}
+
 /* Tells what is wrong with a word that is to name one of n. */
 static int unknown(const struct cli_call *call, const char *what, const char *const *names, uint32_t n,
         const char *word, bool several)
@@ -77,7 +105,10 @@ int commands_find(struct cli_call *call, char ***argv)
 
 	for (; commands[n].command; n++)
 		names[n] = commands[n].command->name;
-	found = names_find(names, n, word);
+	found = names_find(names, n, known_elsewhere(word, true) ?: word);
+	if (found == NAMES_NONE && known_elsewhere(word, false))
+		return cli_usage(call, "there is no command '%s': here that is 'sluice %s'", word,
+		        known_elsewhere(word, false));
 	if (found < 0)
 		return unknown(call, "command", names, n, word, found == NAMES_SEVERAL);
 	++*argv;
@@ -120,8 +151,7 @@ uint32_t commands_options(const struct cli_command *command, struct cli_option o
 		        .maybe = true,
 		        .takes = {"TIME", CLI_TIME},
 		        .meaning = "again and again, each 2s or so often: on a terminal in place, with "
-		                   "--json a line "
-		                   "each time"};
+		                   "--json a line each time"};
 	if (command->asks)
 		out[n++] = (struct cli_option){.name = "run-dir",
 		        .takes = {"DIR", CLI_FOLDER},

@@ -213,8 +213,7 @@ static const struct cli_command command_bash = {
         .name = "bash",
         .what = "the script for bash",
         .about = "Prints a script that has bash complete commands, verbs, options, ports of the running "
-                 "appliance, drop "
-                 "reasons and files.",
+                 "appliance, drop reasons and files.",
         .examples = {{"source <(sluice completion bash)", "in this shell"},
                 {"sluice completion bash >/usr/share/bash-completion/completions/sluice", "in every one"}},
         .run = bash,
@@ -224,8 +223,7 @@ static const struct cli_command command_words = {
         .name = "words",
         .what = "what the script asks: the words that may stand there",
         .about = "Prints what may stand where the last of the words is being typed, a line each; `:file` and "
-                 "`:folder` "
-                 "for what the shell completes by itself.",
+                 "`:folder` for what the shell completes by itself.",
         .arguments = {{{"WORD", CLI_TEXT}, .needed = true, .many = true, .rest = true,
                 .meaning = "the command line's words behind sluice, up to the one that is being typed"}},
         .examples = {{"sluice completion words -- config ''", "the verbs of config"}},

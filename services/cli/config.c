@@ -138,8 +138,7 @@ static const struct cli_command command_show = {
         .name = "show",
         .what = "the text of the one in force, or of an earlier one",
         .about = "The configuration in force, or an earlier one, byte for byte as it was applied. The newest "
-                 "100 are "
-                 "kept.",
+                 "100 are kept.",
         .arguments = {{{"N", CLI_NUMBER, 1, UINT32_MAX},
                 .meaning = "a number of `sluice config history`; otherwise the one in force"}},
         .examples = {{"sluice config show", "the one in force"},
@@ -178,10 +177,8 @@ static const struct cli_command command_rollback = {
         .name = "rollback",
         .what = "put an earlier one in force again",
         .about = "Puts an earlier configuration in force again; twice in a row is there and back. Where one "
-                 "waits to be "
-                 "confirmed it is rolled back at once. Files that it names (`file:` in routes) are read as "
-                 "they are "
-                 "now.",
+                 "waits to be confirmed it is rolled back at once. Files that it names (`file:` in routes) "
+                 "are read as they are now.",
         .options = {[CONFIRM] = {.name = "confirm",
                             .takes = {"TIME", CLI_TIME},
                             .meaning = "as of `sluice config apply`"}},

@@ -161,10 +161,9 @@ const struct cli_command command_config_diff = {
         .name = "diff",
         .what = "what a file would change, or two configurations differ in",
         .about = "What would change if it were applied: from the configuration in force to a file, or to a "
-                 "number of "
-                 "the history. With two of them: from the first to the second; of two files no appliance is "
-                 "asked. "
-                 "What is said is compared, not how it is written. (A file whose name is a number: ./12)",
+                 "number of the history. With two of them: from the first to the second; of two files no "
+                 "appliance is asked. What is said is compared, not how it is written. (A file whose name is "
+                 "a number: ./12)",
         .arguments = {{{"FILE|N", CLI_FILE}, .needed = true, .meaning = "a file, or a number of the history"},
                 {{"FILE|N", CLI_FILE}, .meaning = "and this one is then the second"}},
         .terms = {{"+", "added"}, {"-", "removed"}, {"~", "changed"}, {"^", "moved in its list"}},

@@ -64,12 +64,10 @@ const struct cli_command command_config_history = {
         .name = "history",
         .what = "who changed what when, and what became of it",
         .about = "The changes of the configuration, the newest first: number, when, who (the user, as the "
-                 "kernel tells "
-                 "it of the socket's other end), what was done, what became of it, and what it changed (+ "
-                 "added, - "
-                 "removed, ~ changed, ^ moved; `sluice config diff` tells more). * is in force. It outlives "
-                 "control "
-                 "and the appliance; of 500 to 1,000 changes that are kept the newest 20 are told.",
+                 "kernel tells it of the socket's other end), what was done, what became of it, and what it "
+                 "changed (+ added, - removed, ~ changed, ^ moved; `sluice config diff` tells more). * is in "
+                 "force. It outlives control and the appliance; of 500 to 1,000 changes that are kept the "
+                 "newest 20 are told.",
         .options = {[COUNT] = {.name = "count",
                             .takes = {"N", CLI_NUMBER, 1, 100},
                             .meaning = "so many, 100 at the most"},

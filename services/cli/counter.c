@@ -87,8 +87,7 @@ const struct cli_command command_counter = {
         .name = "counter",
         .what = "the protocols' counters, by the names of nstat",
         .about = "All that is counted, since the start: what a kernel counts too by the names of nstat, and "
-                 "the "
-                 "appliance's own in groups of its own. Prometheus reads the same, and so does nstat: "
+                 "the appliance's own in groups of its own. Prometheus reads the same, and so does nstat: "
                  "`PROC_ROOT=/run/sluice/control/proc nstat`.",
         .options = {[ZEROS] = {.name = "zeros", .meaning = "those too that are zero"},
                 [BUCKETS] = {.name = "buckets",

@@ -122,8 +122,7 @@ const struct cli_command command_drop = {
         .name = "drop",
         .what = "what was dropped, where and why; each packet as it happens",
         .about = "What was dropped since the start, by reason and stage; with --follow each packet as it is "
-                 "dropped, "
-                 "until Ctrl-C.",
+                 "dropped, until Ctrl-C.",
         .options = {[FOLLOW] = {.name = "follow",
                             .letter = 'f',
                             .meaning = "each packet as it is dropped; the options below are for it alone"},
@@ -139,8 +138,7 @@ const struct cli_command command_drop = {
                 {"sluice drop --follow --reason ttl_expired", "each packet of one reason"}},
         .exits = {[CLI_NO] = "there is no such port"},
         .json = "{\"dropped\", \"drops\": [{\"stage\", \"reason\", \"text\", \"packets\"}]}; with --follow "
-                "an "
-                "object a packet, a line each",
+                "an object a packet, a line each",
         .asks = true,
         .shows = true,
         .run = run,

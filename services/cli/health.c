@@ -41,13 +41,12 @@ static int run(const struct cli_call *call)
 const struct cli_command command_health = {
         .name = "health",
         .what = "whether its processes serve, for those that ask each few seconds",
-        .about =
-                "Whether the processes of a running appliance serve, or one of them: it runs, and has taken "
-                "up the "
-                "configuration in force. Quick, and for whoever may read; a HEALTHCHECK of a container, say.",
+        .about = "Whether the processes of a running appliance serve, or one of them: it runs, and has taken "
+                 "up the configuration in force. Quick, and for whoever may read; a HEALTHCHECK of a "
+                 "container, say.",
         .arguments = {{{"PROCESS", CLI_TEXT}, .meaning = "this one alone: ingest, filter, router, session"}},
         .examples = {{"sluice health", "all of them"}, {"sluice health router", "one of them"},
-                {"sluice health --json | jq -r '.processes[] | select(.status != \"SERVING\").name'",
+                {"sluice health --json | jq '.processes[] | select(.status != \"SERVING\").name'",
                         "those that do not serve"}},
         .exits = {"all that was asked for serves", "it does not, or there is no such process"},
         .json = "{\"status\", \"processes\": [{\"name\", \"status\", \"why\"}]}",

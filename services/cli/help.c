@@ -226,9 +226,9 @@ const struct cli_command command_help = {
         .what = "this page, or a command's",
         .about = "What commands there are, or how one of them is used.\n\n"
                  "A command and its verb may be shortened as far as it stays clear which is meant, as those "
-                 "of "
-                 "`ip`: `sluice neigh` is `sluice neighbor`. Behind a noun that shows something `show` may "
-                 "stand, as there. Options stand behind the command, in any order.",
+                 "of `ip`: `sluice neigh` is `sluice neighbor`, `sluice r` is `sluice route`. Behind a noun "
+                 "that shows something `show` "
+                 "may stand, as there. Options stand behind the command, in any order.",
         .arguments = {{{"COMMAND", CLI_COMMAND}, .meaning = "the page of this one"},
                 {{"VERB", CLI_COMMAND}, .meaning = "of this verb of it"}},
         .examples = {{"sluice up --config /etc/sluice.yaml", "run an appliance"},

@@ -99,8 +99,7 @@ int key_file_read(const char *path, struct key_file *key, char *why)
 		if (!take_line(key, line))
 			err = fail(why, -EINVAL,
 			        "%.400s:%u: no line of a key file, which has name, public-key, secret-key "
-			        "and "
-			        "server-key",
+			        "and server-key",
 			        path, number);
 	}
 	fclose(f);

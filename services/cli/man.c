@@ -253,8 +253,7 @@ const struct cli_command command_man = {
         .name = "man",
         .what = "the manual's pages, for those who install them",
         .about = "Prints a page of the manual, or writes all of them. They are installed beside the command: "
-                 "`man "
-                 "sluice-status`.",
+                 "`man sluice-status`.",
         .options = {[FOLDER] = {.name = "folder",
                             .takes = {"DIR", CLI_FOLDER},
                             .meaning = "writes all pages into DIR, a file each"}},

@@ -25,7 +25,7 @@ static void print(const Sluice__Event *e)
 {
 	char when[32];
 
-	printf("%s.%03u %s %s %s%s%s", remote_date(when, e->time_ns / NANOS_PER_MS),
+	printf("%s.%03u %-8s %s%s%s%s", remote_date(when, e->time_ns / NANOS_PER_MS),
 	        (unsigned)(e->time_ns / NANOS_PER_MS % 1000), e->kind, remote_paint("\033[1m"), e->name,
 	        remote_paint("\033[0m"), *e->name ? " " : "");
 	printf("%s%s%s%s%s", e->what, *e->port ? " dev " : "", e->port, *e->mac ? " lladdr " : "", e->mac);

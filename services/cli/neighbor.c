@@ -47,8 +47,7 @@ const struct cli_command command_neighbor = {
         .name = "neighbor",
         .what = "the neighbors on the links: MAC, state",
         .about = "The neighbors on the ports' links, of ARP and of neighbor discovery, and their states (RFC "
-                 "4861). "
-                 "used, confirmed and updated are seconds ago, as `ip -statistics neighbor` has them.",
+                 "4861). used, confirmed and updated are seconds ago, as `ip -statistics neighbor` has them.",
         .arguments = {{{"PORT", CLI_PORT}, .meaning = "those on its link alone"}},
         .examples = {{"sluice neighbor", "all of them"},
                 {"sluice neighbor wan | grep FAILED", "those on a link that do not answer"}},

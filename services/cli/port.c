@@ -75,8 +75,7 @@ const struct cli_command command_port = {
         .name = "port",
         .what = "the ports: driver, state, addresses, what came and went",
         .about = "The ports: driver and mode (and why not a better one), state and its reason, addresses, "
-                 "what came "
-                 "and went. With a NAME its driver's own counters too.",
+                 "what came and went. With a NAME its driver's own counters too.",
         .arguments = {{{"NAME", CLI_PORT}, .meaning = "this one alone, and all that its driver counts"}},
         .examples = {{"sluice port", "all ports"},
                 {"sluice port wan", "one of them, with its driver's counters"},

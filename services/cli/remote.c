@@ -98,8 +98,7 @@ static int fail_there(const struct remote *r, const char *server, const char *fi
 	case EPROTO:
 		return fail(r, RPC_UNAUTHENTICATED,
 		        "%s has not the server-key of %s: `sluice keys list` tells the right one there; or "
-		        "it "
-		        "is something else that listens there",
+		        "it is something else that listens there",
 		        server, file);
 	case EUSERS:
 		return fail(r, RPC_RESOURCE_EXHAUSTED, "%s has as many clients as it takes: try again later",

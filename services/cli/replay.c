@@ -135,10 +135,8 @@ const struct cli_command command_replay = {
         .name = "replay",
         .what = "play captures through the whole appliance and account for every packet",
         .about = "Plays captures through the whole appliance by their own clock: no privileges, no network "
-                 "card. The "
-                 "n-th capture comes in on the n-th port that the configuration gives no driver. The same "
-                 "input gives "
-                 "the same output, byte for byte.",
+                 "card. The n-th capture comes in on the n-th port that the configuration gives no driver. "
+                 "The same input gives the same output, byte for byte.",
         .options = {[CONFIG] = {.name = "config",
                             .letter = 'c',
                             .needed = true,
@@ -172,7 +170,7 @@ const struct cli_command command_replay = {
                 .meaning = "captures, pcap or pcapng"}},
         .examples = {{"sluice replay trace.pcap --config deploy/examples/replay.yaml",
                              "what became of each packet"},
-                {"sluice replay trace.pcap --config deploy/examples/replay.yaml --out sent --explain 7",
+                {"sluice replay trace.pcap --config replay.yaml --out sent --explain 7",
                         "why packet 7 went where it went"}},
         .exits = {"every packet is accounted for", "one is not, or the configuration or a capture is wrong",
                 [CLI_SYSTEM] = "a file cannot be read or written, or memory is short"},

@@ -190,11 +190,9 @@ static int list(const struct cli_call *call)
 static const struct cli_command command_source = {
         .name = "source",
         .what = "where dynamic routes come from",
-        .about =
-                "Where routes come from that the configuration does not have (its `dynamic_routes`): how "
-                "many "
-                "each source has told, how many of them are in force, and how many are held back since their "
-                "next hops lead to no port.",
+        .about = "Where routes come from that the configuration does not have (its `dynamic_routes`): how "
+                 "many each source has told, how many of them are in force, and how many are held back since "
+                 "their next hops lead to no port.",
         .examples = {{"sluice route source", "all of them"},
                 {"sluice route source --json | jq '.sources[].held_back'", "what leads nowhere"}},
         .json = "{\"sources\": [...], \"limit\"}",
@@ -208,8 +206,7 @@ const struct cli_command command_route = {
         .about = "The routes in force, by family; or the one that packets for an address take.",
         .options = {[LOCAL] = {.name = "local",
                             .meaning = "also what leads to ourselves: local and broadcast addresses (`ip "
-                                       "route show "
-                                       "table local`)"},
+                                       "route show table local`)"},
                 [FOUR] = {.letter = '4', .meaning = "of IPv4 alone"},
                 [SIX] = {.letter = '6', .meaning = "of IPv6 alone"}},
         .examples = {{"sluice route", "all of them"}, {"sluice route -6", "those of IPv6"},

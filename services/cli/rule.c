@@ -66,8 +66,8 @@ const struct cli_command command_rule = {
         .name = "rule",
         .what = "the rules and how many packets each has matched",
         .about = "The rules in the order in which they are looked at: what each matches, in the words of the "
-                 "configuration, "
-                 "how many packets it has matched since its ruleset is in force, and what becomes of them.",
+                 "configuration, how many packets it has matched since its ruleset is in force, and what "
+                 "becomes of them.",
         .examples = {{"sluice rule", "all of them"},
                 {"sluice rule --json | jq '.rules[] | select(.packets > 0)'", "those that have matched"}},
         .json = "{\"rulesets\": [...], \"rules\": [...], \"uncounted\": matches that no counter had room "

@@ -6,19 +6,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+/* Columns are as wide as what stands in them: addresses may be long, and mostly are not. */
 static void print(const ProtobufCMessage *reply, const char *arg)
 {
 	const Sluice__SocketsReply *all = (const void *)reply;
+	int local = 5, remote = 4;
 
 	(void)arg;
-	printf("%-5s %8s %8s  %-28s %-28s %-12s %12s %8s\n", "Netid", "Recv-Q", "Rcvbuf", "Local", "Peer",
-	        "User", "Received", "Drops");
+	for (size_t i = 0; i < all->n_sockets; i++) {
+		local = MAX(local, (int)strlen(all->sockets[i]->local));
+		remote = MAX(remote, (int)strlen(all->sockets[i]->remote));
+	}
+	printf("%-5s %7s %7s %-*s %-*s %10s %7s User\n", "Netid", "Recv-Q", "Rcvbuf", local, "Local", remote,
+	        "Peer", "Received", "Drops");
 	for (size_t i = 0; i < all->n_sockets; i++) {
 		const Sluice__Socket *s = all->sockets[i];
 
-		printf("%-5s %8u %8u  %-28s %-28s %-12s %12" PRIu64 " %8" PRIu64 "%s%s\n", s->protocol,
-		        s->recv_q, s->rcvbuf, s->local, s->remote, *s->name ? s->name : s->app, s->received,
-		        s->drops, *s->port ? " dev " : "", s->port);
+		printf("%-5s %7u %7u %-*s %-*s %10" PRIu64 " %7" PRIu64 " %s%s%s\n", s->protocol, s->recv_q,
+		        s->rcvbuf, local, s->local, remote, s->remote, s->received, s->drops,
+		        *s->name ? s->name : s->app, *s->port ? " dev " : "", s->port);
 	}
 }
 

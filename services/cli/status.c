@@ -125,8 +125,7 @@ const struct cli_command command_status = {
         .name = "status",
         .what = "how its processes are",
         .about = "The processes of a running appliance: what each is, since when, how often it was started "
-                 "and "
-                 "why it died last, and which configuration epoch each of its lanes has taken up; which "
+                 "and why it died last, and which configuration epoch each of its lanes has taken up; which "
                  "configuration is in force, since when, by whom, and whether it waits to be confirmed.",
         .examples = {{"sluice status", "all of them"},
                 {"sluice status --json | jq '.roles[] | select(.state != \"running\")'",

@@ -84,7 +84,7 @@ static const char *icmp_name(const struct dissect *d)
 	}
 }
 
-static void add_icmp(struct line *l, const struct dissect *d)
+static void add_icmp(struct line *l, const uint8_t *frame, const struct dissect *d)
 {
 	const char *name = icmp_name(d);
 
@@ -96,15 +96,16 @@ static void add_icmp(struct line *l, const struct dissect *d)
 	if (d->icmp_code)
 		add(l, " code %u", (unsigned)d->icmp_code);
 	if (d->icmp_id)
-		add(l, ", id %u", (unsigned)d->icmp_id);
+		add(l, ", id %u, seq %u", (unsigned)d->icmp_id,
+		        (unsigned)wire_load_u16(frame + d->l4_offset + 6));
 }
 
-static void add_transport(struct line *l, const struct dissect *d)
+static void add_transport(struct line *l, const uint8_t *frame, const struct dissect *d)
 {
 	if (d->fragment == DISSECT_LATER_FRAGMENT)
 		add(l, "fragment of protocol %u", (unsigned)d->l4_proto);
 	else if (d->flags & DISSECT_ICMP)
-		add_icmp(l, d);
+		add_icmp(l, frame, d);
 	else if (d->flags & DISSECT_PORTS && d->l4_proto == IP_PROTO_TCP)
 		add_tcp(l, d);
 	else if (d->flags & DISSECT_PORTS && d->l4_proto == IP_PROTO_UDP)
@@ -128,7 +129,7 @@ static void add_ip(struct line *l, const uint8_t *frame, const struct dissect *d
 	if (ports)
 		add(l, ".%u", (unsigned)d->dst_port);
 	add(l, ": ");
-	add_transport(l, d);
+	add_transport(l, frame, d);
 	if (d->ttl <= 1)
 		add(l, ", ttl %u", (unsigned)d->ttl);
 }

@@ -72,8 +72,7 @@ const struct cli_command command_udp_echo = {
         .name = "udp-echo",
         .what = "send UDP datagrams back: an application on libsluice, as an example",
         .about = "Listens on UDP ports of the running appliance, IPv4 and IPv6, and sends every datagram "
-                 "back. Needs no "
-                 "rights; ports below 1024 are root's.",
+                 "back. Needs no rights; ports below 1024 are root's.",
         .arguments = {{{"PORT", CLI_NUMBER, 1, 65535}, .needed = true, .many = true,
                 .meaning = "UDP ports to listen on"}},
         .examples = {{"sluice udp-echo 7007", "answer on port 7007 until Ctrl-C"}},

@@ -208,8 +208,8 @@ static void warn_of_captures(const struct config *config)
 		if (config->ports[i].driver == EPOCH_DRIVER_PCAP)
 			fprintf(stderr,
 			        "sluice up: the port '%s' plays a capture (driver: pcap), whose file a "
-			        "running "
-			        "appliance cannot open: it stays down; sluice replay plays captures\n",
+			        "running appliance cannot open: it stays down; sluice replay plays "
+			        "captures\n",
 			        config->ports[i].name.text);
 }
 
@@ -268,8 +268,7 @@ const struct cli_command command_up = {
         .name = "up",
         .what = "run an appliance on this machine's interfaces, in the foreground",
         .about = "Runs the appliance that FILE describes, in the foreground, until SIGINT or SIGTERM. It "
-                 "needs the rights "
-                 "to own interfaces: root, or the capabilities in deploy/sluice.service.",
+                 "needs the rights to own interfaces: root, or the capabilities in deploy/sluice.service.",
         .options = {[CONFIG] = {.name = "config",
                             .needed = true,
                             .takes = {"FILE", CLI_FILE},
@@ -285,8 +284,8 @@ const struct cli_command command_up = {
                 [CORES] = {.name = "cores",
                         .takes = {"LIST", CLI_TEXT},
                         .meaning = "processor of each lane: 2,3; any: they are moved about by the system; "
-                                   "spread: one "
-                                   "each; in place of what the configuration says (appliance.cores)"},
+                                   "spread: one each; in place of what the configuration says "
+                                   "(appliance.cores)"},
                 [APART] = {.name = "apart",
                         .meaning = "the keeper alone, in a container of its own: the other processes are "
                                    "started by `sluice-keeper attend ROLE`, and meet it in DIR/attend/ROLE "

@@ -49,7 +49,8 @@ int watch_run(struct watch *w, const struct cli_call *call)
 
 void watch_tell(const struct watch *w)
 {
-	fprintf(stderr, "%" PRIu64 " packets captured, %" PRIu64 " missed\n", w->captured, w->missed);
+	fprintf(stderr, "%" PRIu64 " packet%s captured, %" PRIu64 " missed\n", w->captured,
+	        w->captured == 1 ? "" : "s", w->missed);
 }
 
 int watch_json(void *context, const Sluice__CapturedPacket *p)

@@ -63,8 +63,7 @@ void control_confirm(void *context, struct rpc_call *call, const ProtobufCMessag
 	if (!r.number) {
 		rpc_fail(call, RPC_FAILED_PRECONDITION,
 		        "no configuration waits to be confirmed; `sluice config history` tells what became "
-		        "of "
-		        "each");
+		        "of each");
 		return;
 	}
 	err = state_note(&c->state, &r);

@@ -335,8 +335,7 @@ int open_xdp(struct opened *o, const struct open_wish *w, char *error)
 	if (!open_xdp_fits(w->pool, w->mtu)) {
 		snprintf(error, OPEN_ERROR_BYTES,
 		        "MTU %u does not fit a buffer of AF_XDP, which takes frames of %u bytes: a smaller "
-		        "`mtu`, "
-		        "larger `buffer_bytes`, or driver af_packet",
+		        "`mtu`, larger `buffer_bytes`, or driver af_packet",
 		        w->mtu, frame_max(w->pool));
 		return -EMSGSIZE;
 	}

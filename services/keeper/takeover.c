@@ -263,8 +263,7 @@ int takeover_wait(struct keeper *k, const char *run_dir)
 			if (keeper_now() > until) {
 				fprintf(stderr,
 				        "sluice-keeper: an attendant of %s runs in %s but does not answer; "
-				        "end "
-				        "it (its pid is in %s.lock) and start again\n",
+				        "end it (its pid is in %s.lock) and start again\n",
 				        board_role_name(role), run_dir, board_role_name(role));
 				return -EBUSY;
 			}

@@ -24,7 +24,7 @@ Test(summary, tells_of_a_frame_what_tcpdump_does)
 	cr_assert_str_eq(line(MACS IPV4 "110000 c0000202 c6336402 0050 d431 0008 0000"),
 	        "IP 192.0.2.2.80 > 198.51.100.2.54321: UDP, length 42");
 	cr_assert_str_eq(line(MACS IPV4 "010000 c0000202 c6336402 0800 0000 0007 0001"),
-	        "IP 192.0.2.2 > 198.51.100.2: ICMP echo request, id 7, length 42");
+	        "IP 192.0.2.2 > 198.51.100.2: ICMP echo request, id 7, seq 1, length 42");
 	cr_assert_str_eq(line(MACS "8100 000a 0800 45000028 00000000 01060000 c0000202 c6336402 0050 d431 "
 	                           "00000000 00000000 5012 "
 	                           "0000 00000000"),
