@@ -50,8 +50,14 @@ static void print_source(const Sluice__RouteSource *s)
 
 static void print(const Sluice__RouteSourcesReply *reply)
 {
-	for (size_t i = 0; i < reply->n_sources; i++)
+	uint64_t refused = 0;
+
+	for (size_t i = 0; i < reply->n_sources; i++) {
 		print_source(reply->sources[i]);
+		refused += reply->sources[i]->refused;
+	}
+	if (refused)
+		printf("what is beyond %u routes is refused: `limit` of `dynamic_routes`\n", reply->limit);
 	if (!reply->n_sources)
 		printf("none: `dynamic_routes` of the configuration says where routes come from\n");
 }

@@ -16,10 +16,10 @@ struct candidates {
 	const char *change;          /* of the FIB; NULL: none */
 };
 
-static void find_candidates(const struct rib *rib, const struct rib_route *r, struct candidates *c)
+static void find_candidates(const struct rib *rib, struct rib_route *r, struct candidates *c)
 {
 	for (uint32_t s = 1; s < RIB_SOURCES; s++)
-		c->of[s] = rib_lookup(rib, s, &r->to, r->metric);
+		c->of[s] = s == r->source ? r : rib_lookup(rib, s, &r->to, r->metric);
 }
 
 static void choose(struct rib *rib, struct candidates *c, uint32_t slot)
@@ -129,7 +129,7 @@ static void tell_change(const struct rib *rib, const struct candidates *c)
 }
 
 /* 0, or an error: some FIB is not in line. */
-static int sync_name(struct rib *rib, const struct rib_route *r, const uint32_t *slot, uint32_t n)
+static int sync_name(struct rib *rib, struct rib_route *r, const uint32_t *slot, uint32_t n)
 {
 	struct candidates c;
 	int err = 0;
