@@ -257,7 +257,7 @@ struct config_appliance {
 	struct config_cores cores;
 };
 
-/* Where control tells Prometheus.  Taken up when control starts (struct config_start). */
+/* Where control tells Prometheus. */
 struct config_metrics {
 	struct config_item item; /* node NULL: nowhere */
 	struct config_endpoint listen;
@@ -395,19 +395,14 @@ void config_params(const struct config *c, struct stage_params *params);
  * it is none of these, and *cores is undefined. */
 bool config_cores_parse(const char *text, struct config_cores *cores);
 
-/* What is read when an appliance starts and never again, to be compared with another one's. */
-struct config_start {
-	struct config_cores cores;
-	uint64_t metrics; /* a digest; 0: told nowhere */
-};
+/* The first key in which two differ that cannot change while the appliance runs; NULL: there is none. */
+const char *config_fixed_key(const struct stage_params *a, const struct stage_params *b);
 
-#define CONFIG_START_KEYS 2u
+/* Whether workers run in the same places.  Where they do not, that is taken up at the next start. */
+bool config_cores_same(const struct config_cores *a, const struct config_cores *b);
 
-void config_start_of(const struct config *c, struct config_start *start);
-
-/* The keys in which they differ: how many, into `key`. */
-uint32_t config_start_differs(
-        const struct config_start *a, const struct config_start *b, const char *key[CONFIG_START_KEYS]);
+/* The same for the same metrics: where, and the paths of the same files; 0: nowhere. */
+uint64_t config_metrics_digest(const struct config_metrics *m);
 
 /* Compiles into `region` (cap bytes at a multiple of 64): the epoch `number`.  A port keeps the id that
  * `previous` gave to its name (NULL: none), so that what is in flight and in state keeps its meaning;
@@ -463,6 +458,11 @@ struct config_text {
 	const char *text;
 	size_t len;
 };
+
+/* Adds an error at the place of this key of a part of the configuration that was read from `text`; where the
+ * key is not given, at the part's own. */
+void config_error_at(const struct config_text *text, const struct config_item *item, const char *key,
+        const char *found, const char *hint, struct config_errors *errors);
 
 enum config_difference_kind { CONFIG_ADDED, CONFIG_REMOVED, CONFIG_CHANGED, CONFIG_MOVED };
 

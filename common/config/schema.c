@@ -16,6 +16,16 @@ void item_error(struct loader *l, const struct config_item *item, const char *ke
 	node_error(l, n ? n : item->node, found, expected, hint);
 }
 
+void config_error_at(const struct config_text *text, const struct config_item *item, const char *key,
+        const char *found, const char *hint, struct config_errors *errors)
+{
+	struct source source = {text->name, text->text, text->len, errors};
+	const struct node *n = node_get(item->node, key);
+
+	n = n ? n : item->node;
+	source_error(&source, n->line, n->column, found, NULL, hint);
+}
+
 void element_error(struct loader *l, const struct config_item *item, const char *key, uint32_t i,
         const char *found, const char *expected, const char *hint)
 {

@@ -78,8 +78,8 @@ static const struct schema_key appliance_keys[] = {
                 .by_default = "1", .doc = "Chains of workers, a core each."},
         {"cores", &type_cores, APPLIANCE(cores), .size = 4, .min = 0, .max = CONFIG_CORE_MAX,
                 .by_default = "spread",
-                .doc = "The processor of each lane, as it is at the start; --cores of sluice up goes "
-                       "before."},
+                .doc = "The processor of each lane, taken up at the start alone; --cores of sluice up "
+                       "goes before."},
         {"buffers", &type_number, APPLIANCE(buffers), .size = 4, .min = 1024, .max = 1 << 24,
                 .by_default = "16384", .doc = "Packet buffers over all lanes; for each lane a power of two."},
         {"buffer_bytes", &type_bytes, APPLIANCE(buffer_bytes), .min = 448, .max = 65472, .by_default = "2240",
@@ -162,8 +162,8 @@ static const struct schema_key root_keys[] = {
         {"control", &type_section, ROOT(control), .section = &section_control,
                 .doc = "Commands from other machines, over TCP with CURVE. Left out: none."},
         {"metrics", &type_section, ROOT(metrics), .section = &section_metrics,
-                .doc = "Metrics over HTTP, for Prometheus: /metrics. Left out: none. Taken up when control "
-                       "starts."},
+                .doc = "Metrics over HTTP, for Prometheus: /metrics. Left out: none. A port below 1024 and "
+                       "files that only root may read are taken up at the start."},
 };
 
 const struct schema_section schema_root = {

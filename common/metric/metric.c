@@ -39,7 +39,7 @@ static const void *instance(enum metric_scope scope, const struct metrics *m, ui
 	switch (scope) {
 	case METRIC_OF_APPLIANCE: return m;
 	case METRIC_OF_STAGE: return &m->stage[i];
-	case METRIC_OF_REASON: return &m->stage[i / REASONS].by_reason[1 + i % REASONS];
+	case METRIC_OF_REASON: return &m->stage[i / REASONS].terms.by_reason[1 + i % REASONS];
 	case METRIC_OF_PROCESS: return &m->process[i];
 	case METRIC_OF_LANE: return &m->lane[i];
 	case METRIC_OF_PORT: return &m->port[i];

@@ -20,15 +20,15 @@
 
 #include <stdio.h>
 
+#include "common/account/account.h"
 #include "common/board/board.h"
 #include "common/stage/samples.h"
 #include "common/stage/stage.h"
 
 /* Of a stage, over its lanes. */
 struct metrics_stage {
-	uint64_t in, out, generated, cloned, split, delivered, merged, dropped, held, held_buffers;
-	uint64_t bursts, crashes, quarantines, bad_descriptors, rounds;
-	uint64_t by_reason[DROP_REASON_COUNT];
+	struct account_terms terms;
+	uint64_t quarantines, bad_descriptors, rounds;
 	struct worker_samples samples;
 };
 

@@ -55,12 +55,15 @@ static int run(const struct cli_call *call)
 const struct cli_command command_config_apply = {
         .name = "apply",
         .what = "put another configuration in force while packets flow",
-        .about = "Puts a configuration in force while packets flow: each packet sees the old one or the new "
-                 "one. A file with errors changes nothing, and every error is told with its place. A running "
-                 "process that does not take the new one up within 2 s brings the old one back. What was "
-                 "applied is kept: an appliance that is started again with a file that has not changed since "
-                 "goes on with it. Where processors (appliance.cores) and metrics differ it says that they "
-                 "wait for the next start. `sluice apply` is short for it.",
+        .about =
+                "Puts a configuration in force while packets flow: each packet sees the old one or the new "
+                "one. A file with errors changes nothing, and every error is told with its place. An address "
+                "to be heard at (`control`, `metrics`) that cannot be listened at is such an error too. A "
+                "running process that does not take the new one up within 2 s brings the old one back. What "
+                "was applied is kept: an appliance that is started again with a file that has not changed "
+                "since goes on with it. What waits for the next start is told: processors "
+                "(appliance.cores), and metrics at a port below 1024 or with files that only root may read. "
+                "`sluice apply` is short for it.",
         .options = {[CHECK] = {.name = "check",
                             .meaning = "only whether this appliance could take it, as it runs now"},
                 [CONFIRM] = {.name = "confirm",

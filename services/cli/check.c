@@ -49,7 +49,9 @@ const struct cli_command command_config_check = {
         .what = "read a configuration and say what is wrong with it",
         .about =
                 "Reads a configuration, says every error it finds with its place and what would be right; no "
-                "appliance is asked. `sluice check` is short for it.",
+                "appliance is asked: whether it could take it tells `sluice config apply --check`, and what "
+                "of a change waits for the next start `sluice config diff` too. `sluice check` is short for "
+                "it.",
         .options = {[SCHEMA] = {.name = "schema",
                             .alone = true,
                             .meaning = "every key that there is, with its type, default and meaning"}},

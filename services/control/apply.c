@@ -35,6 +35,7 @@ __attribute__((format(printf, 3, 4))) static void give_up(
 		change_note(c, ENTRY_REFUSED, c->apply.change, 0, why);
 	if (!call)
 		memcpy(c->problem, why, sizeof why);
+	claim_drop(&c->apply.claim);
 	finish(c);
 	if (call)
 		rpc_fail(call, status, "%s", why);
@@ -98,7 +99,7 @@ static void taken_up(struct control *c)
 {
 	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
 	struct rpc_call *call = c->apply.call;
-	const char *later[CONFIG_START_KEYS];
+	const char *later[NEXT_START_KEYS];
 
 	reply.epoch = c->apply.number;
 	reply.took_ns = uv_hrtime() - c->apply.began;
@@ -111,11 +112,13 @@ static void taken_up(struct control *c)
 	dynamic_configure(c);
 	if (reply.confirm_s)
 		confirm_wait(c, (uint64_t)reply.confirm_s * 1000);
-	reply.n_next_start = call ? change_next_start(c, c->config, later) : 0;
+	metrics_take_up(c);
+	reply.n_next_start = call ? change_next_start(c, c->config, c->metrics_wait, later) : 0;
 	reply.next_start = (char **)later;
 	if (call)
 		rpc_reply(call, &reply.base);
 	listen_take_up(c);
+	claim_drop(&c->apply.claim);
 }
 
 static void undo(struct control *c, const char *names)
@@ -127,6 +130,7 @@ static void undo(struct control *c, const char *names)
 	        "epoch %u was not taken up in time by: %s; the configuration before it stays in force",
 	        c->apply.number, names);
 	change_note(c, ENTRY_UNDONE, c->apply.change, 0, c->problem);
+	claim_drop(&c->apply.claim);
 	finish(c);
 	if (call)
 		rpc_fail(call, RPC_ABORTED, "%s", c->problem);
@@ -261,6 +265,7 @@ void apply_resume(struct control *c, const struct apply *how)
 void apply_end(struct control *c)
 {
 	uv_timer_stop(&c->apply_timer);
+	claim_drop(&c->apply.claim);
 	c->apply.call = NULL;
 	(void)apply_busy(c);
 }

@@ -8,21 +8,10 @@
 /* What cannot change while it runs: NULL, or the key that would. */
 static const char *fixed_key(const struct control *c, const struct config *config)
 {
-	const struct stage_params *now = &c->appliance->plan.params;
 	struct stage_params wanted;
 
 	config_params(config, &wanted);
-	if (wanted.lanes != now->lanes)
-		return "appliance.lanes";
-	if (wanted.buffers != now->buffers)
-		return "appliance.buffers";
-	if (wanted.stride != now->stride)
-		return "appliance.buffer_bytes";
-	if (wanted.ring_slots != now->ring_slots)
-		return "appliance.ring_slots";
-	if (memcmp(&wanted.limits, &now->limits, sizeof now->limits) != 0)
-		return "limits";
-	return NULL;
+	return config_fixed_key(&c->appliance->plan.params, &wanted);
 }
 
 void change_explain(const char *file, const struct config_errors *errors, char why[CONTROL_WHY_BYTES])
@@ -199,13 +188,15 @@ static int write_down(struct control *c, const struct change_wanted *w, struct e
 	return err ? err : state_note(&c->state, r);
 }
 
-static void begin(struct control *c, const struct change_wanted *w, struct config *config)
+static void begin(
+        struct control *c, const struct change_wanted *w, struct config *config, struct claim *claim)
 {
 	struct entry r;
 	int err = write_down(c, w, &r);
 
 	/* An appliance starts even where its disk is full. */
 	if (err && w->call) {
+		claim_drop(claim);
 		config_free(config);
 		refuse(c, w, RPC_RESOURCE_EXHAUSTED,
 		        "the change cannot be written down in the state folder: %s; nothing was changed",
@@ -216,25 +207,45 @@ static void begin(struct control *c, const struct change_wanted *w, struct confi
 	        &(struct apply){.call = w->call,
 	                .config = config,
 	                .change = err ? 0 : r.number,
-	                .confirm_s = w->confirm_s},
+	                .confirm_s = w->confirm_s,
+	                .claim = *claim},
 	        w->deadline_ms ? w->deadline_ms : APPLY_DEADLINE_MS);
 }
 
 /* The appliance could take it. */
-static void answer_judged(struct control *c, const struct change_wanted *w, const struct config *config)
+static void answer_judged(struct control *c, const struct change_wanted *w, const struct config *config,
+        const struct claim *claim)
 {
 	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
-	const char *later[CONFIG_START_KEYS];
+	const char *later[NEXT_START_KEYS];
 
 	reply.epoch = c->publisher.number;
 	reply.number = c->state.history.in_force;
-	reply.n_next_start = change_next_start(c, config, later);
+	reply.n_next_start = change_next_start(c, config, claim->metrics_wait, later);
 	reply.next_start = (char **)later;
 	rpc_reply(w->call, &reply.base);
 }
 
-/* A configuration that holds together: whether this appliance, now, can take it. */
-static void accept_config(struct control *c, const struct change_wanted *w, struct config *config)
+/* Whether it can be heard where it says.  What was in force once comes back all the same, and is heard when
+ * it can be. */
+static bool take_addresses(
+        struct control *c, const struct change_wanted *w, const struct config *config, struct claim *claim)
+{
+	const struct config_text text = {w->file, w->text, w->len};
+	struct config_errors errors = {0};
+	int err = 0;
+
+	*claim = (struct claim){0};
+	if (w->act == ENTRY_APPLY)
+		err = claim_make(claim, c, config, &text, &errors);
+	if (err)
+		refuse_errors(c, w, &errors);
+	config_errors_free(&errors);
+	return !err;
+}
+
+/* Whether this appliance can take it at this time; else that is told. */
+static bool may_change(struct control *c, const struct change_wanted *w, const struct config *config)
 {
 	const char *key = fixed_key(c, config);
 	char why[256];
@@ -245,20 +256,38 @@ static void accept_config(struct control *c, const struct change_wanted *w, stru
 		        key);
 		note_refused(c, w, why);
 		refuse(c, w, RPC_FAILED_PRECONDITION, "%s", why);
-	} else if (w->check) {
-		answer_judged(c, w, config);
-	} else if (apply_busy(c)) {
+		return false;
+	}
+	if (w->check)
+		return true;
+	if (apply_busy(c)) {
 		refuse(c, w, RPC_ABORTED, "another configuration is being applied; try again");
-	} else if (c->state.history.waits) {
+		return false;
+	}
+	if (c->state.history.waits) {
 		refuse(c, w, RPC_FAILED_PRECONDITION,
 		        "configuration %u waits to be confirmed: `sluice config confirm` keeps it, `sluice "
 		        "config rollback` brings the one before it back; then apply",
 		        c->state.history.waits);
-	} else {
-		begin(c, w, config);
-		return;
+		return false;
 	}
-	config_free(config);
+	return true;
+}
+
+/* A configuration that holds together; it is taken over. */
+static void accept_config(struct control *c, const struct change_wanted *w, struct config *config)
+{
+	struct claim claim;
+
+	if (!may_change(c, w, config) || !take_addresses(c, w, config, &claim)) {
+		config_free(config);
+	} else if (w->check) {
+		answer_judged(c, w, config, &claim);
+		claim_drop(&claim);
+		config_free(config);
+	} else {
+		begin(c, w, config, &claim);
+	}
 }
 
 void change_want(struct control *c, const struct change_wanted *w)
@@ -310,20 +339,22 @@ static bool begun_with(struct control *c)
 	config = change_load(c, number, why);
 	if (!config)
 		return false;
-	config_start_of(config, &c->begun_with);
+	c->begun_with = config->appliance.cores;
 	config_free(config);
 	c->begun_number = number;
 	return true;
 }
 
-uint32_t change_next_start(struct control *c, const struct config *config, const char *key[CONFIG_START_KEYS])
+uint32_t change_next_start(
+        struct control *c, const struct config *config, bool metrics, const char *key[NEXT_START_KEYS])
 {
-	struct config_start start;
+	uint32_t n = 0;
 
-	if (!config || !begun_with(c))
-		return 0;
-	config_start_of(config, &start);
-	return config_start_differs(&c->begun_with, &start, key);
+	if (config && begun_with(c) && !config_cores_same(&c->begun_with, &config->appliance.cores))
+		key[n++] = "appliance.cores";
+	if (config && metrics)
+		key[n++] = "metrics";
+	return n;
 }
 
 /* ---- calls ---- */

@@ -185,6 +185,7 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	c->loop = loop;
 	c->appliance = setup->appliance;
 	c->web = setup->web;
+	c->metrics = setup->metrics;
 	c->started = uv_hrtime();
 	snprintf(c->config_path, sizeof c->config_path, "%s", setup->config);
 	err = publisher_resume(&c->publisher, c->appliance);
@@ -213,6 +214,7 @@ int control_open(struct control **out, uv_loop_t *loop, const struct control_set
 	else
 		err = serve(c, setup->sockets_dir, why);
 	if (!err) {
+		metrics_take_up(c);
 		listen_take_up(c);
 		proc_begin(c, setup->sockets_dir);
 		adoption_begin(c);

@@ -41,7 +41,8 @@ struct control_setup {
 	const char *sockets_dir; /* where read.sock and admin.sock are made */
 	const char *state_dir;   /* what outlives it */
 	const int *netlink;      /* follow_sockets', taken over; NULL: the kernel's routes are not followed */
-	struct web *web;         /* where metrics are asked for, taken over; NULL: nowhere */
+	struct web *web;         /* metrics_listen's, taken over; NULL: metrics are told nowhere */
+	uint64_t metrics;        /* and where that listens */
 };
 
 /* Reads the file of the first epoch and what it refers to. */

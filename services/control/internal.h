@@ -12,6 +12,7 @@
 #include "common/wire/text.h"
 #include "proto/control.pb-c.h"
 #include "services/control/state.h"
+#include "services/control/web.h"
 
 #define APPLY_DEADLINE_MS 2000u
 #define APPLY_TICK_MS     2u
@@ -21,6 +22,14 @@
 #define LISTEN_TEXT       80u /* bytes of tcp://ADDRESS:PORT */
 #define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
+
+/* Addresses that a configuration is to be heard at, taken before anything changes. */
+struct claim {
+	bool commands; /* fd is held: the listening socket of commands by tcp */
+	int fd;
+	struct web_site *metrics; /* NULL: none is held */
+	bool metrics_wait;        /* for the next start, since control has not the rights */
+};
 
 enum apply_phase {
 	APPLY_WAITS,    /* for room: an epoch before the one in force is not retired */
@@ -40,6 +49,7 @@ struct apply {
 	uint32_t number;   /* of its epoch */
 	uint64_t deadline; /* uv_now's milliseconds */
 	uint64_t began;    /* uv_hrtime, of the offer */
+	struct claim claim;
 };
 
 /* An account of buffers on its way: ingest is held meanwhile. */
@@ -74,15 +84,18 @@ struct control {
 	struct rpc_key_pair key;      /* of commands by tcp; empty: not needed yet */
 	char tcp[LISTEN_TEXT];        /* where they are heard; empty: nowhere */
 	char deaf[CONTROL_WHY_BYTES]; /* why they are not, though they should be */
-	uv_timer_t listen_timer;      /* runs while that is so */
+	char mute[CONTROL_WHY_BYTES]; /* why metrics are not told, though they should be */
+	uv_timer_t listen_timer;      /* runs while one of them is so */
 	struct captures *captures;
 	struct dynamic *dynamic;
 	struct monitor *monitor;
 	struct web *web;                 /* NULL: metrics are told nowhere */
+	uint64_t metrics;                /* config_metrics_digest of where they are told */
+	bool metrics_wait;               /* for the next start, to be told where the configuration says */
 	uint64_t started;                /* uv_hrtime */
 	char config_path[1024];          /* the file of the start */
 	uint32_t begun_number;           /* the change that `begun_with` is of; 0: none yet */
-	struct config_start begun_with;  /* as the appliance was started */
+	struct config_cores begun_with;  /* as the appliance was started */
 	char problem[CONTROL_WHY_BYTES]; /* what could not be done; empty: nothing */
 	uint64_t unexplained;            /* packets that the last account of one instant could not explain */
 	uint32_t open_handles;
@@ -126,6 +139,19 @@ void control_keys_list(void *context, struct rpc_call *call, const ProtobufCMess
 /* listen.c: has commands by tcp heard where, and of whom, the configuration in force says.  Not within a call
  * that has no end yet. */
 void listen_take_up(struct control *c);
+/* Has metrics told where it says; before listen_take_up, which tries both again where they could not be. */
+void metrics_take_up(struct control *c);
+/* "tcp://ADDRESS:PORT". */
+void listen_text(char text[LISTEN_TEXT], const struct config_endpoint *e);
+/* A listening socket, or a negative errno. */
+int listen_open(const struct config_endpoint *e);
+
+/* claim.c: takes the addresses that `config`, read from `text`, wants and the one in force has not.  0; or a
+ * negative errno with an error in `errors`, and nothing is held. */
+[[nodiscard]] int claim_make(struct claim *claim, const struct control *c, const struct config *config,
+        const struct config_text *text, struct config_errors *errors);
+/* Gives back what is still held. */
+void claim_drop(struct claim *claim);
 /* The address's length. */
 socklen_t listen_address(struct sockaddr_storage *to, const struct config_endpoint *from);
 
@@ -156,10 +182,11 @@ struct change_wanted {
 };
 /* Judges it, notes it, and has it applied; the call gets its answer now or then. */
 void change_want(struct control *c, const struct change_wanted *w);
-/* The keys of a configuration that differ from what the appliance was started with: how many, into `key`.
- * They take effect at the next start. */
+/* The keys of a configuration that take effect at the next start: how many, into `key`. `metrics`: whether
+ * these do. */
+#define NEXT_START_KEYS 2u
 uint32_t change_next_start(
-        struct control *c, const struct config *config, const char *key[CONFIG_START_KEYS]);
+        struct control *c, const struct config *config, bool metrics, const char *key[NEXT_START_KEYS]);
 /* past.c: what is known of a change, for an answer; valid as long as the history does not change. */
 void change_message(Sluice__Change *to, const struct change *c);
 /* The beginning of a change's entry. */

@@ -5,6 +5,7 @@
 #include "services/control/internal.h"
 
 #include "proto/keys.pb-c.h"
+#include "services/control/listener.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -87,7 +88,7 @@ static int have_key(struct control *c)
 
 /* ---- where ---- */
 
-static void endpoint_text(const struct config_endpoint *e, char text[LISTEN_TEXT])
+void listen_text(char text[LISTEN_TEXT], const struct config_endpoint *e)
 {
 	char address[INET6_ADDRSTRLEN] = "";
 
@@ -96,21 +97,12 @@ static void endpoint_text(const struct config_endpoint *e, char text[LISTEN_TEXT
 	snprintf(text, LISTEN_TEXT, e->family == 4 ? "tcp://%s:%u" : "tcp://[%s]:%u", address, e->l4_port);
 }
 
-/* A listening socket, or a negative errno. */
-static int open_socket(const struct config_endpoint *e)
+int listen_open(const struct config_endpoint *e)
 {
-	const int yes = 1;
 	struct sockaddr_storage address;
 	socklen_t len = listen_address(&address, e);
-	int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err = fd < 0 ? -errno : 0;
 
-	if (!err && (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) ||
-	                    bind(fd, (struct sockaddr *)&address, len) || listen(fd, BACKLOG)))
-		err = -errno;
-	if (err && fd >= 0)
-		close(fd);
-	return err ? err : fd;
+	return listener_open((struct sockaddr *)&address, len, BACKLOG);
 }
 
 static void listen_there(struct control *c, const struct config_endpoint *e, const char *text)
@@ -122,7 +114,8 @@ static void listen_there(struct control *c, const struct config_endpoint *e, con
 		        "the key that %s needs cannot be kept in the state folder: %s", text, strerror(-err));
 		return;
 	}
-	fd = open_socket(e);
+	fd = c->apply.claim.commands ? c->apply.claim.fd : listen_open(e);
+	c->apply.claim.commands = false;
 	err = fd < 0 ? fd
 	             : rpc_server_listen(
 	                       c->rpc, &(struct rpc_listen){.endpoint = text, .fd = fd, .key = &c->key});
@@ -136,6 +129,7 @@ static void follow(struct control *c);
 
 static void again(uv_timer_t *timer)
 {
+	metrics_take_up(timer->data);
 	follow(timer->data);
 }
 
@@ -146,7 +140,7 @@ static void follow(struct control *c)
 	char text[LISTEN_TEXT] = "";
 
 	if (wanted->item.node)
-		endpoint_text(&wanted->listen, text);
+		listen_text(text, &wanted->listen);
 	c->deaf[0] = 0;
 	if (*c->tcp && strcmp(c->tcp, text) != 0) {
 		rpc_server_unlisten(c->rpc, c->tcp);
@@ -154,7 +148,7 @@ static void follow(struct control *c)
 	}
 	if (*text && !*c->tcp)
 		listen_there(c, &wanted->listen, text);
-	if (*c->deaf)
+	if (*c->deaf || *c->mute)
 		uv_timer_start(&c->listen_timer, again, RETRY_MS, 0);
 	else
 		uv_timer_stop(&c->listen_timer);

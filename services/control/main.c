@@ -48,7 +48,7 @@ static void load(const struct host_taken *taken, uv_loop_t *loop, struct control
 		control_load(taken->config, &first);
 		setup->first = &first;
 	}
-	if (metrics_listen(&setup->web, loop, taken->config, first.config, why))
+	if (metrics_listen(&setup->web, &setup->metrics, loop, taken->config, first.config, why))
 		fprintf(stderr, "sluice-control: %s\n", why);
 	if (err)
 		fprintf(stderr, "sluice-control: the kernel's routes cannot be followed: %s\n",

@@ -32,23 +32,6 @@ static void read_workers(struct metrics *m, const struct appliance *a)
 	}
 }
 
-static void read_terms(struct metrics_stage *to, const struct account_terms *from)
-{
-	to->in = from->in;
-	to->out = from->out;
-	to->generated = from->generated;
-	to->cloned = from->cloned;
-	to->split = from->split;
-	to->delivered = from->delivered;
-	to->merged = from->merged;
-	to->dropped = from->dropped;
-	to->held = from->held;
-	to->held_buffers = from->held_buffers;
-	to->bursts = from->bursts;
-	to->crashes = from->crashes;
-	memcpy(to->by_reason, from->by_reason, sizeof to->by_reason);
-}
-
 static uint64_t magnitude(int64_t v)
 {
 	return v < 0 ? -(uint64_t)v : (uint64_t)v;
@@ -66,7 +49,7 @@ static void read_account(struct metrics *m, struct control *c, struct account *a
 	m->unexplained = c->unexplained;
 	m->in_rings = account->in_rings;
 	for (uint32_t s = 0; s < STAGE_COUNT; s++)
-		read_terms(&m->stage[s], &account->stage[s]);
+		m->stage[s].terms = account->stage[s];
 }
 
 static void read_processes(struct metrics *m, const struct control *c)
@@ -168,7 +151,8 @@ static void read_appliance(struct metrics *m, const struct control *c)
 	m->buffers = params->buffers;
 	m->buffer_bytes = params->stride;
 	m->sockets = epoch ? epoch->n_sockets : 0;
-	m->udp_pages = (m->stage[STAGE_SESSION].held_buffers * params->stride + PAGE_BYTES - 1) / PAGE_BYTES;
+	m->udp_pages = (m->stage[STAGE_SESSION].terms.held_buffers * params->stride + PAGE_BYTES - 1) /
+	               PAGE_BYTES;
 	m->control_uptime_ns = uv_hrtime() - c->started;
 }
 
@@ -178,14 +162,9 @@ static void read_rpc(struct metrics *m, const struct control *c)
 
 	rpc_server_counts(c->rpc, &counts);
 	m->rpc_requests = counts.requests;
-	m->rpc_malformed = counts.malformed;
-	m->rpc_refused = counts.refused;
-	m->rpc_missed = counts.missed;
-	m->rpc_limited = counts.limited;
-	m->rpc_oversized = counts.oversized;
-	m->rpc_unauthorized = counts.unauthorized;
-	m->rpc_handshakes = counts.handshakes;
-	m->rpc_crowded = counts.crowded;
+#define X(name) m->rpc_##name = counts.name;
+	RPC_REFUSALS(X)
+#undef X
 	m->rpc_calls = counts.calls;
 	m->rpc_clients = counts.clients;
 }

@@ -138,14 +138,9 @@ static void fill_rpc(struct status_message *m, const struct control *c)
 	rpc_server_counts(c->rpc, &counts);
 	sluice__rpc__init(&m->rpc);
 	m->rpc.requests = counts.requests;
-	m->rpc.malformed = counts.malformed;
-	m->rpc.refused = counts.refused;
-	m->rpc.missed = counts.missed;
-	m->rpc.limited = counts.limited;
-	m->rpc.oversized = counts.oversized;
-	m->rpc.unauthorized = counts.unauthorized;
-	m->rpc.handshakes = counts.handshakes;
-	m->rpc.crowded = counts.crowded;
+#define X(name) m->rpc.name = counts.name;
+	RPC_REFUSALS(X)
+#undef X
 	m->rpc.clients = counts.clients;
 	m->rpc.calls = counts.calls;
 	m->reply.rpc = &m->rpc;
@@ -170,7 +165,7 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	struct status_message *m = calloc(1, sizeof *m);
 	struct control *c = context;
 	uint32_t number = c->publisher.number;
-	const char *later[CONFIG_START_KEYS];
+	const char *later[NEXT_START_KEYS];
 
 	if (!m) {
 		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "no memory for the answer");
@@ -189,8 +184,8 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 	m->reply.buffers = c->appliance->plan.params.buffers;
 	m->reply.config = c->config_path;
 	m->reply.uptime_ns = uv_hrtime() - c->started;
-	m->reply.problem = *c->problem ? c->problem : c->deaf;
-	m->reply.n_next_start = change_next_start(c, c->config, later);
+	m->reply.problem = *c->problem ? c->problem : *c->deaf ? c->deaf : c->mute;
+	m->reply.n_next_start = change_next_start(c, c->config, c->metrics_wait, later);
 	m->reply.next_start = (char **)later;
 	rpc_reply(call, &m->reply.base);
 	free(m);

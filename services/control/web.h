@@ -1,9 +1,11 @@
 /* web: one page over HTTP, or HTTPS, on a loop of libuv.
  *
- *     web_open(&web, loop, &setup, why)       listens; files and rights are needed no more afterwards
- *     web_serve(web, page, context)           from now on requests are answered
+ *     web_open(&web, loop, "/metrics", seconds)   the library, while the process may load what it needs
+ *     web_prepare(&site, web, &setup, why)        an address is bound and files are read: nobody is heard yet
+ *     web_switch(web, site)                       there, and nowhere else, connections are taken
+ *     web_serve(web, page, context)               from now on requests are answered
  *     web_counts(web, &counts)
- *     web_close(web)                          and run the loop until it is empty
+ *     web_close(web)                              and run the loop until it is empty
  *
  * Made for few clients that ask seldom: WEB_CLIENTS connections at a time, the others are closed at once; a
  * request has WEB_HEADER_BYTES, and it and its answer have their time.  HTTP, TLS and their parsing are
@@ -23,15 +25,14 @@
 #define WEB_WHY_BYTES    256u
 
 struct web;
+struct web_site;
 
 struct web_setup {
 	const struct sockaddr *address;
 	socklen_t address_len;
-	const char *path;        /* of the page: "/metrics" */
 	const char *certificate; /* PEM, with those of the issuers behind it; NULL: no TLS */
 	const char *key;         /* PEM */
 	const char *token;       /* who asks has to bear; NULL: anybody may ask */
-	uint32_t seconds;        /* that a request may take, and an answer; twice that an idle connection */
 };
 
 struct web_counts {
@@ -48,9 +49,19 @@ struct web_counts {
  * returns the answer's Content-Type, or NULL where it cannot. */
 typedef const char *web_page(void *context, const char *accept, FILE *to);
 
-/* Until web_serve, who asks waits.  Strings are copied.  0; or a negative errno with a sentence in `why`
- * (WEB_WHY_BYTES). */
-[[nodiscard]] int web_open(struct web **out, uv_loop_t *loop, const struct web_setup *setup, char *why);
+/* For a page at `path`.  A request may take `seconds`, an answer too; an idle connection twice that.  0 or
+ * -ENOMEM. */
+[[nodiscard]] int web_open(struct web **out, uv_loop_t *loop, const char *path, uint32_t seconds);
+/* The address may be the one where connections are taken now.  Strings are copied.  0; or a negative errno
+ * with a sentence in `why` (WEB_WHY_BYTES): of the address, or -EINVAL of certificate and key. */
+[[nodiscard]] int web_prepare(
+        struct web_site **out, struct web *web, const struct web_setup *setup, char *why);
+/* Prepared in vain; NULL: nothing. */
+void web_discard(struct web_site *site);
+/* Takes the site over; NULL: connections are taken nowhere.  Who came to the one before gets the rest of an
+ * answer that is under way; then, or at once, the connection ends. */
+void web_switch(struct web *web, struct web_site *site);
+/* Until then who asks waits. */
 void web_serve(struct web *web, web_page *page, void *context);
 void web_counts(const struct web *web, struct web_counts *counts);
 void web_close(struct web *web);

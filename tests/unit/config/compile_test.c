@@ -350,20 +350,20 @@ Test(config, sockets_neighbors_and_limits)
 	drop(&b);
 }
 
-static struct config_start start_of(const char *text)
+/* How a configuration with this line is told where. */
+static struct config *with_line(const char *line)
 {
 	struct config_errors errors = {0};
-	struct config_start start;
 	struct config *config;
+	char text[256];
 
-	cr_assert_eq(config_parse("test.yaml", text, strlen(text), &config, &errors), 0);
-	config_start_of(config, &start);
-	config_free(config);
+	snprintf(text, sizeof text, "ports: {a: {}}\n%s\n", line);
+	cr_assert_eq(config_parse("test.yaml", text, strlen(text), &config, &errors), 0, "%s", line);
 	config_errors_free(&errors);
-	return start;
+	return config;
 }
 
-Test(config, what_counts_at_a_start_alone_is_told_by_key)
+Test(config, metrics_have_the_same_digest_if_they_are_told_alike)
 {
 	static const char *const metrics[] = {"", "metrics: {listen: 127.0.0.1:9464}",
 	        "metrics: {listen: 127.0.0.2:9464}", "metrics: {listen: 127.0.0.1:9465}",
@@ -371,24 +371,49 @@ Test(config, what_counts_at_a_start_alone_is_told_by_key)
 	        "metrics: {listen: 127.0.0.1:9464, token_file: /u}",
 	        "metrics: {listen: 127.0.0.1:9464, certificate: /t, key: /u}",
 	        "metrics: {listen: 127.0.0.1:9464, certificate: /u, key: /t}"};
-	static const char *const cores[] = {"", "appliance: {cores: any}",
-	        "appliance: {lanes: 1, cores: [1]}", "appliance: {lanes: 1, cores: [2]}"};
-	const char *key[CONFIG_START_KEYS];
 
-	for (uint32_t i = 0; i < ARRAY_LEN(metrics) * ARRAY_LEN(cores); i++)
-		for (uint32_t j = 0; j < ARRAY_LEN(metrics) * ARRAY_LEN(cores); j++) {
-			uint32_t m = i % ARRAY_LEN(metrics), c = i / ARRAY_LEN(metrics);
-			bool others = j % ARRAY_LEN(metrics) != m, elsewhere = j / ARRAY_LEN(metrics) != c;
-			struct config_start a, b;
-			char text[256];
+	for (uint32_t i = 0; i < ARRAY_LEN(metrics); i++)
+		for (uint32_t j = 0; j < ARRAY_LEN(metrics); j++) {
+			struct config *a = with_line(metrics[i]), *b = with_line(metrics[j]);
 
-			snprintf(text, sizeof text, "ports: {a: {}}\n%s\n%s\n", metrics[m], cores[c]);
-			a = start_of(text);
-			snprintf(text, sizeof text, "ports: {a: {mtu: 1400}}\n%s\n%s\n",
-			        metrics[j % ARRAY_LEN(metrics)], cores[j / ARRAY_LEN(metrics)]);
-			b = start_of(text);
-			cr_assert_eq(config_start_differs(&a, &b, key), (uint32_t)others + elsewhere);
-			cr_assert(!elsewhere || !strcmp(key[0], "appliance.cores"));
-			cr_assert(!others || !strcmp(key[elsewhere], "metrics"));
+			cr_expect_eq(config_metrics_digest(&a->metrics) == config_metrics_digest(&b->metrics),
+			        i == j, "%s %s", metrics[i], metrics[j]);
+			config_free(a);
+			config_free(b);
 		}
+}
+
+Test(config, what_cannot_change_and_what_waits_for_a_start_is_told)
+{
+	static const struct {
+		const char *line, *fixed;
+		bool same_cores;
+	} cases[] = {
+	        {"", NULL, true},
+	        {"appliance: {cores: any}", NULL, false},
+	        {"appliance: {cores: [1]}", NULL, false},
+	        {"appliance: {lanes: 2}", "appliance.lanes", true},
+	        {"appliance: {buffers: 4096}", "appliance.buffers", true},
+	        {"appliance: {buffer_bytes: 2112}", "appliance.buffer_bytes", true},
+	        {"appliance: {ring_slots: 512}", "appliance.ring_slots", true},
+	        {"limits: {neighbor_queue: 3}", "limits", true},
+	};
+	struct config *plain = with_line("");
+
+	for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct config *config = with_line(cases[i].line);
+		struct stage_params was, will;
+		const char *fixed;
+
+		config_params(plain, &was);
+		config_params(config, &will);
+		fixed = config_fixed_key(&was, &will);
+		cr_expect(fixed == cases[i].fixed ||
+		                  (fixed && cases[i].fixed && !strcmp(fixed, cases[i].fixed)),
+		        "%s: %s", cases[i].line, fixed);
+		cr_expect_eq(config_cores_same(&plain->appliance.cores, &config->appliance.cores),
+		        cases[i].same_cores);
+		config_free(config);
+	}
+	config_free(plain);
 }

@@ -20,8 +20,10 @@ const char *__lsan_default_suppressions(void)
 
 static struct web *web;
 static uv_loop_t loop;
-static uv_async_t stop;
+static uv_async_t stop, change;
 static pthread_t thread;
+static struct web_setup wanted; /* of on_change */
+static int changed;             /* what came of it; 1: nothing yet */
 static struct sockaddr_in address;
 static size_t page_bytes = 100000;
 
@@ -38,7 +40,39 @@ static const char *page(void *context, const char *accept, FILE *to)
 static void on_stop(uv_async_t *handle)
 {
 	web_close(web);
+	uv_close((uv_handle_t *)&change, NULL);
 	uv_close((uv_handle_t *)handle, NULL);
+}
+
+static int take_up(const struct web_setup *setup, char *why)
+{
+	struct web_site *site;
+	int err = web_prepare(&site, web, setup, why);
+
+	if (!err)
+		web_switch(web, site);
+	return err;
+}
+
+static void on_change(uv_async_t *handle)
+{
+	char why[WEB_WHY_BYTES];
+
+	(void)handle;
+	__atomic_store_n(&changed, take_up(&wanted, why), __ATOMIC_SEQ_CST);
+}
+
+/* On the loop's thread. */
+static int change_to(const struct web_setup *setup)
+{
+	wanted = *setup;
+	wanted.address = (struct sockaddr *)&address;
+	wanted.address_len = sizeof address;
+	__atomic_store_n(&changed, 1, __ATOMIC_SEQ_CST);
+	uv_async_send(&change);
+	while (__atomic_load_n(&changed, __ATOMIC_SEQ_CST) == 1)
+		poll(NULL, 0, 1);
+	return changed;
 }
 
 static void *run(void *arg)
@@ -62,18 +96,17 @@ static void choose_port(void)
 }
 
 /* Somebody else may take the port first. */
-static int open_web(const struct web_setup *wanted, char *why)
+static int open_web(const struct web_setup *first, char *why)
 {
-	struct web_setup setup = *wanted;
+	struct web_setup setup = *first;
 	int err = -EADDRINUSE;
 
+	cr_assert_eq(web_open(&web, &loop, "/metrics", 1), 0);
 	for (uint32_t i = 0; i < 100 && err == -EADDRINUSE; i++) {
 		choose_port();
 		setup.address = (struct sockaddr *)&address;
 		setup.address_len = sizeof address;
-		setup.path = "/metrics";
-		setup.seconds = 1;
-		err = web_open(&web, &loop, &setup, why);
+		err = take_up(&setup, why);
 	}
 	return err;
 }
@@ -84,6 +117,7 @@ static void start(const char *token)
 
 	uv_loop_init(&loop);
 	uv_async_init(&loop, &stop, on_stop);
+	uv_async_init(&loop, &change, on_change);
 	cr_assert_eq(open_web(&(struct web_setup){.token = token}, why), 0, "%s", why);
 	web_serve(web, page, NULL);
 	cr_assert_eq(pthread_create(&thread, NULL, run, NULL), 0);
@@ -288,20 +322,90 @@ Test(web, refuses_more_clients_than_it_serves_and_serves_again)
 	close(last);
 }
 
+/* The last bytes of what is being said, and nothing behind it. */
+static bool ends_well(int fd)
+{
+	char *text = hear(fd, NULL);
+	size_t len = strlen(text);
+	bool well = len > 4 && !strcmp(text + len - 4, "end\n");
+
+	free(text);
+	close(fd);
+	return well;
+}
+
+Test(web, goes_to_another_address_and_ends_what_came_to_the_first)
+{
+	struct sockaddr_in before = address;
+	int busy, idle, fd;
+	char byte;
+
+	page_bytes = 8 << 20;
+	busy = dial();
+	idle = dial();
+	expect_answer(idle, GET("/metrics", ""), "HTTP/1.1 200 ", "end\n");
+	say(busy, GET("/metrics", ""));
+	cr_assert_eq(recv(busy, &byte, 1, 0), 1);
+	do
+		choose_port();
+	while (change_to(&(struct web_setup){0}) == -EADDRINUSE);
+	cr_assert_eq(changed, 0);
+	expect_end(idle);
+	cr_expect(ends_well(busy));
+	fd = dial();
+	expect_answer(fd, GET("/metrics", ""), "HTTP/1.1 200 ", "end\n");
+	close(fd);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	cr_expect(connect(fd, (struct sockaddr *)&before, sizeof before) && errno == ECONNREFUSED);
+	close(fd);
+	wait_count(clients, 0);
+	wait_count(incomplete, 0);
+}
+
+Test(web, asks_for_a_token_at_the_same_address)
+{
+	int fd;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		cr_assert_eq(change_to(&(struct web_setup){.token = i % 2 ? NULL : TOKEN}), 0);
+		fd = dial();
+		expect_answer(fd, GET("/metrics", ""), i % 2 ? "HTTP/1.1 200 " : "HTTP/1.1 401 ",
+		        i % 2 ? "end\n" : "\r\n\r\n");
+		close(fd);
+	}
+}
+
+Test(web, stays_where_it_is_if_the_other_address_is_taken)
+{
+	struct sockaddr_in before = address;
+	int fd, other = socket(AF_INET, SOCK_STREAM, 0);
+
+	do
+		choose_port();
+	while (bind(other, (struct sockaddr *)&address, sizeof address) || listen(other, 1));
+	cr_expect_eq(change_to(&(struct web_setup){0}), -EADDRINUSE);
+	close(other);
+	address = before;
+	fd = dial();
+	expect_answer(fd, GET("/metrics", ""), "HTTP/1.1 200 ", "end\n");
+	close(fd);
+}
+
 Test(web, says_why_it_cannot_listen)
 {
-	struct web_setup second = {.address = (struct sockaddr *)&address,
-	        .address_len = sizeof address,
-	        .path = "/metrics",
-	        .seconds = 1};
+	struct web_setup second = {.address = (struct sockaddr *)&address, .address_len = sizeof address};
 	char why[WEB_WHY_BYTES];
+	struct web_site *site;
 	struct web *other;
 	uv_loop_t unused;
 
 	uv_loop_init(&unused);
-	cr_expect_eq(web_open(&other, &unused, &second, why), -EADDRINUSE);
+	cr_assert_eq(web_open(&other, &unused, "/metrics", 1), 0);
+	cr_expect_eq(web_prepare(&site, other, &second, why), -EADDRINUSE);
 	cr_expect_not_null(strstr(why, strerror(EADDRINUSE)));
-	cr_expect_null(other);
+	cr_expect_null(site);
+	web_close(other);
+	uv_run(&unused, UV_RUN_DEFAULT);
 	cr_expect_eq(uv_loop_close(&unused), 0);
 }
 
@@ -313,6 +417,7 @@ Test(web_start, says_why_a_certificate_does_not_serve)
 	cr_expect_eq(
 	        open_web(&(struct web_setup){.certificate = "/dev/null", .key = "/dev/null"}, why), -EINVAL);
 	cr_expect_gt(strlen(why), strlen("cannot serve: "), "%s", why);
+	web_close(web);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	cr_expect_eq(uv_loop_close(&loop), 0);
 }

@@ -1,4 +1,4 @@
-/* start: what a configuration says for the start of an appliance alone. */
+/* effect: what of a change takes effect when. */
 #include "common/config/config.h"
 
 static uint64_t add_bytes(uint64_t digest, const void *bytes, size_t len)
@@ -16,7 +16,7 @@ static uint64_t add_text(uint64_t digest, const char *text)
 	return text ? add_bytes(digest, text, strlen(text) + 1) : hash_mix(digest, 256);
 }
 
-static uint64_t metrics_digest(const struct config_metrics *m)
+uint64_t config_metrics_digest(const struct config_metrics *m)
 {
 	uint64_t digest = 1;
 
@@ -29,25 +29,23 @@ static uint64_t metrics_digest(const struct config_metrics *m)
 	return add_text(digest, m->token_file) | 1;
 }
 
-void config_start_of(const struct config *c, struct config_start *start)
-{
-	*start = (struct config_start){.cores = c->appliance.cores, .metrics = metrics_digest(&c->metrics)};
-}
-
-static bool same_cores(const struct config_cores *a, const struct config_cores *b)
+bool config_cores_same(const struct config_cores *a, const struct config_cores *b)
 {
 	return a->placing == b->placing && a->n == b->n &&
 	       memcmp(a->core, b->core, a->n * sizeof a->core[0]) == 0;
 }
 
-uint32_t config_start_differs(
-        const struct config_start *a, const struct config_start *b, const char *key[CONFIG_START_KEYS])
+const char *config_fixed_key(const struct stage_params *a, const struct stage_params *b)
 {
-	uint32_t n = 0;
-
-	if (!same_cores(&a->cores, &b->cores))
-		key[n++] = "appliance.cores";
-	if (a->metrics != b->metrics)
-		key[n++] = "metrics";
-	return n;
+	if (a->lanes != b->lanes)
+		return "appliance.lanes";
+	if (a->buffers != b->buffers)
+		return "appliance.buffers";
+	if (a->stride != b->stride)
+		return "appliance.buffer_bytes";
+	if (a->ring_slots != b->ring_slots)
+		return "appliance.ring_slots";
+	if (memcmp(&a->limits, &b->limits, sizeof a->limits) != 0)
+		return "limits";
+	return NULL;
 }
