@@ -101,10 +101,14 @@ uint32_t publisher_next(const struct publisher *p)
 	return next + (p->number && (next & 1) == (p->number & 1));
 }
 
-static void wake_all(struct appliance *a)
+/* Who is awake looks by itself. */
+static void wake_sleepers(struct appliance *a)
 {
+	__atomic_thread_fence(
+	        __ATOMIC_SEQ_CST); /* with worker_sleep's, between saying that it sleeps and looking */
 	for (uint32_t w = 0; w < a->plan.n_workers; w++)
-		bell_ring(&a->bell[w]);
+		if (__atomic_load_n(&appliance_status(a, w)->idle, __ATOMIC_ACQUIRE) & 1)
+			bell_ring(&a->bell[w]);
 }
 
 int publish_offer(struct publisher *p, const struct config *config)
@@ -137,7 +141,7 @@ int publish_offer(struct publisher *p, const struct config *config)
 	p->offered = number;
 	appliance_control(a)->numbered = number;
 	__atomic_store_n(&appliance_control(a)->offered, number, __ATOMIC_RELEASE);
-	wake_all(a);
+	wake_sleepers(a);
 	return 0;
 }
 
@@ -158,7 +162,7 @@ void publish_in_force(struct publisher *p)
 	__atomic_store_n(&control->epoch, p->number, __ATOMIC_RELEASE);
 	p->offered = 0;
 	__atomic_store_n(&control->offered, 0, __ATOMIC_RELEASE);
-	wake_all(p->appliance);
+	wake_sleepers(p->appliance);
 }
 
 void publish_withdraw(struct publisher *p)

@@ -5,6 +5,7 @@
  * what is offered and what is in force, and in the history which of both the change was to be (start.c). */
 #include "services/control/internal.h"
 
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -205,11 +206,17 @@ static void follow_offer(struct control *c)
 static void tick(uv_timer_t *timer)
 {
 	struct control *c = timer->data;
+	uint64_t until = uv_hrtime() + APPLY_LOOK_NS;
 
 	if (c->apply.phase == APPLY_WAITS)
 		try_offer(c, uv_now(c->loop) >= c->apply.deadline);
-	if (c->apply.config && c->apply.phase != APPLY_WAITS)
+	/* Stages answer in microseconds, where the machine lets them. */
+	while (c->apply.config && c->apply.phase != APPLY_WAITS) {
 		follow_offer(c);
+		if (uv_hrtime() >= until)
+			break;
+		sched_yield();
+	}
 }
 
 static void run(struct control *c, const struct apply *how, uint64_t deadline)

@@ -15,7 +15,8 @@
 #include "services/control/web.h"
 
 #define APPLY_DEADLINE_MS 2000u
-#define APPLY_TICK_MS     2u
+#define APPLY_TICK_MS     1u
+#define APPLY_LOOK_NS     500000u /* of each tick, to whether stages have answered */
 #define CONFIRM_MAX_S     86400u
 #define HOLD_TICK_MS      1u
 #define ADOPTION_TICK_MS  100u

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""consistency.py CLIENT SERVER SLUICE RUN_DIR FOLDER APPLIES SECONDS
+"""consistency.py CLIENT SERVER APPLIER RUN_DIR FOLDER APPLIES
 
 Keeps packets under way from the namespace CLIENT through an appliance to SERVER while configuration after configuration
 is applied.  Number i has a rule that marks, a rule that drops what does not bear that mark when it leaves, a VLAN id and,
@@ -7,12 +7,11 @@ in turns, a sub-port of its own; an address there, a route, and a static neighbo
 or another MAC address for it than the one before.  Each packet that arrives tells by VLAN and by MAC address which
 one it saw, and both tell the same; one that found a route and no neighbor, or a neighbor and no route, is lost.  As many
 are under way as fit a window, so that nothing overflows: every one that does not arrive was lost by apply.  It ends
-with APPLIES, or after so many SECONDS.
+with APPLIES.
 """
 import array
 import ctypes
 import os
-import re
 import select
 import socket
 import statistics
@@ -22,8 +21,7 @@ import sys
 import time
 
 VARIANTS = 50  # numbers of configurations are told apart modulo this
-WINDOW = 256
-LEAST = 100  # configurations, however slow the machine
+WINDOW = 128  # half of what a veth holds when nobody takes it
 PATIENCE = 30  # seconds without any packet, after which those under way count as lost
 SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 263, 8, 4
 
@@ -74,36 +72,41 @@ def headers(source_mac):
 
 
 class Applier:
-    """Applies one configuration after the other by the command; `done` is the last that is in force everywhere."""
+    """Applies one configuration after the other; `done` is the last that is in force everywhere."""
 
-    def __init__(self, sluice, run_dir, folder):
-        self.command = [sluice, "config", "apply", "--run-dir", run_dir]
+    def __init__(self, program, run_dir, folder):
         self.path = os.path.join(folder, "next.yaml")
         self.begun = self.done = self.again = 0
-        self.process = self.since = None
+        self.since = None
         self.whole_ms, self.taken_up_ms = [0.0], [0.0]
+        self.process = subprocess.Popen([program, f"ipc://{run_dir}/control/admin.sock"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, bufsize=1)
 
     def begin(self):
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(config(self.done + 1))
         self.begun = self.done + 1
         self.since = time.monotonic()
-        self.process = subprocess.Popen(self.command + [self.path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.process.stdin.write(self.path + "\n")
 
     def step(self):
-        if self.process is None:
+        if self.since is None:
             self.begin()
-        elif self.process.poll() is not None:
-            said = self.process.communicate()[0].decode()
-            code, self.process = self.process.returncode, None
-            if code == 0:
+        elif select.select([self.process.stdout], [], [], 0)[0]:
+            said = self.process.stdout.readline()
+            if said.startswith("applied "):
                 self.done = self.begun
                 self.whole_ms.append((time.monotonic() - self.since) * 1000)
-                self.taken_up_ms.append(float(re.search(r"in ([0-9.]+) ms", said)[1]))
+                self.taken_up_ms.append(int(said.split()[1]) / 1000)
             elif self.again < 20 and ("try again" in said or "in time" in said):
                 self.again += 1  # a machine with much else to do
             else:
                 sys.exit(f"apply {self.begun} failed: {said}")
+            self.since = None
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 class Stream:
@@ -161,19 +164,21 @@ class Stream:
 
 
 def main():
-    client, server, sluice, run_dir, folder, applies, seconds = sys.argv[1:]
-    stream, applier = Stream(client, server), Applier(sluice, run_dir, folder)
-    end = time.monotonic() + float(seconds)
-    while applier.done < int(applies) and (time.monotonic() < end or applier.done < LEAST):
+    client, server, program, run_dir, folder, applies = sys.argv[1:]
+    applier, stream = Applier(program, run_dir, folder), Stream(client, server)
+    begun = time.monotonic()
+    while applier.done < int(applies):
         applier.step()
         stream.send(applier.done)
         stream.receive(applier.begun)
+    took = time.monotonic() - begun
+    applier.end()
     sent = len(stream.floor) + WINDOW
     while stream.arrived < len(stream.floor) or len(stream.floor) < sent:
         if len(stream.floor) < sent:
             stream.send(applier.done)
         stream.receive(applier.begun)
-    print(f"{applier.done} configurations, {applier.again} of them again; {stream.arrived} packets, none lost, none of two; "
+    print(f"{applier.done} configurations in {took:.1f} s, {applier.again} of them again; {stream.arrived} packets, none lost, none of two; "
           f"{stream.changes} times they changed; the median apply took {statistics.median(applier.whole_ms):.1f} ms, "
           f"{statistics.median(applier.taken_up_ms):.1f} of them from publishing until it was taken up everywhere")
     if stream.changes < applier.done // 2:
