@@ -38,8 +38,8 @@ uint32_t poll_ready(void *worker, const struct epoch *epoch, nanos_t now, uint32
 	struct ingest *g = worker;
 
 	(void)epoch;
-	for (uint32_t k = 0; k < g->ports.n_open; k++) {
-		uint32_t at = (g->turn + k) % g->ports.n_open;
+	for (uint32_t k = 0; k < g->ports.n_polled; k++) {
+		uint32_t at = (g->turn + k) % g->ports.n_polled;
 		struct open_port *o = open_at(g, at);
 		uint32_t n = poll_queue(g, o, now, max);
 
@@ -57,7 +57,7 @@ nanos_t poll_next(const void *worker)
 	const struct ingest *g = worker;
 	nanos_t next = NANOS_NEVER;
 
-	for (uint32_t k = 0; k < g->ports.n_open && next; k++) {
+	for (uint32_t k = 0; k < g->ports.n_polled && next; k++) {
 		struct open_port *o = &g->ports.port[g->ports.open[k]];
 		nanos_t frame = o->nic.ops->rx_next(&o->nic);
 
@@ -75,7 +75,7 @@ uint32_t poll_arm(void *worker, bool on, int *fd)
 	struct ingest *g = worker;
 	uint32_t n = 0;
 
-	for (uint32_t k = 0; k < g->ports.n_open; k++) {
+	for (uint32_t k = 0; k < g->ports.n_polled; k++) {
 		struct open_port *o = open_at(g, k);
 
 		if (o->queue.state == PACE_SCHEDULED && o->queue.again)

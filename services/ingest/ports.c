@@ -77,9 +77,13 @@ static void set_pace(struct ports *ports)
 static void list_open(struct ports *ports)
 {
 	ports->n_open = 0;
-	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
-		if (ports->port[i].open)
-			ports->open[ports->n_open++] = (uint8_t)i;
+	for (uint32_t leaves = 0; leaves < 2; leaves++) {
+		for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+			if (ports->port[i].open && ports->port[i].leaves == leaves)
+				ports->open[ports->n_open++] = (uint8_t)i;
+		if (!leaves)
+			ports->n_polled = ports->n_open;
+	}
 	set_pace(ports);
 }
 
@@ -101,6 +105,11 @@ static void close_port(struct ports *ports, uint32_t port)
 	list_open(ports);
 }
 
+static bool leaves(const struct ports *ports, uint32_t port)
+{
+	return !ports->view[ports->newest & 1].identity[port];
+}
+
 /* Opens the port for what its state is; where that cannot be it is tried again, a live one when its opener
  * speaks too. */
 static void open_port(struct ports *ports, const struct epoch *epoch, uint32_t port, nanos_t now)
@@ -113,6 +122,7 @@ static void open_port(struct ports *ports, const struct epoch *epoch, uint32_t p
 	o->incarnation = ports->state[port].incarnation;
 	err = ports_open_nic(ports, epoch, port);
 	o->open = err == 0;
+	o->leaves = leaves(ports, port);
 	if (err) {
 		for (uint32_t i = 0; i < o->n_fds; i++)
 			close(o->nic.fd[i]);
@@ -240,7 +250,7 @@ static bool settle_state(
 	struct grant word;
 
 	if (!epoch_driver_live(s->driver)) {
-		if (v->identity[port] == s->identity)
+		if (v->identity[port] == s->identity || (ports->older && leaves(ports, port)))
 			return false;
 		change_state(ports, v, port, now, burst);
 		return true;
@@ -271,7 +281,8 @@ static void follow_word(struct ports *ports, const struct ports_view *v, uint32_
 		return;
 	}
 	if (!grants_last(port, s->queue, &word) || word.what != GRANT_OPEN ||
-	        word.incarnation != o->incarnation || v->identity[port] != o->identity) {
+	        word.incarnation != o->incarnation ||
+	        (v->identity[port] != o->identity && !(ports->older && o->leaves))) {
 		close_port(ports, port);
 		return;
 	}
@@ -285,12 +296,16 @@ static void settle_open(struct ports *ports, const struct epoch *epoch, const st
 	struct open_port *o = &ports->port[port];
 	bool live = epoch_driver_live(ports->state[port].driver);
 
+	if (o->leaves != leaves(ports, port)) {
+		o->leaves = leaves(ports, port);
+		list_open(ports);
+	}
 	if (live)
 		follow_word(ports, v, port);
 	else if (o->identity && !o->open && (adopting || o->retry <= now))
 		close_port(ports, port);
 	/* A driver that knows a peer's state looks for it again. */
-	if (!live && adopting && o->open && ports_driver(ports->state[port].driver)->drain)
+	if (!live && adopting && o->open && !o->leaves && ports_driver(ports->state[port].driver)->drain)
 		close_port(ports, port);
 	if (v->identity[port] && v->identity[port] == ports->state[port].identity &&
 	        o->identity != v->identity[port])
@@ -336,6 +351,21 @@ static bool settle(
 
 bool ports_adopt(struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst)
 {
+	ports->newest = epoch->number;
+	ports->older = true;
+	return settle(ports, epoch, now, burst, true);
+}
+
+bool ports_retire(struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	/* What has just been given to a kernel is on its way before the opener closes the rings. */
+	for (uint32_t k = ports->n_polled; k < ports->n_open; k++) {
+		struct nic *nic = &ports->port[ports->open[k]].nic;
+
+		if (nic->ops->kick)
+			nic->ops->kick(nic);
+	}
+	ports->older = false;
 	return settle(ports, epoch, now, burst, true);
 }
 

@@ -6,8 +6,9 @@
  * private.  So a port can be opened at any time after a death, and finds itself where its last committed
  * burst left it.
  *
- * The state of a live port that is no longer wanted keeps its buffers until the opener says that the kernel
- * is done with them.
+ * A port that only the epoch before the newest has takes no more frames, and sends as long as packets of that
+ * epoch may come (ports_retire).  The state of a live port that is no longer wanted keeps its buffers until
+ * the opener says that the kernel is done with them.
  *
  * Part of ingest; one thread for one structure.
  */
@@ -50,6 +51,7 @@ struct open_port {
 	uint64_t incarnation;
 	nanos_t retry; /* when to try again */
 	bool open;
+	bool leaves; /* the newest epoch does not have it */
 	struct nic nic;
 	uint32_t n_fds; /* of nic.fd, ours to close */
 	struct pace_settings pace;
@@ -66,12 +68,14 @@ struct ports {
 	struct ledger ledger;
 	struct ports_view view[2];
 	const struct epoch *opening; /* while a port is being opened: for the names of its peers */
+	uint32_t newest;             /* epoch */
+	bool older;                  /* packets of the one before may come */
 	uint32_t heard;              /* grants_count when all was last settled */
 	bool unsettled;
-	nanos_t retry;  /* the earliest; NANOS_NEVER: none */
-	nanos_t awaits; /* until when words are awaited; 0: none are */
-	uint32_t n_open;
-	uint8_t open[EPOCH_PHYS_MAX]; /* in order of their numbers */
+	nanos_t retry;                /* the earliest; NANOS_NEVER: none */
+	nanos_t awaits;               /* until when words are awaited; 0: none are */
+	uint32_t n_open, n_polled;    /* those that leave are open and not polled */
+	uint8_t open[EPOCH_PHYS_MAX]; /* in order of their numbers, those that leave behind the others */
 	uint32_t touched;             /* a bit a port: took part in this burst */
 	uint32_t kicks;               /* in this round */
 };
@@ -84,6 +88,9 @@ void ports_detach(struct ports *ports);
 /* Brings states in line with the epoch, a port a burst; true when all are as far as they can be, and ports
  * open. */
 bool ports_adopt(struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst);
+
+/* No packet of an older epoch comes any more: ports that only that one has close.  As ports_adopt. */
+bool ports_retire(struct ports *ports, const struct epoch *epoch, nanos_t now, struct burst *burst);
 
 /* Whether ports_settle has something to do: the opener has spoken, or a port is to be tried again. */
 bool ports_unsettled(const struct ports *ports, nanos_t now);

@@ -51,6 +51,16 @@ static bool ingest_adopt(void *worker, const struct epoch *epoch, nanos_t now, s
 	return done;
 }
 
+static bool ingest_retire(void *worker, const struct epoch *epoch, nanos_t now, struct burst *burst)
+{
+	struct ingest *g = worker;
+	bool done = ports_retire(&g->ports, epoch, now, burst);
+
+	if (done)
+		tell_ports(g, UINT32_MAX);
+	return done;
+}
+
 static nanos_t ingest_awaits(void *worker, nanos_t now)
 {
 	struct ingest *g = worker;
@@ -214,6 +224,7 @@ const struct stage_ops ingest_stage = {
         .attach = ingest_attach,
         .detach = ingest_detach,
         .adopt = ingest_adopt,
+        .retire = ingest_retire,
         .burst = ingest_burst,
         .timer = ingest_timer,
         .next_timer = ingest_next_timer,

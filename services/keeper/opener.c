@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #define LOOK_EPOCH (50 * NANOS_PER_MS)
-#define LOOK_HELD  (5 * NANOS_PER_MS)
+#define LOOK_SOON  (5 * NANOS_PER_MS) /* while ingest is held, or an older epoch lives */
 #define HOLD_MAX   NANOS_PER_SEC
 #define START_TIME (5 * NANOS_PER_SEC)
 #define LOOK_PORTS NANOS_PER_SEC /* for the counters */
@@ -273,7 +273,7 @@ static int opener_fd(void *context)
 static nanos_t opener_next(void *context)
 {
 	const struct opener *o = context;
-	nanos_t next = o->looked_epoch + (o->held_until ? LOOK_HELD : LOOK_EPOCH);
+	nanos_t next = o->looked_epoch + (o->held_until || o->host.older ? LOOK_SOON : LOOK_EPOCH);
 
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		next = MIN(next, port_next(&o->port[i]));
@@ -329,6 +329,15 @@ static void hold_at_start(struct opener *o, bool first, nanos_t now)
 	}
 }
 
+/* Whether nothing of an older epoch is under way any more since the last look. */
+static bool older_ends(struct opener *o)
+{
+	bool before = o->host.older;
+
+	o->host.older = o->epoch && !appliance_epoch_retired(attendant_appliance(o->attendant), o->epoch - 1);
+	return before && !o->host.older;
+}
+
 static void opener_work(void *context, nanos_t now)
 {
 	struct opener *o = context;
@@ -336,6 +345,7 @@ static void opener_work(void *context, nanos_t now)
 
 	resume(o);
 	all |= read_epoch(o);
+	all |= older_ends(o);
 	first &= o->epoch && now - attendant_board(o->attendant)->started_at < START_TIME;
 	hold_at_start(o, first, now);
 	all |= now >= o->looked_ports + LOOK_PORTS;

@@ -260,8 +260,10 @@ static void follow_mtu(struct port *p, const struct port_host *host)
 {
 	uint32_t mtu = p->want.wish.mtu;
 
-	/* Only what the epoch changed: who sets another MTU by hand keeps it. */
-	if (p->identity && p->link.ifindex && p->opened.grant[0].mtu != mtu) {
+	/* Only what the epoch changed: who sets another MTU by hand keeps it.  Packets of the epoch before
+	 * may be as large as it said. */
+	if (p->identity && p->want.identity && p->link.ifindex && p->opened.grant[0].mtu != mtu &&
+	        !(host->older && mtu < p->link.mtu)) {
 		(void)netlink_link_mtu(host->nl, p->link.ifindex, mtu); /* as it then is, the board shows */
 		for (uint32_t q = 0; q < LANES_MAX; q++)
 			p->opened.grant[q].mtu = (uint16_t)mtu;
@@ -289,9 +291,16 @@ static bool slots_hold(const struct port *p)
 	       open_packet_slot(p->want.wish.mtu) <= p->opened.grant[0].packet.rx.frame_size;
 }
 
+static bool is_to_close(const struct port *p, const struct port_host *host)
+{
+	if (!p->want.identity && host->older)
+		return false;
+	return p->identity && (p->identity != p->want.identity || !slots_hold(p));
+}
+
 void port_step(struct port *p, const struct port_host *host, nanos_t now)
 {
-	if (p->identity && (p->identity != p->want.identity || !slots_hold(p)))
+	if (is_to_close(p, host))
 		close_port(p, host, now, p->want.identity ? "opened anew" : "no longer configured", false);
 	if (p->gone_at && now >= p->gone_at) {
 		p->gone_at = 0;

@@ -11,8 +11,9 @@
  *     port_step(p, host, now)   one step towards it; port_next says when the next is due
  *
  * What is wanted in another way than what is open (another driver, interface, number of queues) is closed
- * first and opened anew, with a new incarnation.  Everything that is said goes through the host's functions,
- * so that it can be tested without a kernel or an attendant.  One thread.
+ * first and opened anew, with a new incarnation; what is not wanted any more stays open until no packet of an
+ * older epoch can leave by it.  Everything that is said goes through the host's functions, so that it can be
+ * tested without a kernel or an attendant.  One thread.
  */
 #ifndef SLUICE_SERVICES_KEEPER_PORT_H
 #define SLUICE_SERVICES_KEEPER_PORT_H
@@ -91,6 +92,7 @@ struct port_host {
 	struct board_adopted *(*adopted)(void *context, uint32_t phys);
 	/* Tells what has become of the link (board_link_make), whether it is news or not. */
 	void (*link)(void *context, uint32_t phys, uint64_t link);
+	bool older; /* packets of an epoch before that of the wishes are under way */
 };
 
 /* `space`: the network namespace that it is in (netlink_namespace). */

@@ -293,6 +293,7 @@ Test(fault, gives_what_it_kept_back_when_the_port_vanishes)
 	cr_assert_geq(packets_kept(), 60);
 	lab_port(&lab, 0, EPOCH_DRIVER_NONE, "%s", "");
 	lab_adopt(&lab, 0);
+	lab_retire(&lab, 0);
 	cr_assert_eq(packets_kept(), 0);
 	for (uint32_t i = 0; i < FIXTURE_BUFFERS; i++)
 		cr_assert_not(lab.f.held[i]);

@@ -107,16 +107,27 @@ void lab_publish(struct lab *lab)
 	cr_assert_eq(epoch_attach(h, bytes, &lab->epoch), 0);
 }
 
-void lab_adopt(struct lab *lab, nanos_t now)
+static void run_steps(
+        struct lab *lab, bool (*step)(void *, const struct epoch *, nanos_t, struct burst *), nanos_t now)
 {
 	bool done = false;
 
-	lab_publish(lab);
 	while (!done) {
 		fixture_begin(&lab->f, INPUT_CALL, now);
-		done = ingest_stage.adopt(lab->worker, &lab->epoch, now, &lab->f.burst);
+		done = step(lab->worker, &lab->epoch, now, &lab->f.burst);
 		fixture_end(&lab->f);
 	}
+}
+
+void lab_adopt(struct lab *lab, nanos_t now)
+{
+	lab_publish(lab);
+	run_steps(lab, ingest_stage.adopt, now);
+}
+
+void lab_retire(struct lab *lab, nanos_t now)
+{
+	run_steps(lab, ingest_stage.retire, now);
 }
 
 uint32_t lab_receive(struct lab *lab, nanos_t now, uint32_t max)

@@ -40,7 +40,9 @@ void lab_port(struct lab *lab, uint32_t port, enum epoch_driver driver, const ch
 
 /* The ports as they now are become the next epoch, and are adopted. */
 void lab_adopt(struct lab *lab, nanos_t now);
-/* The same without adopting it. */
+/* Nothing of an older epoch than that comes any more. */
+void lab_retire(struct lab *lab, nanos_t now);
+/* The same as lab_adopt without adopting it. */
 void lab_publish(struct lab *lab);
 
 /* A burst of frames from whichever port is next, at most max; the burst stays open.  Returns how many; 0: no

@@ -151,6 +151,7 @@ Test(nic_loop, gives_its_buffers_back_when_it_vanishes)
 	cr_assert_eq(buffers_held(), 400);
 	lab_port(&lab, 1, EPOCH_DRIVER_NONE, "%s", "");
 	lab_adopt(&lab, 1);
+	lab_retire(&lab, 1);
 	cr_assert_eq(buffers_held(), 0);
 	for (uint32_t i = 0; i < FIXTURE_BUFFERS; i++)
 		cr_assert_not(lab.f.held[i]);

@@ -224,6 +224,42 @@ Test(ingest, keeps_a_port_open_whose_driver_stays_the_same)
 	lab_end(&lab);
 }
 
+static uint8_t sent_as(const struct epoch *epoch)
+{
+	uint8_t frame[60] = {0}, kind;
+
+	lab_begin_tx(&lab, 1);
+	lab_add(&lab, frame, sizeof frame, 0);
+	ingest_stage.burst(lab.worker, epoch, 1, &lab.f.burst);
+	kind = lab.f.burst.verdict[0].kind;
+	lab_end(&lab);
+	return kind;
+}
+
+Test(ingest, a_port_that_only_an_older_epoch_has_sends_until_that_is_through)
+{
+	struct epoch older;
+	void *region;
+
+	make_capture(lab_path(&lab, "in"), 30, 1);
+	lab_port(&lab, 0, EPOCH_DRIVER_PCAP, "in=%s;out=%s;pace=max", lab_path(&lab, "in"),
+	        lab_path(&lab, "out"));
+	lab_adopt(&lab, 1);
+	older = lab.epoch;
+	region = lab.region;
+	lab.region = NULL; /* it goes on living */
+	cr_assert_neq(sent_as(&older), VERDICT_DROP);
+	lab_port(&lab, 0, EPOCH_DRIVER_NONE, "%s", "");
+	lab_adopt(&lab, 1);
+	cr_assert_eq(lab_receive(&lab, 1, 10), 0, "it takes no more frames");
+	cr_assert_eq(ingest_stage.port_next(lab.worker), NANOS_NEVER);
+	cr_assert_neq(sent_as(&older), VERDICT_DROP);
+	cr_assert_eq(sent_as(&lab.epoch), VERDICT_DROP);
+	lab_retire(&lab, 1);
+	cr_assert_eq(sent_as(&older), VERDICT_DROP);
+	free(region);
+}
+
 Test(ingest, starts_anew_with_a_new_text)
 {
 	make_capture(lab_path(&lab, "in"), 30, 1);
