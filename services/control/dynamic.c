@@ -84,6 +84,10 @@ void dynamic_configure(struct control *c)
 		follow_want(d->follow, want->netlink.tables.number,
 		        want->netlink.item.node ? want->netlink.tables.n : 0, links);
 	fpm_want(d->fpm, &want->fpm, d->inherits);
+	if (rib_lacks(d->rib, RIB_NETLINK) && d->follow)
+		follow_again(d->follow);
+	if (rib_lacks(d->rib, RIB_FPM))
+		fpm_again(d->fpm);
 	d->inherits = false;
 	changed(c);
 }

@@ -311,6 +311,12 @@ void follow_want(struct follow *f, const uint32_t *tables, uint32_t n, bool link
 		uv_poll_stop(&f->poll[FOLLOW_EVENTS]);
 }
 
+void follow_again(struct follow *f)
+{
+	if (f->n_tables)
+		settle(f, SETTLE_MS);
+}
+
 void follow_state(const struct follow *f, struct follow_state *state)
 {
 	*state = f->state;

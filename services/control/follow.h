@@ -41,6 +41,9 @@ struct follow_state {
 /* Tables 0: none; links: interfaces are followed too. */
 void follow_want(struct follow *f, const uint32_t *tables, uint32_t n, bool links);
 
+/* What is followed is dumped again. */
+void follow_again(struct follow *f);
+
 void follow_state(const struct follow *f, struct follow_state *state);
 void follow_close(struct follow *f);
 

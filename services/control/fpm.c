@@ -283,6 +283,12 @@ void fpm_want(struct fpm *f, const struct config_fpm *want, bool inherited)
 		begin_grace(f);
 }
 
+void fpm_again(struct fpm *f)
+{
+	if (f->peer)
+		lose_peer(f);
+}
+
 void fpm_state(const struct fpm *f, struct fpm_state *state)
 {
 	*state = f->state;

@@ -43,6 +43,9 @@ struct fpm_state {
  * routes of a predecessor's zebra, which has the time of grace to come back. */
 void fpm_want(struct fpm *fpm, const struct config_fpm *want, bool inherited);
 
+/* Hangs up: a zebra that connects tells all that it has. */
+void fpm_again(struct fpm *fpm);
+
 void fpm_state(const struct fpm *fpm, struct fpm_state *state);
 void fpm_close(struct fpm *fpm);
 

@@ -144,6 +144,7 @@ static struct rib_route *make(struct rib *rib, uint32_t source, const struct fib
 
 	if (rib->n >= rib->limit) {
 		rib->counts[source].refused++;
+		rib->lacks[rib_feed_of(source)] = true;
 		return NULL;
 	}
 	if (rib->n > rib->mask)
@@ -375,6 +376,15 @@ void rib_refresh(struct rib *rib)
 	rib->refresh_at &= rib->mask;
 	rib->refresh_left = rib->mask + 1;
 	rib_via_mark(rib);
+}
+
+bool rib_lacks(struct rib *rib, enum rib_feed feed)
+{
+	bool lacks = rib->lacks[feed] && rib->n < rib->limit;
+
+	if (lacks)
+		rib->lacks[feed] = false;
+	return lacks;
 }
 
 uint32_t rib_source_of_table(const struct rib *rib, enum rib_feed feed, uint32_t table)

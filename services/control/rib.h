@@ -118,6 +118,10 @@ void rib_fpm_interfaces(struct rib *rib, bool ours);
 void rib_mark(struct rib *rib, enum rib_feed feed);
 void rib_sweep(struct rib *rib, enum rib_feed feed);
 
+/* Whether routes of a feed were refused for which there is room by now, so that it is to tell all again;
+ * asked for once. */
+bool rib_lacks(struct rib *rib, enum rib_feed feed);
+
 /* Everything is to be looked at again: ports or addresses may have changed. */
 void rib_refresh(struct rib *rib);
 

@@ -93,6 +93,7 @@ struct rib {
 	uint32_t mask, n;          /* n counts those that are gone and not flushed too */
 	uint32_t limit;
 	struct rib_tables tables[RIB_FEEDS];
+	bool lacks[RIB_FEEDS]; /* a route of it was refused */
 	bool fpm_interfaces;
 
 	struct rib_route *dirty_first, *dirty_last;

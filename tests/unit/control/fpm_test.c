@@ -426,6 +426,24 @@ Test(fpm, hears_one_at_a_time_and_whom_it_may)
 	end_listening();
 }
 
+/* Who is hung up on connects again, and tells all anew. */
+Test(fpm, asks_for_all_again_by_hanging_up)
+{
+	char byte;
+	int fd;
+
+	begin_listening();
+	fd = connect_zebra();
+	RUN_UNTIL(state().connected);
+	fpm_again(fpm);
+	cr_expect_not(state().connected);
+	uv_run(&loop, UV_RUN_NOWAIT);
+	cr_expect_eq(recv(fd, &byte, 1, 0), 0);
+	close(fd);
+	fpm_again(fpm);
+	end_listening();
+}
+
 /* Who talks another protocol is hung up on. */
 Test(fpm, hangs_up_on_what_is_no_fpm)
 {

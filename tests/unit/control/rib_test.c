@@ -207,6 +207,10 @@ Test(rib, is_bounded)
 	rib_counts(rib, ZEBRA, &counts);
 	cr_expect_eq(counts.state[RIB_IN_FORCE], 10);
 	cr_expect_eq(counts.refused, 10);
+	cr_expect_not(rib_lacks(rib, RIB_FPM), "there is no room");
+	bed_configure(false, 20);
+	cr_expect_not(rib_lacks(rib, RIB_NETLINK));
+	cr_expect(rib_lacks(rib, RIB_FPM) && !rib_lacks(rib, RIB_FPM));
 }
 
 /* What a kernel makes by itself, and what is no unicast destination, is nobody's route here. */
