@@ -3,6 +3,7 @@
 #include "services/cli/doctor.h"
 
 #include "common/blueprint/blueprint.h"
+#include "common/board/board.h"
 #include "common/config/config.h"
 #include "proto/control.pb-c.h"
 #include "services/cli/facts.h"
@@ -12,6 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define STATE_DIR "/var/lib/sluice"
 
@@ -82,6 +84,22 @@ static ProtobufCMessage *ask(struct remote *r, const char *method, const Protobu
 
 	return remote_call(r, &sluice__read__descriptor, method, request, REMOTE_DEADLINE_MS, &reply) ? NULL
 	                                                                                              : reply;
+}
+
+/* Whether somebody minds control, whether it answers or not: whose pid stands in the lock.  The lock itself
+ * is not tried, since a keeper that begins could take that for an attendant. */
+static bool attendant_lives(const char *run_dir)
+{
+	char path[320], name[32] = "";
+	int fd = lock_open(run_dir, board_role_name(ROLE_CONTROL), false);
+	pid_t pid = fd < 0 ? 0 : lock_holder(fd);
+
+	if (fd >= 0)
+		close(fd);
+	snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	if (pid > 0)
+		facts_line(path, name, sizeof name);
+	return !strcmp(name, "sluice-keeper");
 }
 
 static void look_at_appliance(struct doctor_appliance *a, const struct cli_call *call)
@@ -209,8 +227,9 @@ static void look(struct look *l, const struct cli_call *call)
 		read_config(l, config);
 	look_at_appliance(&l->appliance, call);
 	l->appliance.ours = remote_server(call) ? NULL : blueprint_build();
+	l->appliance.lives = l->appliance.ours && attendant_lives(call->run_dir);
 	facts_machine(&l->machine);
-	l->machine.metrics_taken &= !l->appliance.answers;
+	l->machine.metrics_taken &= !l->appliance.answers && !l->appliance.lives;
 	for (uint32_t i = 0; i < l->n_ports; i++) {
 		l->port[i].owned = runs_port(&l->appliance, l->port[i].name);
 		facts_port(&l->port[i]);

@@ -105,6 +105,11 @@ static void check_traffic(struct doctor_report *r, const struct doctor_traffic *
 
 void doctor_appliance(struct doctor_report *r, const struct doctor_appliance *a)
 {
+	if (!a->answers && a->lives) {
+		doctor_add(r, DOCTOR_MISSING, "control", "an appliance runs here, and does not answer");
+		doctor_mend(r, "journalctl -u sluice has what control said; what forwards does not need it");
+		return;
+	}
 	if (!a->answers) {
 		doctor_add(r, DOCTOR_OK, "appliance", "none answers here");
 		return;

@@ -254,6 +254,18 @@ Test(doctor, finds_nothing_in_an_appliance_that_loses_one_in_a_thousand)
 	expect("port wan", "1001 packets found the kernel's ring full", DOCTOR_SLOW, "rx_ring");
 }
 
+Test(doctor, tells_an_appliance_that_does_not_answer_from_none)
+{
+	struct doctor_appliance a = {.lives = true};
+
+	doctor_appliance(&report, &a);
+	expect("control", "does not answer", DOCTOR_MISSING, "journalctl");
+	reset();
+	a.lives = false;
+	doctor_appliance(&report, &a);
+	expect("appliance", "none answers here", DOCTOR_OK, "");
+}
+
 Test(doctor, says_that_what_runs_is_not_what_is_installed)
 {
 	struct doctor_appliance a = running();
