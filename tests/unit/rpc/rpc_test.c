@@ -125,7 +125,8 @@ static enum rpc_status call_apply(struct rpc_client *c, size_t len, uint32_t *ep
 
 	request.text.data = calloc(1, len);
 	request.text.len = len;
-	s = rpc_client_call(c, &sluice__admin__descriptor, "Apply", &request.base, 5000, &reply, &bed.error);
+	s = rpc_client_call(
+	        c, &sluice__admin__descriptor, "Apply", &request.base, WAIT_MS, &reply, &bed.error);
 	*epoch = s == RPC_OK ? ((Sluice__ApplyReply *)reply)->epoch : 0;
 	rpc_free(reply);
 	free(request.text.data);
