@@ -76,6 +76,7 @@ struct nd_message {
 	struct port_id port;
 	const struct ip6_addr *src, *dst, *target;
 	const struct mac_addr *lladdr; /* NULL: no option */
+	const uint8_t *nonce;          /* of a solicitation; NULL: no option */
 	uint8_t type, flags;
 };
 
@@ -92,7 +93,7 @@ static struct outbox_entry *nd_make(const struct neighbor_call *c, const struct 
 	if (!e)
 		return NULL;
 	body = message_body(e) + IPV6_HDR_LEN;
-	len = solicit ? nd_solicit_write(body, m->src, m->dst, m->target, m->lladdr, NULL)
+	len = solicit ? nd_solicit_write(body, m->src, m->dst, m->target, m->lladdr, m->nonce)
 	              : nd_advert_write(body, m->src, m->dst, m->target, m->lladdr, m->flags);
 	ipv6_write(message_body(e), &(struct ipv6_fields){
 	                                    .src = *m->src,
@@ -139,17 +140,32 @@ void nd_solicit(const struct neighbor_call *c, uint32_t slot, bool unicast)
 		        &dst);
 }
 
+#define NONCE_BYTES 6u
+
+/* Of our probes for that address: a link that hands back to us what we send does not make it a duplicate (RFC
+ * 7527 4.2). */
+static void nonce_of(
+        const struct neighbor_call *c, struct port_id port, const struct ip6_addr *addr, uint8_t *nonce)
+{
+	uint64_t hash = neighbor_hash(&c->n->table, port, addr);
+
+	memcpy(nonce, &hash, NONCE_BYTES);
+}
+
 void nd_probe(const struct neighbor_call *c, struct port_id port, const struct ip6_addr *addr)
 {
 	struct ip6_addr group = ip6_solicited_node(addr);
 	struct mac_addr dst = mac_of_ip6_multicast(&group);
+	uint8_t nonce[NONCE_BYTES];
 
+	nonce_of(c, port, addr, nonce);
 	nd_send_to(c,
 	        &(struct nd_message){
 	                .port = port,
 	                .src = &IP6_UNSPECIFIED,
 	                .dst = &group,
 	                .target = addr,
+	                .nonce = nonce,
 	                .type = ICMP6_TYPE_NEIGHBOR_SOLICIT,
 	        },
 	        &dst);
@@ -193,6 +209,7 @@ struct nd_case {
 	struct icmp6_origin origin;
 	struct icmp6_view icmp;
 	struct nd_view nd;
+	const uint8_t *message;
 };
 
 /* An answer to `dst`.  Our MAC is in it where a group was asked, since the asker may not know it (RFC 4861
@@ -297,9 +314,20 @@ static void answer_later(const struct neighbor_call *c, uint32_t slot, uint32_t 
 	entry_arm(c, slot);
 }
 
+static bool is_own_probe(const struct neighbor_call *c, const struct nd_case *s)
+{
+	uint8_t nonce[NONCE_BYTES];
+
+	nonce_of(c, s->port, &s->nd.target, nonce);
+	return s->nd.nonce_len == NONCE_BYTES &&
+	       memcmp(s->message + s->nd.nonce_offset, nonce, NONCE_BYTES) == 0;
+}
+
 /* Another node probes an address of ours, or one that we are about to take (RFC 4862 5.4.3). */
 static void answer_probe(const struct neighbor_call *c, const struct nd_case *s, bool anycast)
 {
+	if (is_own_probe(c, s))
+		return;
 	if (neighbor_address_tentative(&c->n->table, s->port, &s->nd.target))
 		address_duplicate(c, address_find(&c->n->table, s->port, &s->nd.target));
 	else if (!anycast) /* which is never probed for (RFC 4862 5.4) */
@@ -413,6 +441,7 @@ static enum drop_reason check(const struct pkt_ref ref, struct nd_case *s, bool 
 	                ICMP6_OK ||
 	        !nd_is_message(s->icmp.type))
 		return DROP_IPV6_NDISC_MALFORMED;
+	s->message = l4;
 	s->origin = (struct icmp6_origin){.src = ip.src, .dst = ip.dst, .hop_limit = ip.hop_limit};
 	return reason_of(nd_check(l4, &s->icmp, &s->origin, &s->nd));
 }

@@ -104,6 +104,28 @@ Test(dad, another_that_probes_the_same_address_makes_it_a_duplicate)
 	expect_duplicate(now + 500 * MS);
 }
 
+/* A bridge may hand back to us what we send to a group (hairpin). */
+Test(dad, our_own_probe_makes_no_duplicate)
+{
+	nanos_t now = T0;
+	uint32_t i;
+	struct sent own;
+
+	begin(1, 0);
+	until_probed(&now);
+	i = setup_find_icmp6(&s, 0, ICMP6_TYPE_NEIGHBOR_SOLICIT);
+	cr_assert_neq(i, UINT32_MAX);
+	own = s.sent[i];
+	cr_assert_eq(setup_input(&s, now, SETUP_ND, P0, PKT_MULTICAST, own.frame, own.len,
+	                     ETHER_HDR_LEN + IPV6_HDR_LEN)
+	                     .kind,
+	        VERDICT_DELIVERED);
+	setup_until(&s, now + SEC);
+	cr_assert_not(tentative());
+	cr_assert_eq(fixture_stat(&s.f, STAT_NEIGH_DAD_FAILED), 0);
+	setup_free(&s);
+}
+
 Test(dad, another_that_defends_the_address_makes_it_a_duplicate)
 {
 	struct ip6_addr them = host6(9);
