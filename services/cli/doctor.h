@@ -80,7 +80,7 @@ struct doctor_traffic {
 
 struct doctor_appliance {
 	bool answers;
-	bool lives;       /* an attendant does, at least; of one that does not answer */
+	bool lives;     /* an attendant does, at least; of one that does not answer */
 	char build[64]; /* control's; empty: of one that does not tell */
 	const char
 	        *ours; /* this command's, which is of the programs here; NULL: it runs on another machine */
