@@ -22,7 +22,8 @@ static uint64_t layout(void)
 	static const size_t size[] = {sizeof(struct blueprint), sizeof(struct plan),
 	        sizeof(struct worker_plan), sizeof(struct ring_plan), sizeof(struct stage_params),
 	        sizeof(struct board), sizeof(struct worker_status), sizeof(struct trace_ring),
-	        sizeof(struct journal_shared), sizeof(struct stat_block), REGION_COUNT};
+	        sizeof(struct journal_shared), sizeof(struct stat_block), sizeof(struct black_box),
+	        REGION_COUNT};
 	uint64_t h = hash_mix(BLUEPRINT_VERSION, LAYOUT_DIGEST);
 
 	for (size_t i = 0; i < ARRAY_LEN(size); i++)
@@ -84,6 +85,7 @@ static bool worker_sound(const struct blueprint *b, uint32_t id)
 	       inside(w->status_off, sizeof(struct worker_status), shared) &&
 	       inside(w->trace_off, sizeof(struct trace_ring), shared) &&
 	       inside(w->tap_off, sizeof(struct tap_ring), shared) &&
+	       inside(w->box_off, sizeof(struct black_box), shared) &&
 	       inside(w->census_off, worker_census_bytes(plan->params.buffers), shared) &&
 	       inside(w->state_off, w->state_bytes, state) &&
 	       inside(w->stats_off, sizeof(struct stat_block), state) &&

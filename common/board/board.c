@@ -1,5 +1,7 @@
 #include "common/board/board.h"
 
+#include <stdio.h>
+
 #define TRIES 1000
 
 static void begin(uint32_t *seq)
@@ -128,6 +130,17 @@ void board_links_again(struct board_links *links)
 {
 	__atomic_store_n(
 	        &links->changes, links->changes + 1, __ATOMIC_RELEASE); /* with board_links_changes */
+}
+
+const char *board_death_text(char text[BOARD_DEATH_TEXT], int32_t signal, int32_t status)
+{
+	const char *word = signal ? sigabbrev_np(signal) : NULL;
+
+	if (!signal)
+		snprintf(text, BOARD_DEATH_TEXT, "exit %d", status);
+	else
+		snprintf(text, BOARD_DEATH_TEXT, "SIG%s", word ? word : "?");
+	return text;
 }
 
 const char *board_role_name(enum role role)

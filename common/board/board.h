@@ -43,6 +43,8 @@ struct board_role {
 	uint64_t backoff_until; /* 0: none */
 	uint64_t ready_at;
 	uint32_t own_fault; /* 1: the last death was a fault of the process's own */
+	int32_t last_pid;   /* of the one that died last */
+	uint32_t crash;     /* the number of that fault among all of stages, from 1; 0: it was none */
 	uint32_t reserved;
 };
 
@@ -166,6 +168,7 @@ struct board {
 	int32_t keeper;                      /* pid */
 	uint64_t keeper_starts;
 	uint64_t started_at; /* of the appliance, CLOCK_MONOTONIC */
+	uint32_t crashes;    /* faults of stages since then: counted by their attendants */
 	struct board_role role[ROLE_COUNT];
 	struct board_usage usage[ROLE_COUNT];
 	struct board_port port[EPOCH_PHYS_MAX];
@@ -215,6 +218,11 @@ static inline uint64_t board_link(const struct board_links *links, uint32_t phys
 {
 	return __atomic_load_n(&links->link[phys], __ATOMIC_RELAXED);
 }
+
+#define BOARD_DEATH_TEXT 16u
+
+/* How a process ended: "SIGSEGV", "exit 3". */
+const char *board_death_text(char text[BOARD_DEATH_TEXT], int32_t signal, int32_t status);
 
 /* "ingest", "filter", "router", "session", "control". */
 const char *board_role_name(enum role role);

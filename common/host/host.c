@@ -52,12 +52,23 @@ static int start_worker(struct host_process *p, uint32_t l)
 }
 
 /* What its attendant says of the last death. */
-static bool own_fault(const struct host_process *p)
+static void ask_of_death(struct host_process *p)
 {
-	const struct board *board = p->taken.appliance.map[REGION_BOARD];
+	struct appliance *a = &p->taken.appliance;
+	const struct board *board = a->map[REGION_BOARD];
 	struct board_role role = {0};
 
-	return board && board_role_read(&board->role[p->host->stage], &role) && role.own_fault;
+	a->own_fault = board && board_role_read(&board->role[p->host->stage], &role) && role.own_fault;
+	a->death = (struct box_death){
+	        .at = role.died_at,
+	        .starts = role.starts - 1,
+	        .faults = role.faults,
+	        .crash = role.crash,
+	        .pid = role.last_pid,
+	        .signal = role.last_signal,
+	        .status = role.last_exit,
+	        .stalled = role.last_signal == SIGKILL,
+	};
 }
 
 static int start_threads(struct host_process *p)
@@ -124,7 +135,7 @@ int host_enter(const struct host *host, int sock, struct host_process *p)
 	if (err)
 		return fail(host, err, "cannot take up what the attendant hands it");
 	p->taken.appliance.ops[host->stage] = host->ops;
-	p->taken.appliance.own_fault = own_fault(p);
+	ask_of_death(p);
 	err = leave(p);
 	if (err)
 		return fail(host, err, "cannot give up its privileges");

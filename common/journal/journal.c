@@ -67,6 +67,14 @@ void journal_undo(struct journal *j)
 	}
 }
 
+void journal_mark(struct journal *j, uint8_t note)
+{
+	uint64_t open = __atomic_load_n(&j->shared->open, __ATOMIC_RELAXED) & ~(UINT64_C(0xff) << 40);
+
+	__atomic_store_n(&j->shared->open, open | (uint64_t)note << 40, __ATOMIC_RELAXED);
+	order_stores();
+}
+
 /* Whether the worker committed nothing meanwhile. */
 static bool copy_record(const struct journal_shared *shared, struct record *out)
 {

@@ -131,6 +131,10 @@ uint32_t journal_in_hand(const struct journal *j);
 /* Puts back each line of state that the interrupted burst had changed.  Idempotent. */
 void journal_undo(struct journal *j);
 
+/* Behind journal_undo: the interrupted burst gets another note.  Whoever comes next finds it interrupted as
+ * before, with that note. */
+void journal_mark(struct journal *j, uint8_t note);
+
 /* A consistent copy of the last committed record of a worker, perhaps in another process, which goes on
  * meanwhile. false, and *out is all zero: it committed during each of JOURNAL_TRIES copies, which no worker
  * does that has bursts to handle in between: it is broken, or wants to keep its reader busy. */

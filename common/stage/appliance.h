@@ -55,7 +55,8 @@ struct appliance {
 	struct bell bell[WORKERS_MAX];
 	struct pool pool;
 	bool own_fault; /* this process follows one that died of itself: a signal that it raised, an exit, a
-	                   stall */
+	                   stall; */
+	struct box_death death; /* then: how */
 };
 
 /* Makes the regions: `epoch_bytes` for each of the two epochs and `fib_bytes` for each of the two FIBs
@@ -122,6 +123,11 @@ static inline struct tap_ring *appliance_tap_ring(const struct appliance *a, uin
 static inline struct tap_control *appliance_taps(const struct appliance *a)
 {
 	return a->map[REGION_TAP];
+}
+
+static inline struct black_box *appliance_box(const struct appliance *a, uint32_t worker)
+{
+	return appliance_public(a, worker, a->plan.worker[worker].box_off);
 }
 
 static inline struct worker_census *appliance_census(const struct appliance *a, uint32_t worker)

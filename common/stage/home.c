@@ -106,7 +106,7 @@ bool home_collect(struct worker *w, struct worker_in *in, nanos_t now)
 	if (!n)
 		return false;
 	worker_begin(w, INPUT_FREE, in->lane, 0, now);
-	commit_open(w, in->link, 0, n);
+	commit_open(w, in->link, NOTE_NONE, n);
 	for (; k < n; k++) {
 		struct pkt_index i = desc_unpack(ring_get(&in->end, at + k)).index;
 
@@ -135,7 +135,7 @@ bool home_top_up(struct worker *w, nanos_t now)
 		if (!n)
 			continue;
 		worker_begin(w, INPUT_FREE, o->lane, 0, now);
-		commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+		commit_open(w, JOURNAL_NO_INPUT, NOTE_NONE, 0);
 		while (n--)
 			if (!emit_word(w, k, home_pop(w), 0, 0))
 				assert(!"room was made sure of");
@@ -192,15 +192,19 @@ bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t 
 	began = sample_begin(w);
 	worker_begin(w, INPUT_PORT, w->plan->lane, n, now);
 	b->epoch = (uint16_t)epoch->number;
-	commit_open(w, link, crashed, n);
+	commit_open(w, link, crashed ? NOTE_RECOVERY : NOTE_NONE, n);
 	home_take(w, n);
 	w->ops->port_rx(w->stage, epoch, now, port, b);
 	if (unlikely(w->taps.points))
 		taps_ingress(w);
-	if (crashed)
+	if (unlikely(w->owed))
+		dump_owed(w, port);
+	if (crashed) {
+		dump_frames(w);
 		drop_undecided(b);
-	else
+	} else {
 		w->ops->burst(w->stage, epoch, now, b);
+	}
 	for (uint32_t i = 0; i < b->n; i++)
 		w->plain &= !b->pkt[i].trace;
 	emit_burst(w);
@@ -221,8 +225,10 @@ void home_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_
 		return;
 	}
 	worker_begin(w, INPUT_CALL, w->plan->lane, 0, now);
-	commit_open(w, (uint8_t)LINK_PORT_RX(w->plan, port.v), 1, n); /* still in hand, until this is noted */
+	/* Still in hand, until this is noted. */
+	commit_open(w, (uint8_t)LINK_PORT_RX(w->plan, port.v), NOTE_RECOVERY, n);
 	w->ops->port_owe(w->stage, port, n);
+	dump_owe(w, port, n);
 	commit_burst(w, NULL, 0, now);
 }
 
@@ -252,7 +258,7 @@ bool home_done(struct worker *w, nanos_t now)
 	if (!w->ops->port_pending || !w->ops->port_pending(w->stage))
 		return false;
 	worker_begin(w, INPUT_FREE, w->plan->lane, 0, now);
-	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	commit_open(w, JOURNAL_NO_INPUT, NOTE_NONE, 0);
 	n = w->ops->port_done(w->stage, &port, done, BURST_MAX);
 	if (n)
 		emit_done(w, port, done, n);
@@ -272,7 +278,7 @@ bool home_fill(struct worker *w, nanos_t now)
 	if (!n)
 		return false;
 	worker_begin(w, INPUT_FREE, w->plan->lane, 0, now);
-	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	commit_open(w, JOURNAL_NO_INPUT, NOTE_NONE, 0);
 	for (uint32_t i = 0; i < n; i++)
 		given[i] = home_pop(w);
 	w->ops->port_fill(w->stage, port, given, n);

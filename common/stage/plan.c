@@ -118,9 +118,12 @@ int plan_make(
 		lay_worker(plan, &plan->worker[id], ops[id / params->lanes]);
 	}
 	lay_rings(plan);
-	for (uint32_t id = 0; id < plan->n_workers; id++)
-		plan->worker[id].tap_off = take(
-		        &plan->public_bytes[plan->worker[id].stage], sizeof(struct tap_ring));
+	for (uint32_t id = 0; id < plan->n_workers; id++) {
+		uint64_t *public = &plan->public_bytes[plan->worker[id].stage];
+
+		plan->worker[id].tap_off = take(public, sizeof(struct tap_ring));
+		plan->worker[id].box_off = take(public, sizeof(struct black_box));
+	}
 	for (uint32_t id = 0; id < plan->n_workers; id++)
 		if (LINK_STACK(&plan->worker[id]) >= RECORD_LINKS)
 			return -EINVAL;

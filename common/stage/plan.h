@@ -8,6 +8,7 @@
 #ifndef SLUICE_COMMON_STAGE_PLAN_H
 #define SLUICE_COMMON_STAGE_PLAN_H
 
+#include "common/box/box.h"
 #include "common/stage/samples.h"
 #include "common/stage/stage.h"
 #include "common/tap/tap.h"
@@ -46,6 +47,7 @@ struct worker_plan {
 	uint64_t status_off;  /* struct worker_status */
 	uint64_t trace_off;   /* struct trace_ring */
 	uint64_t tap_off;     /* struct tap_ring */
+	uint64_t box_off;     /* struct black_box */
 	uint64_t census_off;  /* struct worker_census */
 	uint64_t samples_off; /* struct worker_samples */
 	uint64_t polls_off;   /* of ingest: struct poll_stats, in the public region */

@@ -16,6 +16,7 @@
 #ifndef SLUICE_COMMON_STAGE_STAGE_H
 #define SLUICE_COMMON_STAGE_STAGE_H
 
+#include "common/box/box.h"
 #include "common/epoch/epoch.h"
 #include "common/journal/journal.h"
 #include "common/pace/pace.h"
@@ -97,6 +98,11 @@ struct stage_ops {
 	 * entries. */
 	void (*give_up)(
 	        void *worker, const struct epoch *epoch, nanos_t now, uint32_t what, struct burst *burst);
+
+	/* Before give_up: what journal_hand's number stands for, for people: kind, names and dump of
+	 * *culprit, which is zero.  It may have ended meanwhile, and is left alone then.  NULL: timers have
+	 * no entries. */
+	void (*describe)(const void *worker, uint32_t what, struct box_culprit *culprit);
 
 	/* When timer is to be called next; NANOS_NEVER: nothing is due.  0: at once. */
 	nanos_t (*next_timer)(const void *worker);

@@ -141,7 +141,7 @@ static void first_start(struct worker *w)
 	w->ops->init(w->env.state, w->env.params, w->plan->lane);
 	if (w->stack)
 		home_init(w);
-	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	commit_open(w, JOURNAL_NO_INPUT, NOTE_NONE, 0);
 	journal_commit(&w->journal);
 }
 
@@ -158,7 +158,7 @@ static void give_up_in_hand(struct worker *w)
 	epoch = adopt_view(w, (uint16_t)w->newest);
 	if (epoch) {
 		worker_begin(w, INPUT_TIMER, w->plan->lane, 0, now);
-		commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+		commit_open(w, JOURNAL_NO_INPUT, NOTE_RECOVERY, 0);
 		w->ops->give_up(w->stage, epoch, now, what, &w->burst);
 		emit_burst(w);
 		commit_burst(w, NULL, 0, now);
@@ -184,8 +184,9 @@ static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
 	for (uint32_t k = 0; k < w->n_in; k++) {
 		if (w->in[k].link != open->input || w->in[k].kind == INPUT_FREE || !open->taken)
 			continue;
+		dump_words(w, &w->in[k], open->taken);
 		worker_begin(w, (enum input_kind)w->in[k].kind, w->in[k].lane, 0, now);
-		commit_open(w, open->input, 1, open->taken);
+		commit_open(w, open->input, NOTE_RECOVERY, open->taken);
 		load_dropped(w, &w->in[k], open->taken);
 		emit_burst(w);
 		commit_burst(w, &w->in[k], MIN(open->taken, BURST_MAX), now);
@@ -243,6 +244,7 @@ int worker_start(struct worker *w, struct appliance *a, uint32_t id)
 		return err;
 	}
 	__atomic_store_n(&w->status->starts, w->status->starts + 1, __ATOMIC_RELAXED);
+	dump_begin(w, &open);
 	if (w->interrupted) {
 		record_add(&w->journal, SUM_CRASHES, 1);
 		drop_in_hand(w, &open);
@@ -285,7 +287,7 @@ static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 	began = sample_begin(w);
 	worker_begin(w, (enum input_kind)in->kind, in->lane, 0, now);
 	taken = load_burst(w, in, w->burst_max, &epoch);
-	commit_open(w, in->link, 0, taken);
+	commit_open(w, in->link, NOTE_NONE, taken);
 	if (w->burst.n) {
 		w->burst.epoch = (uint16_t)epoch->number;
 		w->ops->burst(w->stage, epoch, now, &w->burst);
@@ -318,7 +320,7 @@ static bool timer_burst(struct worker *w, nanos_t now)
 	if (!epoch || w->ops->next_timer(w->stage) > now)
 		return false;
 	worker_begin(w, INPUT_TIMER, w->plan->lane, 0, now);
-	commit_open(w, JOURNAL_NO_INPUT, 0, 0);
+	commit_open(w, JOURNAL_NO_INPUT, NOTE_TIMER, 0);
 	w->ops->timer(w->stage, epoch, now, &w->burst);
 	emit_burst(w);
 	commit_burst(w, NULL, 0, now);

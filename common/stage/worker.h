@@ -78,6 +78,12 @@ struct worker {
 	uint32_t stack_committed; /* height at the last commit: what lies below is live */
 	uint64_t *is_free;
 
+	/* What is put into the black box about the predecessor; of ingest also the next frames of a port,
+	 * which it had in hand. */
+	struct box_writer dump;
+	struct port_id owed_port;
+	uint32_t owed;
+
 	uint32_t n_way;
 	struct worker_way way[WORKER_WAY]; /* of ingest */
 

@@ -5,6 +5,9 @@
 
 #include "common/stage/worker.h"
 
+/* What a burst is about that its input does not tell: the note in its open word. */
+enum { NOTE_NONE, NOTE_RECOVERY, NOTE_TIMER, NOTE_CONFIG };
+
 /* load.c: up to `want` packets of an input into the burst; all of one epoch, chains whole.  Returns the words
  * taken from the ring (bad ones included); *epoch is the view to use, NULL if nothing usable was taken. */
 uint32_t load_burst(struct worker *w, struct worker_in *in, uint32_t want, const struct epoch **epoch);
@@ -49,6 +52,16 @@ bool home_can_take(struct worker *w);
 /* Buffers for n frames from the stack into the burst. */
 void home_take(struct worker *w, uint32_t n);
 bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool drop);
+
+/* dump.c: the black box, of a predecessor that died by its own fault; else nothing is written.  dump_begin:
+ * the record, whole where no packet was in hand; from then on the burst is marked as being recovered from. */
+void dump_begin(struct worker *w, const struct journal_open_word *open);
+/* The packets in hand, before their verdict: the next `taken` words of an input; the frames of the burst. */
+void dump_words(struct worker *w, struct worker_in *in, uint32_t taken);
+void dump_frames(struct worker *w);
+/* The next n frames of that port were in hand; and when they come, among others, dropped as such. */
+void dump_owe(struct worker *w, struct port_id port, uint32_t n);
+void dump_owed(struct worker *w, struct port_id port);
 
 /* way.c, of ingest */
 void way_attach(struct worker *w);

@@ -1,15 +1,10 @@
 /* capture: packets of a running appliance into a file or, a line each, on the screen. */
 #include "services/cli/expression.h"
-#include "services/cli/summary.h"
-#include "services/cli/watch.h"
+#include "services/cli/packets.h"
 
-#include "common/tap/file.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FILTER_BYTES 16384u
 
@@ -19,122 +14,10 @@ struct capture {
 	const struct cli_call *call;
 	struct watch watch;
 	const char *path; /* NULL: a line a packet */
-	FILE *to;
-	struct tap_file file;
 	char points[64];
 	char filter[FILTER_BYTES];
 	struct tap_insn program[TAP_INSNS_MAX];
 };
-
-/* Ends where the reader of a pipe has seen enough. */
-static int flush_lines(void *context)
-{
-	(void)context;
-	return fflush(stdout) ? CLI_SYSTEM : 0;
-}
-
-static const char *where(const Sluice__CapturedPacket *p)
-{
-	if (!strcmp(p->point, "ingress"))
-		return "In";
-	return strcmp(p->point, "egress") ? "Drop" : "Out";
-}
-
-static int print_line(void *context, const Sluice__CapturedPacket *p)
-{
-	char text[SUMMARY_BYTES], at[32];
-
-	(void)context;
-	printf("%s %s %-4s %s", summary_time(p->time_ns, at),
-	        *p->port  ? p->port
-	        : *p->out ? p->out
-	                  : "-",
-	        where(p), summary_frame(p->bytes.data, (uint32_t)p->bytes.len, p->len, text));
-	if (*p->reason)
-		printf(", %sdropped by %s: %s%s", remote_paint("\033[33m"), p->stage, p->text,
-		        remote_paint("\033[0m"));
-	putchar('\n');
-	return 0;
-}
-
-static int file_ports(void *context, char **names, size_t n)
-{
-	struct capture *c = context;
-
-	for (size_t i = 0; i < n; i++)
-		tap_file_port(&c->file, names[i]);
-	return 0;
-}
-
-static enum tap_point point_of(const char *name)
-{
-	uint32_t p = 0;
-
-	while (p < TAP_POINTS && strcmp(name, tap_point_name((enum tap_point)p)) != 0)
-		p++;
-	return (enum tap_point)p;
-}
-
-static int write_packet(void *context, const Sluice__CapturedPacket *p)
-{
-	struct capture *c = context;
-	struct tap_shown shown = {
-	        .time = p->time_ns,
-	        .point = point_of(p->point),
-	        .made = p->made,
-	        .stage = p->stage,
-	        .port = p->port,
-	        .out = p->out,
-	        .reason = p->reason,
-	        .text = p->text,
-	        .lane = p->lane,
-	        .len = p->len,
-	        .have = (uint32_t)p->bytes.len,
-	        .bytes = p->bytes.data,
-	};
-
-	tap_file_add(&c->file, &shown);
-	return 0;
-}
-
-static int refuse_file(const struct capture *c, int err)
-{
-	return cli_fail(c->call, RPC_UNAVAILABLE, "%s cannot be written: %s", c->path, strerror(-err));
-}
-
-static int flush_file(void *context)
-{
-	struct capture *c = context;
-	int err = pcapng_flush(&c->file.ng);
-
-	return err ? refuse_file(c, err) : 0;
-}
-
-static int open_file(struct capture *c)
-{
-	bool standard = !strcmp(c->path, "-");
-
-	if (standard && isatty(1))
-		return cli_usage(c->call,
-		        "-w - writes bytes that are not for a terminal: pipe it into `tcpdump -r -`");
-	c->to = standard ? stdout : fopen(c->path, "we");
-	if (!c->to)
-		return refuse_file(c, -errno);
-	tap_file_start(&c->file, c->to, c->watch.snap_bytes);
-	c->watch.ports = file_ports;
-	c->watch.packet = write_packet;
-	c->watch.flush = flush_file;
-	return flush_file(c);
-}
-
-static int end_file(struct capture *c, int code)
-{
-	int err = tap_file_end(&c->file, c->watch.captured, c->watch.missed);
-
-	if (c->to != stdout && fclose(c->to) && !err)
-		err = -errno;
-	return err && !code ? refuse_file(c, err) : code;
-}
 
 /* "ingress,drop" into names. */
 static int parse_points(struct capture *c, const char *text)
@@ -146,7 +29,7 @@ static int parse_points(struct capture *c, const char *text)
 	memcpy(c->points, text, strlen(text) + 1);
 	c->watch.n_points = 0;
 	while ((name = strsep(&at, ","))) {
-		if (point_of(name) == TAP_POINTS || c->watch.n_points == TAP_POINTS)
+		if (packets_point(name) == TAP_POINTS || c->watch.n_points == TAP_POINTS)
 			return cli_usage(
 			        c->call, "--point takes some of ingress,egress,drop, not '%s'", text);
 		c->watch.points[c->watch.n_points++] = name;
@@ -178,23 +61,7 @@ static int parse(struct capture *c)
 	if (code)
 		return code;
 	c->path = cli_text(c->call, WRITE);
-	if (c->path && c->call->json)
-		return cli_usage(c->call, "--json is for lines, -w for a file: one of them");
 	return parse_filter(c);
-}
-
-static int run_capture(struct capture *c)
-{
-	int code = c->path ? open_file(c) : 0;
-
-	if (code)
-		return code;
-	code = watch_run(&c->watch, c->call);
-	if (c->path)
-		code = end_file(c, code);
-	if (!code)
-		watch_tell(&c->watch);
-	return code;
 }
 
 static int run(const struct cli_call *call)
@@ -212,13 +79,10 @@ static int run(const struct cli_call *call)
 	        .reason = "",
 	        .snap_bytes = (uint32_t)cli_number(call, SNAP, TAP_SNAP_MAX),
 	        .most = cli_number(call, COUNT, 0),
-	        .packet = call->json ? watch_json : print_line,
-	        .flush = flush_lines,
-	        .context = c,
 	};
 	code = parse(c);
 	if (!code)
-		code = run_capture(c);
+		code = packets_show(call, &c->watch, c->path);
 	free(c);
 	return code;
 }

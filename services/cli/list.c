@@ -3,9 +3,9 @@
 
 extern const struct cli_command command_up, command_status, command_health, command_port, command_vlan,
         command_address, command_route, command_neighbor, command_rule, command_socket, command_account,
-        command_counter, command_drop, command_capture, command_config, command_keys, command_config_apply,
-        command_config_check, command_monitor, command_doctor, command_top, command_replay, command_udp_echo,
-        command_completion, command_man;
+        command_counter, command_drop, command_capture, command_config, command_crash, command_keys,
+        command_config_apply, command_config_check, command_monitor, command_doctor, command_top,
+        command_replay, command_udp_echo, command_completion, command_man;
 
 const struct commands_entry commands[COMMANDS_MAX + 1] = {
         {&command_up, NULL},
@@ -23,6 +23,7 @@ const struct commands_entry commands[COMMANDS_MAX + 1] = {
         {&command_counter, NULL},
         {&command_drop, NULL},
         {&command_capture, NULL},
+        {&command_crash, NULL},
         {&command_monitor, NULL},
         {&command_config, NULL},
         {&command_keys, NULL},

@@ -30,11 +30,29 @@ static int take_piece(void *context, const ProtobufCMessage *message)
 	return code || !enough(w) ? code : STREAM_ENOUGH;
 }
 
+static int run(
+        struct watch *w, const struct cli_call *call, const char *method, const ProtobufCMessage *request)
+{
+	struct remote r = {.call = call};
+
+	return stream_run(
+	        &(struct stream){RPC_ADMIN, &sluice__taps__descriptor, method, request, take_piece, w}, &r);
+}
+
+static int run_crash(struct watch *w, const struct cli_call *call)
+{
+	Sluice__CrashPacketsRequest request = SLUICE__CRASH_PACKETS_REQUEST__INIT;
+
+	request.number = w->crash;
+	return run(w, call, "Crash", &request.base);
+}
+
 int watch_run(struct watch *w, const struct cli_call *call)
 {
 	Sluice__CaptureRequest request = SLUICE__CAPTURE_REQUEST__INIT;
-	struct remote r = {.call = call};
 
+	if (w->crash)
+		return run_crash(w, call);
 	request.points = (char **)(uintptr_t)w->points;
 	request.n_points = w->n_points;
 	request.port = (char *)(uintptr_t)w->port;
@@ -42,9 +60,7 @@ int watch_run(struct watch *w, const struct cli_call *call)
 	request.snap_bytes = w->snap_bytes;
 	request.program = (ProtobufCBinaryData){
 	        w->n_insns * sizeof w->program[0], (uint8_t *)(uintptr_t)w->program};
-	return stream_run(&(struct stream){RPC_ADMIN, &sluice__taps__descriptor, "Capture", &request.base,
-	                          take_piece, w},
-	        &r);
+	return run(w, call, "Capture", &request.base);
 }
 
 void watch_tell(const struct watch *w)

@@ -17,7 +17,8 @@ struct watch {
 	uint32_t snap_bytes;
 	const struct tap_insn *program;
 	uint32_t n_insns;
-	uint64_t most; /* packets; 0: no end */
+	uint32_t crash; /* the packets of that one, and nothing above holds; 0: those that pass */
+	uint64_t most;  /* packets; 0: no end */
 
 	/* Called before the first packet with the appliance's ports, and then for each packet, and at the end
 	 * of each piece.  A status that is not 0 ends it. */

@@ -37,14 +37,6 @@ struct captures {
 	uint8_t data[PIECE_BYTES + TAP_SNAP_MAX];
 };
 
-static char *port_name(const struct control *c, struct port_id id)
-{
-	const struct epoch *epoch = publisher_epoch(&c->publisher);
-	const struct epoch_port *p = epoch ? epoch_port(epoch, id) : NULL;
-
-	return p ? (char *)p->name : (char *)"";
-}
-
 /* ---- the request ---- */
 
 static bool parse_points(const Sluice__CaptureRequest *r, uint32_t *points)
@@ -115,7 +107,7 @@ static bool parse_port(const struct control *c, struct rpc_call *call, const cha
 		return true;
 	rpc_fail(call, RPC_INVALID_ARGUMENT,
 	        "%s is a VLAN, whose frames come and leave by %s: capture there, with the filter 'vlan %u'",
-	        name, port_name(c, p->phys), (unsigned)p->vid[0]);
+	        name, control_port_name(c, p->phys), (unsigned)p->vid[0]);
 	return false;
 }
 
@@ -150,8 +142,8 @@ static void describe(
 	p->point = (char *)tap_point_name((enum tap_point)r->point);
 	p->stage = r->stage < STAGE_COUNT ? (char *)control_stage_name((enum stage_id)r->stage) : (char *)"";
 	p->lane = r->lane;
-	p->port = port_name(all->control, r->port);
-	p->out = port_name(all->control, r->out);
+	p->port = control_port_name(all->control, r->port);
+	p->out = control_port_name(all->control, r->out);
 	p->reason = dropped ? (char *)drop_reason_label(reason) : (char *)"";
 	p->text = dropped ? (char *)drop_reason_text(reason) : (char *)"";
 	p->made = r->flags & TAP_F_MADE;

@@ -1,6 +1,7 @@
 #include "services/control/control.h"
 
 #include "proto/capture.pb-c.h"
+#include "proto/crash.pb-c.h"
 #include "proto/health.pb-c.h"
 #include "proto/keys.pb-c.h"
 #include "proto/monitor.pb-c.h"
@@ -39,6 +40,11 @@ static const struct rpc_method table_methods[] = {
 
 static const struct rpc_method tap_methods[] = {
         {"Capture", control_capture, true},
+        {"Crash", control_crash_packets, true},
+};
+
+static const struct rpc_method crash_methods[] = {
+        {"List", control_crashes, false},
 };
 
 static const struct rpc_method health_methods[] = {
@@ -62,6 +68,14 @@ const struct board *control_board(const struct control *c)
 const char *control_stage_name(enum stage_id stage)
 {
 	return board_role_name((enum role)stage);
+}
+
+char *control_port_name(const struct control *c, struct port_id id)
+{
+	const struct epoch *epoch = publisher_epoch(&c->publisher);
+	const struct epoch_port *p = epoch ? epoch_port(epoch, id) : NULL;
+
+	return p ? (char *)p->name : (char *)"";
 }
 
 const struct config *control_config(const struct control *c)
@@ -142,6 +156,8 @@ static int serve(struct control *c, const char *dir, char *why)
 	                               ARRAY_LEN(admin_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
 	                               ARRAY_LEN(tap_methods), c});
+	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__crashes__descriptor, RPC_READER, crash_methods,
+	                               ARRAY_LEN(crash_methods), c});
 	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__monitor__descriptor, RPC_READER,
 	                               monitor_methods, ARRAY_LEN(monitor_methods), c});
 	err = listen_at(c, dir, "read.sock", 0666, RPC_READER, why);

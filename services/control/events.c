@@ -2,7 +2,6 @@
 
 #include "common/wire/text.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 static const char *const kind_names[] = {
@@ -45,20 +44,20 @@ static void died(const struct event_sink *to, const char *name, const struct boa
 {
 	struct event e = begin(EVENT_PROCESS, name, is->stalls != was->stalls ? "stalled" : "died");
 	uint64_t others = is->starts - was->starts;
-	const char *word = is->last_signal ? sigabbrev_np(is->last_signal) : NULL;
+	char how[BOARD_DEATH_TEXT];
 	size_t len;
 
 	e.at = is->died_at;
 	e.pid = (uint32_t)was->pid;
-	if (is->last_signal)
-		snprintf(e.text, sizeof e.text, "SIG%s", word ? word : "?");
-	else
-		snprintf(e.text, sizeof e.text, "exit %d", is->last_exit);
+	snprintf(e.text, sizeof e.text, "%s", board_death_text(how, is->last_signal, is->last_exit));
 	len = strlen(e.text);
 	/* One start is what follows this death; where it lives not yet, it follows later. */
 	if (others > 1)
 		snprintf(e.text + len, sizeof e.text - len, ", the last of %llu deaths",
 		        (unsigned long long)others);
+	len = strlen(e.text);
+	if (is->crash)
+		snprintf(e.text + len, sizeof e.text - len, "; sluice crash show %u", is->crash);
 	emit(to, &e);
 }
 

@@ -121,6 +121,9 @@ void control_rules(void *context, struct rpc_call *call, const ProtobufCMessage 
 void control_sockets(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_buffers(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_capture(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+/* Of proto/crash.proto's, and of Taps the packets. */
+void control_crashes(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+void control_crash_packets(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 /* Of proto/monitor.proto's. */
 void control_events(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_apply(void *context, struct rpc_call *call, const ProtobufCMessage *request);
@@ -269,6 +272,8 @@ void hold_end(struct control *c);
 bool control_lives(const struct control *c, enum stage_id stage);
 const struct board *control_board(const struct control *c);
 const char *control_stage_name(enum stage_id stage);
+/* A port's name in the epoch in force; "": it has none of that number. */
+char *control_port_name(const struct control *c, struct port_id id);
 /* What the epoch in force was compiled from; NULL: not known. */
 const struct config *control_config(const struct control *c);
 /* The state of a stage on a lane, for the reading functions of its public header. */

@@ -278,12 +278,16 @@ static void note_death(struct attendant *a, const struct supervise_death *d, nan
 	r->state = a->stopping                  ? BOARD_ROLE_STOPPED
 	           : supervise_failed(&a->life) ? BOARD_ROLE_FAILED
 	                                        : BOARD_ROLE_WAITING;
+	r->last_pid = r->pid;
 	r->pid = 0;
 	r->died_at = now;
 	r->last_signal = d->signal;
 	r->last_exit = d->status;
 	r->own_fault = supervise_own_fault(d);
 	r->faults += r->own_fault;
+	r->crash = r->own_fault && a->role < ROLE_CONTROL
+	                   ? __atomic_add_fetch(&stock_board(a->stock)->crashes, 1, __ATOMIC_RELAXED)
+	                   : 0;
 	r->stalls += d->stalled;
 	r->backoff_until = a->start_at > now && a->start_at != NANOS_NEVER ? a->start_at : 0;
 	board_role_end(r);

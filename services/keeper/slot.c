@@ -195,6 +195,8 @@ void slot_child_died(struct keeper *k, enum role role, nanos_t now)
 	s->child = 0;
 	board_role_begin(r);
 	if (r->pid) {
+		r->last_pid = r->pid;
+		r->crash = 0;
 		r->pid = 0;
 		r->last_signal = SIGKILL;
 		r->died_at = now;

@@ -350,6 +350,9 @@ void neighbor_timer(struct neighbor *n, const struct epoch *epoch, nanos_t now, 
 void neighbor_give_up(
         struct neighbor *n, const struct epoch *epoch, nanos_t now, uint32_t timer, struct burst *burst);
 
+/* stage_ops.describe's part. */
+void neighbor_describe(const struct neighbor *n, uint32_t timer, struct box_culprit *culprit);
+
 /* stage_ops.next_timer's. */
 nanos_t neighbor_next_timer(const struct neighbor *n);
 

@@ -71,6 +71,58 @@ void neighbor_give_up(
 	}
 }
 
+static void describe_entry(const struct neighbor *n, uint32_t i, struct box_culprit *to)
+{
+	const struct neighbor_entry *e = &n->entry[i];
+
+	to->kind = BOX_CULPRIT_NEIGHBOR;
+	to->addr = entry_addr(e);
+	to->port = e->port;
+	box_dump(to, e, sizeof *e);
+	box_dump(to, &n->cold[i], sizeof n->cold[i]);
+}
+
+static void describe_address(const struct neighbor *n, uint32_t i, struct box_culprit *to)
+{
+	const struct neighbor_address *a = &n->address[i];
+
+	to->kind = BOX_CULPRIT_ADDRESS;
+	to->addr = a->addr;
+	to->port = a->port;
+	box_dump(to, a, sizeof *a);
+}
+
+static void describe_group(const struct neighbor *n, uint32_t i, struct box_culprit *to)
+{
+	const struct neighbor_group *g = &n->group[i];
+
+	to->kind = BOX_CULPRIT_GROUP;
+	to->addr = g->addr;
+	to->port = g->port;
+	box_dump(to, g, sizeof *g);
+}
+
+static void describe_port(const struct neighbor *n, uint32_t port, struct box_culprit *to)
+{
+	to->kind = BOX_CULPRIT_QUERY;
+	to->port = (struct port_id){(uint16_t)port};
+	box_dump(to, &n->port[port], sizeof n->port[port]);
+}
+
+void neighbor_describe(const struct neighbor *n, uint32_t timer, struct box_culprit *culprit)
+{
+	uint32_t i;
+
+	if (timer >= TIMERS(n->slots) || !wheel_is_set(&n->wheel, timer))
+		return;
+	switch (kind_of(n, timer, &i)) {
+	case TIMER_OF_ENTRY: describe_entry(n, i, culprit); return;
+	case TIMER_OF_ADDRESS: describe_address(n, i, culprit); return;
+	case TIMER_OF_GROUP: describe_group(n, i, culprit); return;
+	case TIMER_OF_PORT: describe_port(n, i / 2, culprit); return;
+	}
+}
+
 nanos_t neighbor_next_timer(const struct neighbor *n)
 {
 	return neighbor_links_due(n) ? 0 : wheel_next(&n->wheel);

@@ -360,6 +360,22 @@ void reassembly_give_up(const struct router_call *c, uint32_t slot)
 		frag_give_up(c, slot);
 }
 
+void reassembly_describe(const struct router *router, uint32_t slot, struct box_culprit *culprit)
+{
+	const struct reassembly *f = router->reassembly;
+	const struct frag_queue *q = slot < f->n_queues ? frag_queue(f, slot) : NULL;
+
+	if (!q || q->state == FRAG_FREE)
+		return;
+	culprit->kind = BOX_CULPRIT_FRAGMENTS;
+	culprit->addr = q->key.src;
+	culprit->to = q->key.dst;
+	culprit->id = q->key.id;
+	culprit->proto = q->key.proto;
+	culprit->port = q->key.port;
+	box_dump(culprit, q, sizeof *q);
+}
+
 nanos_t reassembly_next_timer(const struct router *router)
 {
 	const struct reassembly *f = router->reassembly;

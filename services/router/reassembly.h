@@ -77,6 +77,9 @@ void reassembly_timer(const struct router_call *c);
 /* stage_ops.give_up's part: the datagram's fragments are dropped, without an answer. */
 void reassembly_give_up(const struct router_call *c, uint32_t slot);
 
+/* stage_ops.describe's part. */
+void reassembly_describe(const struct router *router, uint32_t slot, struct box_culprit *culprit);
+
 /* When reassembly_timer and _whole are to be called; 0: at once. */
 nanos_t reassembly_next_timer(const struct router *router);
 

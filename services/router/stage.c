@@ -214,6 +214,16 @@ static void give_up(void *worker, const struct epoch *epoch, nanos_t now, uint32
 		neighbor_give_up(&c.router->neighbor, epoch, now, what & ~NEIGHBOR_HAND, burst);
 }
 
+static void describe(const void *worker, uint32_t what, struct box_culprit *culprit)
+{
+	const struct router *r = worker;
+
+	if (what & REASSEMBLY_HAND)
+		reassembly_describe(r, what & ~REASSEMBLY_HAND, culprit);
+	else if (what & NEIGHBOR_HAND && r->lane == 0)
+		neighbor_describe(&r->neighbor, what & ~NEIGHBOR_HAND, culprit);
+}
+
 static nanos_t next_timer(const void *worker)
 {
 	const struct router *r = worker;
@@ -262,6 +272,7 @@ const struct stage_ops router_stage = {
         .retire = retire,
         .burst = router_burst,
         .timer = timer,
+        .describe = describe,
         .give_up = give_up,
         .next_timer = next_timer,
         .oldest_epoch = oldest_epoch,

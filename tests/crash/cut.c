@@ -208,6 +208,7 @@ static int judged_end(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nano
 static int child(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nanos_t until)
 {
 	const char *wrong;
+	bool again;
 
 	own_bells(cut);
 	cut_all_sleep(cut, id);
@@ -219,15 +220,19 @@ static int child(struct cut *cut, uint32_t id, uint64_t k, uint64_t j, nanos_t u
 	}
 	cut->crashes = in_burst(cut, id);
 	cut->appliance.own_fault = k & 2; /* every other pair is told that it died of what it had in hand */
+	cut->appliance.death.crash = (uint32_t)k + 1;
 	if ((k + cut->steps) & 1) {
 		/* The others go on while one is dead. */
 		while (round_of_all(cut, id))
 			;
 		cut_all_sleep(cut, id);
 	}
-	if (recover(cut, id, j))
+	again = recover(cut, id, j);
+	if (again)
 		recover(cut, id, UINT64_MAX);
 	wrong = cut_judge(cut, false);
+	if (!wrong && cut->appliance.own_fault)
+		wrong = cut_judge_record(cut, id, (uint32_t)k + 1, again);
 	if (!wrong)
 		wrong = cut_judge_sleepers(cut, id);
 	if (!wrong)
@@ -272,7 +277,7 @@ static void explore_step(struct cut *cut, uint32_t id, nanos_t until, uint32_t s
 			return;
 		cut->cuts++;
 		for (uint32_t n = 0; n < nested; n++) {
-			try_cut(cut, id, k, random_next(&seed) % 48, until, child);
+			try_cut(cut, id, k, random_next(&seed) % 96, until, child);
 			cut->recovery_cuts++;
 		}
 	}

@@ -16,6 +16,8 @@ struct cut {
 	nanos_t now;
 	/* Judges the end; NULL, or a sentence.  May be NULL itself. */
 	const char *(*judge)(struct cut *cut);
+	/* Whether a frame in the black box is as it was when it came; may be NULL. */
+	bool (*is_whole)(const uint8_t *frame, uint32_t len);
 	/* Called in each fork, before anything runs: what it writes must not reach its parent's files.  May
 	 * be NULL. */
 	void (*apart)(struct cut *cut);
@@ -48,6 +50,10 @@ void cut_explore(struct cut *cut, nanos_t until, uint32_t stride, uint32_t neste
 /* NULL, or what is wrong now: ownership of buffers, the account, the stages' state, a sleeper with work that
  * nobody wakes. */
 const char *cut_judge(struct cut *cut, bool at_rest);
+
+/* NULL, or what is wrong with the record that a worker's recovery left in the black box of a death by its own
+ * fault, which had that number; `again`: the recovery died too, and a second one followed. */
+const char *cut_judge_record(const struct cut *cut, uint32_t id, uint32_t crash, bool again);
 
 /* All workers but one sleep now; then NULL, or that one sleeps whose input has grown since and whom nobody
  * has woken. */

@@ -17,8 +17,9 @@ static void open_tap(const struct appliance *a)
 
 int main(int argc, char **argv)
 {
-	struct cut cut = {
-	        .burst_max = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 5, .judge = dummy_judge};
+	struct cut cut = {.burst_max = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 5,
+	        .judge = dummy_judge,
+	        .is_whole = dummy_is_whole};
 	struct stage_params params = {
 	        .lanes = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1,
 	        .stride = 576,

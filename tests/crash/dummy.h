@@ -23,6 +23,9 @@ struct dummy_log {
 /* Packets that the dummy port brings, over all lanes. */
 extern uint32_t dummy_packets;
 
+/* Whether the bytes are those of a packet, whatever stages have marked in it. */
+bool dummy_is_whole(const uint8_t *frame, uint32_t len);
+
 /* The log of a worker's state. */
 const struct dummy_log *dummy_log(const void *state);
 

@@ -102,6 +102,76 @@ static const char *judge_published(struct cut *cut)
 	return NULL;
 }
 
+/* A packet whose record was begun and not ended shows in what is left of memory's zeros or of another. */
+static const char *judge_boxed(
+        const struct cut *cut, const struct box_head *head, const struct box_packet *p, const uint8_t *bytes)
+{
+	const struct pool *pool = &cut->appliance.pool;
+	uint32_t room = box_stride(head->n) - (uint32_t)sizeof *p;
+
+	if (p->flags || !pool_has(pool, desc_unpack(p->desc).index) || !pkt_check(pool, &p->pkt))
+		return "a packet in the black box is none";
+	if (p->have != MIN(p->pkt.len, room) || (cut->is_whole && !cut->is_whole(bytes, p->have)))
+		return "a packet in the black box is not whole";
+	return NULL;
+}
+
+/* Whatever was cut, what a record says is there is there. */
+static const char *judge_box(const struct cut *cut, uint32_t id)
+{
+	const struct black_box *box = appliance_box(&cut->appliance, id);
+	static uint8_t bytes[BOX_SNAP];
+	const char *wrong = NULL;
+	struct box_head head;
+	struct box_packet p;
+
+	for (uint32_t slot = 0; slot < BOX_RECORDS; slot++)
+		for (uint32_t k = 0; box_read(box, slot, &head) && k < head.have && !wrong; k++)
+			wrong = box_packet(box, slot, &head, k, &p, bytes)
+			                ? judge_boxed(cut, &head, &p, bytes)
+			                : "a record in the black box moves";
+	return wrong;
+}
+
+/* What was in hand is read once: who died of that is followed by one that leaves it alone. */
+static const char *judge_tries(const struct black_box *box, uint32_t crash)
+{
+	uint32_t tries = 0;
+	struct box_head head;
+
+	for (uint32_t slot = 0; slot < BOX_RECORDS; slot++)
+		tries += box_read(box, slot, &head) && head.death.crash == crash && head.n;
+	return tries > 1 ? "what was in hand is read again for the black box" : NULL;
+}
+
+/* Frames that a port owes come later. */
+static const char *judge_whole(const struct cut *cut, const struct box_head *head)
+{
+	if (!cut->crashes)
+		return head->step == BOX_STEP_NONE && head->ended
+		               ? NULL
+		               : "what was not in hand is in the black box";
+	if (head->step == BOX_STEP_PORT)
+		return NULL;
+	if (!head->ended)
+		return "the record in the black box has no end";
+	return head->have == head->n ? NULL : "the black box lacks packets that were in hand";
+}
+
+const char *cut_judge_record(const struct cut *cut, uint32_t id, uint32_t crash, bool again)
+{
+	const struct black_box *box = appliance_box(&cut->appliance, id);
+	bool needed = cut->crashes || cut->worker[id]->plan->lane == 0;
+	struct box_head head;
+
+	if (again)
+		return judge_tries(box, crash);
+	for (uint32_t slot = 0; slot < BOX_RECORDS; slot++)
+		if (box_read(box, slot, &head) && head.death.crash == crash)
+			return judge_whole(cut, &head);
+	return needed ? "a death is not in the black box" : NULL;
+}
+
 const char *cut_judge(struct cut *cut, bool at_rest)
 {
 	const char *wrong = judge_published(cut);
@@ -109,6 +179,8 @@ const char *cut_judge(struct cut *cut, bool at_rest)
 	if (!wrong)
 		wrong = judge_buffers(cut);
 
+	for (uint32_t id = 0; !wrong && id < cut->appliance.plan.n_workers; id++)
+		wrong = judge_box(cut, id);
 	for (uint32_t id = 0; !wrong && id < cut->appliance.plan.n_workers; id++)
 		if (cut->worker[id]->ops->check)
 			wrong = cut->worker[id]->ops->check(cut->worker[id]->stage);

@@ -103,7 +103,7 @@ route()
 # words_of WORD...: how many of the words name the command: its noun, and its verb where it has one.
 words_of()
 {
-	[[ "$1 ${2:-}" == @(config|keys|route)\ [a-z]* ]] && echo 2 || echo 1
+	[[ "$1 ${2:-}" == @(config|crash|keys|route)\ [a-z]* ]] && echo 2 || echo 1
 }
 
 sluice()

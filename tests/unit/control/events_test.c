@@ -63,6 +63,9 @@ Test(events, tells_of_a_death_by_its_signal_or_exit_and_of_the_start_behind_it)
 	is.last_signal = 0;
 	is.last_exit = 3;
 	cr_expect_str_eq(role_told(is), "router died: exit 3");
+	is.crash = 7;
+	cr_expect_str_eq(role_told(is), "router died: exit 3; sluice crash show 7");
+	is.crash = 0;
 	is.stalls = 1;
 	cr_expect_str_eq(role_told(is), "router stalled: exit 3");
 	is.stalls = 0;

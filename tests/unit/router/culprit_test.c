@@ -110,6 +110,18 @@ static void follow(bool own_fault)
 	whole.a.own_fault = false;
 }
 
+/* What the black box tells of the last death. */
+static struct box_culprit told(void)
+{
+	const struct black_box *box = appliance_box(&whole.a, id);
+	struct box_head newest = {0}, head;
+
+	for (uint32_t slot = 0; slot < BOX_RECORDS; slot++)
+		if (box_read(box, slot, &head) && head.number > newest.number)
+			newest = head;
+	return newest.culprit;
+}
+
 static uint64_t crashed(void)
 {
 	return whole_dropped(&whole, STAGE_ROUTER, DROP_STAGE_CRASHED);
@@ -117,6 +129,7 @@ static uint64_t crashed(void)
 
 Test(culprit, is_a_neighbor_and_no_other_goes)
 {
+	struct box_culprit culprit;
 	const char *wrong;
 
 	push(1, 5, 1, 0);
@@ -126,6 +139,9 @@ Test(culprit, is_a_neighbor_and_no_other_goes)
 	poison = 5;
 	cr_assert(dies(whole.now + 10 * NANOS_PER_SEC), "nothing asks in vain");
 	follow(true);
+	culprit = told();
+	cr_expect(culprit.kind == BOX_CULPRIT_NEIGHBOR && culprit.addr.b[15] == 5 && culprit.port.v == 1 &&
+	          culprit.bytes == 2 * CACHE_LINE);
 	cr_expect_eq(slot_of(5), NEIGHBOR_NONE);
 	cr_expect_eq(crashed(), 1, "%lu", crashed());
 	cr_assert_neq(slot_of(6), NEIGHBOR_NONE, "the other one is gone too");
@@ -166,11 +182,16 @@ static void die_with(uint32_t what)
 
 Test(culprit, is_a_list_of_fragments_and_no_other_goes)
 {
+	struct box_culprit culprit;
+
 	push(0, 1, 1, 0x2000);
 	push(0, 1, 2, 0x2000);
 	cr_assert(whole_settle(&whole));
 	cr_assert_eq(router()->reassembly->used, 2);
 	die_with(REASSEMBLY_HAND | router()->reassembly->age[FRAG_IPV4].first);
+	culprit = told();
+	cr_expect(culprit.kind == BOX_CULPRIT_FRAGMENTS && culprit.id == 1 && culprit.proto == 17 &&
+	          culprit.addr.b[15] == 9 && culprit.to.b[15] == 1);
 	cr_expect_eq(router()->reassembly->used, 1);
 	cr_expect_eq(crashed(), 1);
 	push(0, 1, 2, 2);
@@ -189,8 +210,11 @@ Test(culprit, may_be_gone)
 	        NEIGHBOR_HAND | TIMER_GROUP(&r->neighbor, 0), NEIGHBOR_HAND | TIMER_PORT(&r->neighbor, 1, 0),
 	        5};
 
-	for (size_t i = 0; i < ARRAY_LEN(what); i++)
+	for (size_t i = 0; i < ARRAY_LEN(what); i++) {
 		die_with(what[i]);
+		cr_expect_eq(told().kind, BOX_CULPRIT_NONE);
+		cr_expect_eq(told().what, what[i]);
+	}
 	push(1, 6, 2, 0);
 	cr_assert(whole_settle(&whole));
 	answer(6);

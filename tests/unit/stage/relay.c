@@ -100,6 +100,8 @@ static void router(void *worker, const struct epoch *e, nanos_t now, struct burs
 			}
 		}
 	}
+	if (relay.router_dies)
+		siglongjmp(relay.death, 1);
 }
 
 static bool retire(void *worker, const struct epoch *e, nanos_t now, struct burst *b)

@@ -6,6 +6,8 @@
 #include "common/account/account.h"
 #include "common/stage/worker.h"
 
+#include <setjmp.h>
+
 struct relay {
 	struct appliance a;
 	struct worker *w[WORKERS_MAX];
@@ -13,8 +15,10 @@ struct relay {
 	uint32_t epochs_seen[4]; /* bursts of each epoch that the router saw, by number */
 	bool router_makes;       /* the router makes a packet for each that it passes */
 	bool router_holds;       /* the router keeps what comes */
-	uint32_t retired;        /* the epoch for which the router has taken away what is older */
-	uint32_t pinned;         /* what the router says of the oldest epoch it needs; 0: none */
+	bool router_dies;        /* it leaves by `death` when it has decided about a burst */
+	sigjmp_buf death;
+	uint32_t retired; /* the epoch for which the router has taken away what is older */
+	uint32_t pinned;  /* what the router says of the oldest epoch it needs; 0: none */
 };
 
 extern struct relay relay; /* one at a time: the stages' functions look here */

@@ -372,6 +372,82 @@ Test(stage, a_worker_started_again_finds_everything)
 	cr_assert(relay_sound());
 }
 
+static struct worker *router_dies(int32_t signal)
+{
+	relay.left = 7;
+	relay_step(STAGE_INGEST, 0);
+	relay_step(STAGE_FILTER, 0);
+	relay.router_dies = true;
+	if (sigsetjmp(relay.death, 0) == 0)
+		relay_step(STAGE_ROUTER, 0);
+	relay.router_dies = false;
+	worker_stop(relay.w[STAGE_ROUTER]);
+	relay.a.own_fault = signal != 0;
+	relay.a.death = (struct box_death){.crash = 5, .signal = signal};
+	return relay.w[STAGE_ROUTER];
+}
+
+static uint32_t boxed(struct box_head *head)
+{
+	for (uint32_t slot = 0; slot < BOX_RECORDS; slot++)
+		if (box_read(appliance_box(&relay.a, STAGE_ROUTER), slot, head))
+			return slot;
+	return BOX_RECORDS;
+}
+
+Test(stage, who_dies_by_its_own_fault_leaves_in_the_black_box_what_it_had_in_hand)
+{
+	struct worker *router = router_dies(11);
+	struct box_packet p;
+	uint8_t bytes[BOX_SNAP];
+	struct box_head head;
+	uint32_t slot;
+
+	cr_assert_eq(worker_start(router, &relay.a, STAGE_ROUTER), 0);
+	slot = boxed(&head);
+	cr_assert_neq(slot, BOX_RECORDS);
+	cr_assert(head.step == BOX_STEP_RX && head.from == STAGE_FILTER && head.n == 7 && head.have == 7);
+	cr_assert(head.ended && head.death.crash == 5 && head.death.signal == 11);
+	for (uint32_t k = 0; k < head.have; k++) {
+		cr_assert(box_packet(appliance_box(&relay.a, STAGE_ROUTER), slot, &head, k, &p, bytes));
+		cr_assert(p.have == 60 && p.pkt.len == 60 && bytes[0] == 0x55 && bytes[59] == 0x55);
+	}
+	cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_STAGE_CRASHED), 7);
+	relay_settle();
+	cr_assert(relay_sound());
+}
+
+Test(stage, who_is_killed_leaves_nothing_in_the_black_box)
+{
+	struct worker *router = router_dies(0);
+	struct box_head head;
+
+	cr_assert_eq(worker_start(router, &relay.a, STAGE_ROUTER), 0);
+	cr_assert_eq(boxed(&head), BOX_RECORDS);
+	cr_assert_eq(relay_dropped(STAGE_ROUTER, DROP_STAGE_CRASHED), 7);
+	relay_settle();
+	cr_assert(relay_sound());
+}
+
+/* Of a lane that was not even in a burst the first alone tells. */
+Test(stage, a_death_without_anything_in_hand_is_told_once)
+{
+	struct box_head head;
+
+	relay_teardown();
+	relay_setup(2);
+	relay_settle();
+	relay.a.own_fault = true;
+	for (uint32_t lane = 0; lane < 2; lane++) {
+		uint32_t id = plan_worker_id(&relay.a.plan, STAGE_ROUTER, lane);
+
+		worker_stop(relay.w[id]);
+		cr_assert_eq(worker_start(relay.w[id], &relay.a, id), 0);
+		cr_assert_eq(box_read(appliance_box(&relay.a, id), 1, &head), lane == 0);
+	}
+	cr_assert(head.step == BOX_STEP_NONE && head.ended && head.n == 0);
+}
+
 /* The one before was told, cleared its bell and died before it disarmed. */
 Test(stage, a_new_process_does_not_sleep_under_an_arming_that_was_answered)
 {
