@@ -1,11 +1,10 @@
 /* The account: that it balances where all is well, and says what is wrong where it is not. */
+#include "tests/unit/journal/restless.h"
 #include "tests/unit/stage/relay.h"
 
 #include "common/ring/ring.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
-#include <unistd.h>
 
 static struct account account;
 static struct account_buffers buffers;
@@ -197,38 +196,17 @@ Test(account, a_hostile_record_is_read_without_harm)
 	cr_expect_neq(account.appliance.balance, 0);
 }
 
-static bool enough;
-
-static void *commit_always(void *arg)
-{
-	struct journal_shared *j = arg;
-
-	for (uint32_t epoch = 0; !__atomic_load_n(&enough, __ATOMIC_RELAXED); epoch++)
-		__atomic_store_n(&j->epoch, epoch, __ATOMIC_RELEASE);
-	return NULL;
-}
-
 Test(account, a_worker_that_never_holds_still_is_counted_and_left_out)
 {
 	uint32_t id = plan_worker_id(&relay.a.plan, STAGE_SESSION, 0);
-	struct journal_shared *j = appliance_journal(&relay.a, id);
-	pthread_t thread;
-	int err = 0;
 
-	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		cr_skip("on one processor the reader is alone while it reads");
 	relay.left = 100;
 	relay_settle();
-	cr_assert_eq(pthread_create(&thread, NULL, commit_always, j), 0);
-	do
-		account_read(&account, &relay.a);
-	while (!account.unread);
+	restless = appliance_journal(&relay.a, id);
+	account_read(&account, &relay.a);
 	cr_expect_eq(account.unread, 1);
 	cr_expect_eq(account.worker[id].bursts, 0);
 	cr_expect_eq(account.appliance.sent, 100, "the others are read");
-	while (!err)
-		err = count_buffers();
-	cr_expect_eq(err, -EBUSY);
-	__atomic_store_n(&enough, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
+	cr_expect_eq(count_buffers(), -EBUSY);
+	restless = NULL;
 }
