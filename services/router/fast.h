@@ -52,9 +52,9 @@ struct fast {
 	uint32_t forwarded;
 	uint32_t received_bytes, forwarded_bytes;
 	struct fast_way way[FAST_WAYS];
-	struct fast_way
-	        other; /* of a group with several hops, or without a gateway: then the key is not 0, */
-	struct ip6_addr other_dst; /* and this is whom it leads to */
+	/* Of a group with several hops (key 0), or of one without a gateway, then for other_dst alone. */
+	struct fast_way other;
+	struct ip6_addr other_dst;
 };
 
 /* The way of packet k of the list, whose addresses these are, where the cache has none (fast.c). */
