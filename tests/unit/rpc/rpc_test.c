@@ -4,6 +4,7 @@
 #include "proto/control.pb-c.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -87,16 +88,26 @@ static const struct rpc_service services[] = {
         {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods), NULL},
 };
 
-static void setup(void)
+static void name_endpoints(void)
 {
 	snprintf(dir, sizeof dir, "/tmp/sluice-rpc-XXXXXX");
 	cr_assert_not_null(mkdtemp(dir));
 	snprintf(read_endpoint, sizeof read_endpoint, "ipc://%s/read.sock", dir);
 	snprintf(admin_endpoint, sizeof admin_endpoint, "ipc://%s/admin.sock", dir);
+}
+
+static void serve(void)
+{
 	bed_open(services, ARRAY_LEN(services));
 	cr_assert_eq(rpc_server_listen(bed.server, &(struct rpc_listen){read_endpoint, 0666, RPC_READER}), 0);
 	cr_assert_eq(rpc_server_listen(bed.server, &(struct rpc_listen){admin_endpoint, 0600, RPC_ADMIN}), 0);
 	bed_run();
+}
+
+static void setup(void)
+{
+	name_endpoints();
+	serve();
 }
 
 static void teardown(void)
@@ -286,22 +297,41 @@ Test(rpc, a_stream_is_cancelled_by_its_client)
 	rpc_client_close(c);
 }
 
-Test(rpc, a_quiet_stream_ends_when_its_client_is_gone)
+/* A process of its own that starts a stream of Buffers once a byte comes on `begin`, and lives on. */
+static pid_t fork_caller(int begin)
 {
 	Sluice__BuffersRequest request = SLUICE__BUFFERS_REQUEST__INIT;
 	pid_t pid = fork();
+	char byte;
 
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (rpc_client_start(client(admin_endpoint), &sluice__admin__descriptor, "Buffers",
-		            &request.base, 0, &bed.error) == RPC_OK)
-			poll(NULL, 0, -1);
-		_exit(1);
-	}
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(begin, &byte, 1) == 1 && rpc_client_start(client(admin_endpoint), &sluice__admin__descriptor,
+	                                          "Buffers", &request.base, 0, &bed.error) == RPC_OK)
+		poll(NULL, 0, -1);
+	_exit(1);
+}
+
+/* No suite's setup: the process is forked while no thread of the server holds a lock that it would inherit.
+ */
+Test(rpc_gone, a_quiet_stream_ends_when_its_client_is_gone, .init = name_endpoints, .fini = teardown,
+        .timeout = 60)
+{
+	int begin[2], err = pipe2(begin, O_CLOEXEC);
+	pid_t pid;
+
+	cr_assert_eq(err, 0);
+	pid = fork_caller(begin[0]);
+	cr_assert_gt(pid, 0);
+	serve();
+	cr_assert_eq(write(begin[1], "", 1), 1);
 	bed_await(&bed.kept, 1);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	bed_await(&bed.cancelled, 1);
+	close(begin[0]);
+	close(begin[1]);
 }
 
 Test(rpc, streams_are_bounded_and_room_comes_back)
