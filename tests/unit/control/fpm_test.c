@@ -32,7 +32,7 @@ static void teardown(void)
 	rib_close(rib);
 }
 
-TestSuite(fpm, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(fpm, .init = setup, .fini = teardown, .timeout = 250);
 
 /* A stream being written. */
 struct written {

@@ -10,7 +10,7 @@
 #define SOURCES    3u
 #define OPERATIONS 6000u
 
-TestSuite(rib, .init = bed_setup, .fini = bed_teardown, .timeout = 120);
+TestSuite(rib, .init = bed_setup, .fini = bed_teardown, .timeout = 250);
 
 static const uint32_t sources[SOURCES] = {MAIN, RIB_SOURCE(RIB_NETLINK, 1), ZEBRA};
 

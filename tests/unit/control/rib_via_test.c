@@ -3,7 +3,7 @@
 
 #include <criterion/criterion.h>
 
-TestSuite(rib_via, .init = bed_setup, .fini = bed_teardown, .timeout = 120);
+TestSuite(rib_via, .init = bed_setup, .fini = bed_teardown, .timeout = 250);
 
 static struct rtnl_route leading_to(uint32_t net, uint8_t len, uint32_t metric, uint32_t gateway)
 {

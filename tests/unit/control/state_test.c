@@ -35,7 +35,7 @@ static void teardown(void)
 	cr_expect_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
-TestSuite(state, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(state, .init = setup, .fini = teardown, .timeout = 250);
 
 static void note(enum entry_event event, uint32_t number, uint32_t epoch)
 {

@@ -46,7 +46,7 @@ static void teardown(void)
 	whole_teardown(&whole);
 }
 
-TestSuite(culprit, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(culprit, .init = setup, .fini = teardown, .timeout = 250);
 
 /* A datagram, or a fragment, from 10.0.0.9. */
 static void push(uint8_t net, uint8_t host, uint16_t ip_id, uint16_t fragment)

@@ -113,6 +113,12 @@ void bed_await(const uint32_t *what, uint32_t value)
 		poll(NULL, 0, 5);
 }
 
+void bed_await_clients(uint32_t clients)
+{
+	while (bed_counts().clients != clients)
+		poll(NULL, 0, 5);
+}
+
 struct rpc_counts bed_counts(void)
 {
 	struct rpc_counts counts;

@@ -46,6 +46,8 @@ enum rpc_status bed_ask_status(struct rpc_client *c);
 void bed_start_kept(struct rpc_client *c);
 
 void bed_await(const uint32_t *what, uint32_t value);
+/* Who comes and goes is counted when the server's thread looks, which may be behind what a client sees. */
+void bed_await_clients(uint32_t clients);
 struct rpc_counts bed_counts(void);
 
 #endif

@@ -18,7 +18,7 @@ static void teardown(void)
 	bed_free(&bed);
 }
 
-TestSuite(session_adopt, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(session_adopt, .init = setup, .fini = teardown, .timeout = 250);
 
 static void receive(uint16_t port, uint32_t n)
 {

@@ -23,7 +23,7 @@ static void teardown(void)
 	bed_free(&bed);
 }
 
-TestSuite(session_lookup, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(session_lookup, .init = setup, .fini = teardown, .timeout = 250);
 
 static uint32_t below(uint32_t n)
 {

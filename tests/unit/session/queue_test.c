@@ -19,7 +19,7 @@ static void teardown(void)
 	bed_free(&bed);
 }
 
-TestSuite(session_queue, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(session_queue, .init = setup, .fini = teardown, .timeout = 250);
 
 Test(session_queue, holds_what_the_receive_buffer_allows)
 {

@@ -24,7 +24,7 @@ static void teardown(void)
 	bed_free(&bed);
 }
 
-TestSuite(session_reader, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(session_reader, .init = setup, .fini = teardown, .timeout = 250);
 
 /* The digest as the header says it, one byte after the other. */
 static uint64_t digest_oracle(uint64_t digest, const uint8_t *b, uint32_t len)

@@ -426,7 +426,7 @@ static void *read_all(void *arg)
 
 			if (!e || !neighbor_usable(e, P0, &addr, &m))
 				continue;
-			r->found++;
+			__atomic_fetch_add(&r->found, 1, __ATOMIC_RELAXED);
 			r->wrong += !mac_equal(&m, &want);
 		}
 	return NULL;
@@ -467,7 +467,7 @@ Test(neighbor_table, readers_in_other_lanes_never_get_another_neighbors_mac)
 	neighbor_table_attach(&r.table, s.f.state, &s.f.params);
 	fixture_begin(&s.f, INPUT_TIMER, now);
 	cr_assert_eq(pthread_create(&thread, NULL, read_all, &r), 0);
-	for (uint32_t i = 0; i < 400000; i++)
+	for (uint32_t i = 0; i < 400000 || !__atomic_load_n(&r.found, __ATOMIC_RELAXED); i++)
 		reuse_slot(random_next(&random) % HOSTS, now += 1000, i % 8 == 0);
 	__atomic_store_n(&r.stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
