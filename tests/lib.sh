@@ -68,6 +68,13 @@ wait_for()
 	done
 }
 
+# COMMAND | has PATTERN...: as `| grep -q`, which ends at the first match: a command that still writes is then ended by
+# SIGPIPE, and pipefail takes that for a failure.
+has()
+{
+	grep "$@" >/dev/null
+}
+
 # plain_aslr COMMAND...: what the sanitizers of gcc 12 and clang 14 need where a kernel scatters mappings wider than
 # they expect.
 plain_aslr()

@@ -69,7 +69,7 @@ fpm_link()
 # What `sluice route` and `sluice route source` tell of it.
 fpm_is() { tells ".sources[0]$1" "$2" route source; }
 expect_fpm() { wait_for 60 fpm_is "$@" || die "fpm does not tell $1 = $2: $(sluice route source; tail -n 3 "$work"/frr-*/*.log)"; }
-told() { sluice route | grep -qF -- "$1"; }
+told() { sluice route | has -F -- "$1"; }
 lacks() { sluice route >"$work/routes" && ! grep -qF -- "$1" "$work/routes"; }
 expect_told() { wait_for 60 told "$1" || die "no route '$1': $(sluice route; sluice route source; tail -n 3 "$work"/frr-*/*.log)"; }
-learned() { ip -n "$1" route show proto bgp | grep -q "^$2"; }
+learned() { ip -n "$1" route show proto bgp | has "^$2"; }

@@ -153,7 +153,7 @@ sluice_down()
 
 no_program_left()
 {
-	! ip -n "$box" -d link show | grep -q prog/xdp
+	! ip -n "$box" -d link show | has prog/xdp
 }
 
 # apply FILE: packets of the epoch before the last may still be under way.
@@ -233,6 +233,7 @@ watch_kernel()
 	local ns mac
 	for ns in "${hosts[@]}"; do
 		mac=$(ip -n "$box" -j link show "$1" | jq -r '.[0].address')
+		: >"$work/tcpdump-$1-$ns" # what the one before said is not to be taken for this one's
 		ip netns exec "$ns" tcpdump -n -U --immediate-mode -i "$(near_end "$ns")" -Q in \
 			-w "$work/kernel-$1-$ns.pcap" "ether src $mac" 2>"$work/tcpdump-$1-$ns" &
 		watchers[$1]+=" $!"

@@ -68,6 +68,7 @@ passes()
 # begin_numbered, end_numbered: numbered packets from a to b and back, as many as go, of which none may be lost in between.
 begin_numbered()
 {
+	: >"$work/echo" # what the one before said is not to be taken for this one's
 	ip netns exec "$b" python3 tests/system/window.py echo 5002 >"$work/echo" &
 	echo=$!
 	wait_for 30 grep -q ready "$work/echo" || die "no echo"

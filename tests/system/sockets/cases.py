@@ -20,7 +20,7 @@ def refused(what, number, call):
 
 def until(what, passes):
     """Tries again where a datagram, or what ICMP says of it, may be lost."""
-    for _ in range(50):
+    for _ in range(300):
         if passes():
             return
     raise AssertionError(what)
@@ -73,7 +73,7 @@ def many(run_dir):
         k.connect("2001:db8:1::2" if i % 2 else "192.0.2.2", 5002)
         sockets[k.handle] = (k, b"%d" % i)
     left = set(sockets)
-    for _ in range(50):
+    for _ in range(200):
         unsent = list(left)
         for handle in unsent[:64]:
             sockets[handle][0].send(sockets[handle][1])
