@@ -10,7 +10,7 @@
  *     urgent_program(&p, dscp)
  *     urgent_frame(&p, frame, len)          a driver, where its transmit ring is nearly full
  *     setsockopt(SO_ATTACH_FILTER)          AF_PACKET: p for the urgent ring, urgent_inverse(&p) for the
- * other bpf_load_steer(map, p.insn, p.n)      AF_XDP: the same, translated (services/keeper/bpf.h)
+ * other bpf_load_steer(map, p.insn, p.n)      AF_XDP: the same, translated (services/keeper/opener/bpf.h)
  *
  * Pure functions; any thread.
  */

@@ -1,7 +1,7 @@
 #include "services/cli/cli.h"
 
 #include "common/config/config.h"
-#include "services/cli/expression.h"
+#include "services/cli/watch/expression.h"
 #include "services/replay/replay.h"
 
 #include <errno.h>

@@ -7,7 +7,7 @@
 #include "proto/monitor.pb-c.h"
 #include "proto/tables.pb-c.h"
 #include "services/control/internal.h"
-#include "services/control/metrics.h"
+#include "services/control/metrics/metrics.h"
 
 #include <stdarg.h>
 #include <stdio.h>

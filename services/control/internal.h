@@ -11,8 +11,8 @@
 #include "common/rpc/rpc.h"
 #include "common/wire/text.h"
 #include "proto/control.pb-c.h"
-#include "services/control/state.h"
-#include "services/control/web.h"
+#include "services/control/config/state.h"
+#include "services/control/metrics/web.h"
 
 #define APPLY_DEADLINE_MS 2000u
 #define APPLY_TICK_MS     1u

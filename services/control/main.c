@@ -1,8 +1,8 @@
 /* The process of control: handles from its attendant, the cage, the loop. */
 #include "services/control/control.h"
 
-#include "services/control/follow.h"
-#include "services/control/metrics.h"
+#include "services/control/routes/follow.h"
+#include "services/control/metrics/metrics.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -24,7 +24,7 @@
 #define SLUICE_SERVICES_INGEST_INGEST_H
 
 #include "common/stage/stage.h"
-#include "services/ingest/nic.h"
+#include "services/ingest/nic/nic.h"
 
 extern const struct stage_ops ingest_stage;
 

@@ -5,7 +5,7 @@
 
 #include "services/ingest/ingest.h"
 #include "services/ingest/ports.h"
-#include "services/ingest/rss.h"
+#include "services/ingest/nic/rss.h"
 
 /* Journaled, but for the ledger. */
 struct ingest_state {

@@ -16,8 +16,8 @@
 #define SLUICE_SERVICES_INGEST_PORTS_H
 
 #include "common/stage/stage.h"
-#include "services/ingest/fault.h"
-#include "services/ingest/nic.h"
+#include "services/ingest/nic/fault.h"
+#include "services/ingest/nic/nic.h"
 
 #define PORTS_RETRY (NANOS_PER_SEC) /* between attempts to open a port that could not be */
 #define PORTS_AWAIT                                                                                          \

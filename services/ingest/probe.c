@@ -1,6 +1,6 @@
 /* probe: whether the ports of an epoch could be opened, before anything is. */
 #include "services/ingest/ingest.h"
-#include "services/ingest/play.h"
+#include "services/ingest/nic/play.h"
 #include "services/ingest/ports.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "common/trace/trace.h"
 #include "common/wire/ether.h"
 #include "services/ingest/ingest_internal.h"
-#include "services/ingest/partial.h"
+#include "services/ingest/nic/partial.h"
 
 /* The packets to be sent, by physical port: those of the port that comes first, mostly all, and of the others
  * the port of each. */

@@ -1,4 +1,4 @@
-#include "services/router/reassembly.h"
+#include "services/router/reassembly/reassembly.h"
 #include "services/router/router_internal.h"
 
 static enum epoch_class class_of(uint8_t proto, bool ipv6)

@@ -21,7 +21,7 @@
 #include "common/wire/ipv4_options.h"
 #include "common/wire/ipv6.h"
 #include "common/wire/ipv6_ext.h"
-#include "services/router/neighbor.h"
+#include "services/router/neighbor/neighbor.h"
 
 #define ROUTER_STATE_MAGIC 0x52544552u /* "RETR" */
 

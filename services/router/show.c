@@ -1,5 +1,5 @@
 /* show: the router's tables for people, read beside lane 0. */
-#include "services/router/neighbor.h"
+#include "services/router/neighbor/neighbor.h"
 #include "services/router/router.h"
 #include "services/router/router_internal.h"
 

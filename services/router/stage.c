@@ -1,7 +1,7 @@
 #include "services/router/input.h"
 #include "services/router/limits.h"
 #include "services/router/pmtu.h"
-#include "services/router/reassembly.h"
+#include "services/router/reassembly/reassembly.h"
 #include "services/router/router.h"
 #include "services/router/router_internal.h"
 

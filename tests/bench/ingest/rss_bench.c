@@ -1,5 +1,5 @@
 /* rss: hashing frames of random flows, from the header on. */
-#include "services/ingest/rss.h"
+#include "services/ingest/nic/rss.h"
 
 #include "common/wire/wire.h"
 #include "tests/bench/ingest/rounds.h"

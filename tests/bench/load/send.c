@@ -10,7 +10,7 @@
  *
  * RATE is in frames a second: a token bucket is filled as time passes and emptied in one burst every TICK_NS;
  * it holds BUCKET_NS' worth, so that after a pause no more than that comes at once. */
-#include "services/keeper/bpf.h"
+#include "services/keeper/opener/bpf.h"
 
 #include <errno.h>
 #include <linux/bpf.h>

@@ -1,7 +1,7 @@
 /* Any bytes as the journal of configurations: each line that can be read is written and read again to the
  * same; the changes stay in order; and a control that opens the folder finds what the lines say, as does the
  * next one after a note. */
-#include "services/control/state.h"
+#include "services/control/config/state.h"
 
 #include <fcntl.h>
 #include <stdio.h>

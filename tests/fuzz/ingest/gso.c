@@ -1,6 +1,6 @@
 /* Any bytes as a frame, whole or its first chunk: what is cut gives packets that are not too long, and as
  * many as were said. */
-#include "services/ingest/gso.h"
+#include "services/ingest/nic/gso.h"
 
 #include "common/wire/ipv6.h"
 

@@ -1,7 +1,7 @@
 /* Any bytes as a capture: every packet lies within them, can be made Ethernet and hashed, and reading ends.
  */
-#include "services/ingest/capture.h"
-#include "services/ingest/rss.h"
+#include "services/ingest/nic/capture.h"
+#include "services/ingest/nic/rss.h"
 
 #include <stdlib.h>
 

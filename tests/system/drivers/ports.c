@@ -4,8 +4,8 @@
  *
  * Reads commands: `want INTERFACE DRIVER MODE MTU ADOPT`, `none`, `resume` (another opener takes up what the
  * keeper holds), `end`.  Says a line for each grant and for each change of the board. */
-#include "services/keeper/adopt.h"
-#include "services/keeper/port.h"
+#include "services/keeper/opener/adopt.h"
+#include "services/keeper/opener/port.h"
 
 #include "common/wire/text.h"
 

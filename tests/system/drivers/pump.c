@@ -1,7 +1,7 @@
 #include "tests/system/drivers/pump.h"
 
-#include "services/keeper/adopt.h"
-#include "services/keeper/open.h"
+#include "services/keeper/opener/adopt.h"
+#include "services/keeper/opener/open.h"
 
 #include <net/if.h>
 #include <poll.h>

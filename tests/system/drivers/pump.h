@@ -9,7 +9,7 @@
 
 #include "common/stage/stage.h"
 #include "common/trace/trace.h"
-#include "services/ingest/nic.h"
+#include "services/ingest/nic/nic.h"
 
 #define PUMP_BUFFERS 8192u
 #define PUMP_BURST   64u

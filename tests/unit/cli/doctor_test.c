@@ -1,5 +1,5 @@
 /* What is found of machines, interfaces and appliances that this one is not. */
-#include "services/cli/doctor.h"
+#include "services/cli/doctor/doctor.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "services/cli/summary.h"
+#include "services/cli/watch/summary.h"
 
 static uint8_t frame[256];
 static uint32_t len;

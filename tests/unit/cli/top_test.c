@@ -1,6 +1,6 @@
 /* Rates of two samples, and pictures of them on terminals of every size. */
 #include "services/cli/remote.h"
-#include "services/cli/top.h"
+#include "services/cli/top/top.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* What is told of two looks at a process, a port, a neighbor, the calls; and of the journal's entries. */
-#include "services/control/events.h"
+#include "services/control/watch/events.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

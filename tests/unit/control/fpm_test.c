@@ -1,6 +1,6 @@
 /* What a zebra tells by FPM, cut anywhere and spoilt, by a connection that ends and comes again. */
-#include "services/control/fpm.h"
-#include "services/control/fpm_stream.h"
+#include "services/control/routes/fpm.h"
+#include "services/control/routes/fpm_stream.h"
 #include "tests/unit/rtnl/made.h"
 
 #include <criterion/criterion.h>

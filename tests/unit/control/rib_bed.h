@@ -6,7 +6,7 @@
 #ifndef SLUICE_TESTS_UNIT_CONTROL_RIB_BED_H
 #define SLUICE_TESTS_UNIT_CONTROL_RIB_BED_H
 
-#include "services/control/rib.h"
+#include "services/control/routes/rib.h"
 #include "tests/unit/whole/whole.h"
 
 #define NET(i)   (0x0a000000u + ((i) << 8))

@@ -1,5 +1,5 @@
 /* What control keeps in its folder, cut short at every byte. */
-#include "services/control/state.h"
+#include "services/control/config/state.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* The web server before clients that are good, many, slow, large, deaf or no clients of HTTP at all. */
-#include "services/control/web.h"
+#include "services/control/metrics/web.h"
 
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

@@ -6,7 +6,7 @@
 
 #include "common/wire/ether.h"
 #include "common/wire/tcp.h"
-#include "services/ingest/nic.h"
+#include "services/ingest/nic/nic.h"
 
 #define FAKE_SLOTS 32u
 #define FAKE_START 0xffffff90u /* of all indices: a few turns before the wrap, and at slot 16 of a ring */

@@ -1,4 +1,4 @@
-#include "services/ingest/capture.h"
+#include "services/ingest/nic/capture.h"
 
 #include "tests/unit/ingest/lab.h"
 

@@ -1,6 +1,6 @@
-#include "services/ingest/fault.h"
+#include "services/ingest/nic/fault.h"
 
-#include "services/ingest/capture.h"
+#include "services/ingest/nic/capture.h"
 
 #include "tests/unit/ingest/lab.h"
 

@@ -1,6 +1,6 @@
 /* Large segments are made, cut, and what comes out is judged as a receiver would: each packet sound by
  * itself, none longer than may be, all of them together the segment. */
-#include "services/ingest/gso.h"
+#include "services/ingest/nic/gso.h"
 
 #include "common/wire/ipv6.h"
 #include "tests/unit/fixture/fixture.h"

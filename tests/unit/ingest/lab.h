@@ -8,7 +8,7 @@
 #ifndef SLUICE_TESTS_UNIT_INGEST_LAB_H
 #define SLUICE_TESTS_UNIT_INGEST_LAB_H
 
-#include "services/ingest/capture.h"
+#include "services/ingest/nic/capture.h"
 #include "services/ingest/ingest.h"
 #include "tests/unit/fixture/fixture.h"
 

@@ -1,6 +1,6 @@
-#include "services/ingest/linktype.h"
+#include "services/ingest/nic/linktype.h"
 
-#include "services/ingest/capture.h"
+#include "services/ingest/nic/capture.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

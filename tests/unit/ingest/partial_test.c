@@ -1,4 +1,4 @@
-#include "services/ingest/partial.h"
+#include "services/ingest/nic/partial.h"
 
 #include <criterion/criterion.h>
 

@@ -1,4 +1,4 @@
-#include "services/ingest/rss.h"
+#include "services/ingest/nic/rss.h"
 
 #include "common/wire/dissect.h"
 #include "tests/unit/ingest/lab.h"

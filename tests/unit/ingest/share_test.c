@@ -1,5 +1,5 @@
 /* How the control class and the rest share a burst and a transmit ring. */
-#include "services/ingest/share.h"
+#include "services/ingest/nic/share.h"
 #include "tests/unit/ingest/lab.h"
 
 #include <criterion/criterion.h>

@@ -1,7 +1,7 @@
 #include "tests/unit/ingest/lab.h"
 
 #include "common/wire/checksum.h"
-#include "services/ingest/rss.h"
+#include "services/ingest/nic/rss.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

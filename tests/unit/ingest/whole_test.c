@@ -2,7 +2,7 @@
  * of the ingest worker between a burst's work and its commit. */
 #include "common/account/account.h"
 #include "common/stage/worker.h"
-#include "services/ingest/capture.h"
+#include "services/ingest/nic/capture.h"
 #include "tests/unit/ingest/lab.h"
 
 #include <criterion/criterion.h>

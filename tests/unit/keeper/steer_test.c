@@ -1,7 +1,7 @@
 /* The XDP program that steers frames to sockets, run by the kernel, against the plain reading of the class.
  */
 #include "common/urgent/urgent.h"
-#include "services/keeper/bpf.h"
+#include "services/keeper/opener/bpf.h"
 #include "tests/unit/urgent/frames.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* The router dies of a timer: what it had in hand is given up by the next one, and nothing else. */
-#include "services/router/neighbor_internal.h"
-#include "services/router/reassembly_internal.h"
+#include "services/router/neighbor/internal.h"
+#include "services/router/reassembly/internal.h"
 #include "tests/unit/whole/whole.h"
 
 #include "common/wire/ipv4.h"

@@ -4,7 +4,7 @@
 #include "common/wire/icmp.h"
 #include "common/wire/icmp6.h"
 #include "common/wire/ipv6_ext.h"
-#include "services/router/reassembly.h"
+#include "services/router/reassembly/reassembly.h"
 #include "tests/unit/router/world.h"
 
 #define PIECES 20u

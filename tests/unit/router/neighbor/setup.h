@@ -11,7 +11,7 @@
 #ifndef SLUICE_TESTS_UNIT_ROUTER_NEIGHBOR_SETUP_H
 #define SLUICE_TESTS_UNIT_ROUTER_NEIGHBOR_SETUP_H
 
-#include "services/router/neighbor_internal.h"
+#include "services/router/neighbor/internal.h"
 #include "tests/unit/fixture/fixture.h"
 
 #define SETUP_SENT      4096u

@@ -10,7 +10,7 @@
 #ifndef SLUICE_TESTS_UNIT_ROUTER_REASSEMBLY_BED_H
 #define SLUICE_TESTS_UNIT_ROUTER_REASSEMBLY_BED_H
 
-#include "services/router/reassembly_internal.h"
+#include "services/router/reassembly/internal.h"
 #include "tests/unit/fixture/fixture.h"
 
 #define BED_WHOLE 256u
