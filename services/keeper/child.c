@@ -11,7 +11,6 @@
 
 #define STOP_PATIENCE  NANOS_PER_SEC
 #define START_PATIENCE (10 * NANOS_PER_SEC)
-#define LOOK_EVERY     (250 * NANOS_PER_MS)
 #define USAGE_EVERY    (500 * NANOS_PER_MS)
 
 static struct board_role *entry(const struct attendant *a)
@@ -149,7 +148,7 @@ void child_start(struct attendant *a, nanos_t now)
 	a->ready = a->stalled = false;
 	a->deaf_since = 0;
 	a->watch = (struct watch){0};
-	a->look_at = now + LOOK_EVERY;
+	a->look_at = now + SUPERVISE_LOOK;
 	a->usage_at = now + USAGE_EVERY;
 	usage_begin(&a->usage, usage_entry(a));
 	if (!err) {
@@ -234,7 +233,7 @@ static bool stalls(struct attendant *a, nanos_t now)
 
 void child_look(struct attendant *a, nanos_t now)
 {
-	a->look_at = now + LOOK_EVERY;
+	a->look_at = now + SUPERVISE_LOOK;
 	if (a->usage_at <= now) {
 		a->usage_at = now + USAGE_EVERY;
 		usage_look(&a->usage, a->child, now, usage_entry(a));

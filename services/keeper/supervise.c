@@ -51,10 +51,14 @@ bool supervise_failed(const struct supervise *s)
 
 bool supervise_stalled(struct supervise_watch *w, uint64_t steps, bool has_work, nanos_t now)
 {
+	nanos_t late = now - w->looked > SUPERVISE_LOOK ? now - w->looked - SUPERVISE_LOOK : 0;
+
+	w->looked = now;
 	if (!has_work || steps != w->steps || !w->since) {
 		w->steps = steps;
 		w->since = has_work ? now : 0;
 		return false;
 	}
+	w->since += late;
 	return now - w->since >= SUPERVISE_STALLED;
 }

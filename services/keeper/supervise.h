@@ -18,6 +18,7 @@
 #define SUPERVISE_LIMIT   10u                  /* faults in a row, and it is tried seldom */
 #define SUPERVISE_SELDOM  (30 * NANOS_PER_SEC)
 #define SUPERVISE_STALLED NANOS_PER_SEC
+#define SUPERVISE_LOOK    (250 * NANOS_PER_MS) /* from one look at its progress to the next */
 
 struct supervise_death {
 	int32_t signal; /* 0: it exited */
@@ -34,6 +35,7 @@ struct supervise {
 struct supervise_watch {
 	uint64_t steps;
 	nanos_t since; /* work waits and nothing has moved; 0: not */
+	nanos_t looked;
 };
 
 /* Whether that death was the process's own fault. */
@@ -48,7 +50,8 @@ nanos_t supervise_died(struct supervise *s, const struct supervise_death *death,
 bool supervise_failed(const struct supervise *s);
 
 /* One look: the worker's count of rounds, and whether there is something for it to do.  true: for
- * SUPERVISE_STALLED there was work and it did not move. */
+ * SUPERVISE_STALLED there was work and it did not move.  What a look is late by does not count: a machine
+ * that stood still (a virtual one that was moved, say) has held up both. */
 bool supervise_stalled(struct supervise_watch *w, uint64_t steps, bool has_work, nanos_t now);
 
 #endif

@@ -84,10 +84,24 @@ Test(supervise, tells_a_stall_from_idleness)
 		cr_assert(!supervise_stalled(&w, steps, true, now += 2 * NANOS_PER_SEC));
 	/* Work that waits. */
 	cr_assert(!supervise_stalled(&w, 100, true, now));
-	cr_assert(!supervise_stalled(&w, 100, true, now + SUPERVISE_STALLED - 1));
+	for (nanos_t after = SUPERVISE_LOOK; after < SUPERVISE_STALLED; after += SUPERVISE_LOOK)
+		cr_assert(!supervise_stalled(&w, 100, true, now + after));
 	cr_assert(supervise_stalled(&w, 100, true, now + SUPERVISE_STALLED));
 	/* Work that went away meanwhile begins anew. */
 	cr_assert(!supervise_stalled(&w, 100, false, now += SUPERVISE_STALLED));
 	cr_assert(!supervise_stalled(&w, 100, true, now += SUPERVISE_STALLED));
-	cr_assert(!supervise_stalled(&w, 100, true, now + SUPERVISE_STALLED / 2));
+	cr_assert(!supervise_stalled(&w, 100, true, now + SUPERVISE_LOOK));
+}
+
+Test(supervise, blames_nobody_for_a_machine_that_stood_still)
+{
+	struct supervise_watch w = {0};
+	nanos_t now = 5 * NANOS_PER_SEC;
+
+	cr_assert(!supervise_stalled(&w, 7, true, now));
+	cr_assert(!supervise_stalled(&w, 7, true, now += 60 * NANOS_PER_SEC));
+	for (nanos_t left = SUPERVISE_STALLED - SUPERVISE_LOOK; left > SUPERVISE_LOOK; left -= SUPERVISE_LOOK)
+		cr_assert(!supervise_stalled(&w, 7, true, now += SUPERVISE_LOOK));
+	cr_assert(
+	        supervise_stalled(&w, 7, true, now += SUPERVISE_LOOK), "what does not move then is stalled");
 }
