@@ -26,12 +26,12 @@ no_processes()
 	[ -z "$(processes_of "$1")" ]
 }
 
-# end_processes ID: fails, tells and kills where something still runs 15 s after the test has ended.
+# end_processes ID: fails, tells and kills where something still runs a minute after the test has ended.
 end_processes()
 {
 	local pid
 	no_processes "$1" && return 0
-	wait_for 15 no_processes "$1" && return 0
+	wait_for 60 no_processes "$1" && return 0
 	for pid in $(processes_of "$1"); do
 		echo "left behind: process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
 		kill -KILL "$pid"
@@ -58,10 +58,13 @@ nothing_new()
 	[ -z "$(new_state "$1")" ]
 }
 
-# await_same_state STATE: fails and prints what is there that was not, when it has not gone within 30 s.
+# await_same_state STATE: fails and prints what is there that was not, when it has not gone within a minute; what others
+# have made on this machine is not waited for.
 await_same_state()
 {
-	nothing_new "$1" || wait_for 30 nothing_new "$1" && return 0
+	local limit=60
+	[ -z "${SLUICE_SHARED:-}" ] || limit=0
+	nothing_new "$1" || wait_for $limit nothing_new "$1" && return 0
 	new_state "$1"
 	return 1
 }
