@@ -12,7 +12,7 @@ from sentinel import sentinel, sentinel_number
 from topology import PORTS, ip_commands, sysctls
 
 BATCH = 256
-PATIENCE = 20
+PATIENCE = 60
 SO_RCVBUFFORCE, SOL_PACKET = 33, 263
 PACKET_AUXDATA, PACKET_IGNORE_OUTGOING = 8, 23
 CSUM_NOT_READY, VLAN_VALID, VLAN_TPID_VALID = 1 << 3, 1 << 4, 1 << 6

@@ -99,5 +99,8 @@ def sysctls(rnd):
         'ipv4/conf/PORT/accept_redirects': 0, 'ipv4/conf/PORT/log_martians': 0,
         'ipv4/conf/PORT/accept_source_route': 0, 'ipv6/conf/all/forwarding': 1,
         'ipv4/conf/PORT/drop_unicast_in_l2_multicast': 1, 'ipv6/conf/PORT/drop_unicast_in_l2_multicast': 1,
+        # However slow the machine is, nobody is asked a second time.
+        'ipv4/neigh/PORT/retrans_time_ms': 600000, 'ipv6/neigh/PORT/retrans_time_ms': 600000,
+        'ipv4/neigh/PORT/delay_first_probe_time': 600, 'ipv6/neigh/PORT/delay_first_probe_time': 600,
     }
     return before, port
