@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#define CLEAR_BYTES (UINT64_C(64) << 20) /* of a FIB at a time: giving back its pages takes milliseconds */
+
 void publisher_init(struct publisher *p, struct appliance *a)
 {
 	*p = (struct publisher){.appliance = a};
@@ -65,7 +67,20 @@ static int too_small(struct publisher *p, const char *of, uint64_t needed, uint6
 	return -ENOSPC;
 }
 
-/* A FIB in the slot, from nothing: what the slot held was of an epoch that is retired. */
+/* What the slot held was of an epoch that is retired.  0, or -EAGAIN: some of it is left. */
+static int clear_fib(struct publisher *p, uint32_t slot)
+{
+	uint8_t *at = (uint8_t *)p->appliance->map[REGION_FIB0 + slot] + p->cleared;
+	uint64_t left = p->appliance->bytes[REGION_FIB0 + slot] - p->cleared, n = MIN(left, CLEAR_BYTES);
+
+	drop_fib(p, slot);
+	if (madvise(at, n, MADV_REMOVE))
+		memset(at, 0, n); /* memory that cannot be given back page-wise */
+	p->cleared = n == left ? 0 : p->cleared + n;
+	return n == left ? 0 : -EAGAIN;
+}
+
+/* A FIB in the slot, which is zeros. */
 static int make_fib(
         struct publisher *p, uint32_t slot, const struct config *config, const struct epoch *epoch)
 {
@@ -76,9 +91,6 @@ static int make_fib(
 	uint64_t needed;
 	int err;
 
-	drop_fib(p, slot);
-	if (madvise(region, bytes, MADV_REMOVE))
-		memset(region, 0, bytes); /* memory that cannot be given back page-wise */
 	if (config_fib_limits(config, bytes, &limits, &needed))
 		return too_small(p, "routes", needed, bytes);
 	err = fib_init(region, bytes, &limits);
@@ -88,8 +100,6 @@ static int make_fib(
 		err = config_fib(config, epoch, p->fib[slot]);
 	if (err == -ENOSPC) /* prefixes so scattered that not even the most that a FIB may have holds them */
 		return too_small(p, "routes", 0, bytes);
-	if (!err && p->fill)
-		p->fill(p->fill_context, slot, epoch, p->fib[slot]);
 	return err;
 }
 
@@ -111,38 +121,56 @@ static void wake_sleepers(struct appliance *a)
 			bell_ring(&a->bell[w]);
 }
 
-int publish_offer(struct publisher *p, const struct config *config)
+/* The epoch's slot from the configuration. */
+static int make_epoch(struct publisher *p, uint32_t number, const struct config *config)
+{
+	uint32_t slot = number & 1;
+	struct epoch_header *header = p->appliance->map[REGION_EPOCH0 + slot];
+	uint64_t bytes = p->appliance->bytes[REGION_EPOCH0 + slot];
+	size_t used;
+	int err;
+
+	header->magic = 0;
+	err = config_compile(config, number, publisher_epoch(p), header, bytes, &used);
+	if (err == -ENOSPC)
+		return too_small(p, "ports, rules, neighbors and sockets", used, bytes);
+	return err ? err : epoch_attach(header, bytes, &p->view[slot]);
+}
+
+int publish_make(struct publisher *p, const struct config *config)
 {
 	struct appliance *a = p->appliance;
 	uint32_t number = publisher_next(p), slot = number & 1;
 	struct epoch_header *header = a->map[REGION_EPOCH0 + slot];
-	struct epoch *view = &p->view[slot];
-	size_t used;
 	int err;
 
-	assert(!p->offered);
+	assert(!p->offered && !p->making);
 	if (p->number > 1 && !appliance_epoch_retired(a, p->number - 1))
 		return -EBUSY;
-	header->magic = 0;
-	err = config_compile(
-	        config, number, publisher_epoch(p), header, a->bytes[REGION_EPOCH0 + slot], &used);
-	if (err == -ENOSPC)
-		return too_small(
-		        p, "ports, rules, neighbors and sockets", used, a->bytes[REGION_EPOCH0 + slot]);
+	err = clear_fib(p, slot);
 	if (!err)
-		err = epoch_attach(header, a->bytes[REGION_EPOCH0 + slot], view);
+		err = make_epoch(p, number, config);
 	if (!err)
-		err = make_fib(p, slot, config, view);
+		err = make_fib(p, slot, config, &p->view[slot]);
 	if (err)
 		return err;
 	header->fib_slot = slot;
-	view->fib = a->map[REGION_FIB0 + slot];
-	view->fib_bytes = a->bytes[REGION_FIB0 + slot];
-	p->offered = number;
-	appliance_control(a)->numbered = number;
-	__atomic_store_n(&appliance_control(a)->offered, number, __ATOMIC_RELEASE);
-	wake_sleepers(a);
+	p->view[slot].fib = a->map[REGION_FIB0 + slot];
+	p->view[slot].fib_bytes = a->bytes[REGION_FIB0 + slot];
+	p->making = number;
 	return 0;
+}
+
+void publish_offer(struct publisher *p)
+{
+	struct appliance *a = p->appliance;
+
+	assert(p->making);
+	p->offered = p->making;
+	p->making = 0;
+	appliance_control(a)->numbered = p->offered;
+	__atomic_store_n(&appliance_control(a)->offered, p->offered, __ATOMIC_RELEASE);
+	wake_sleepers(a);
 }
 
 bool publish_missing(const struct publisher *p, uint32_t worker)
@@ -167,19 +195,23 @@ void publish_in_force(struct publisher *p)
 
 void publish_withdraw(struct publisher *p)
 {
-	if (p->offered)
-		drop_fib(p, p->offered & 1);
-	p->offered = 0;
+	if (p->offered || p->making)
+		drop_fib(p, (p->offered | p->making) & 1);
+	p->offered = p->making = 0;
 	__atomic_store_n(&appliance_control(p->appliance)->offered, 0, __ATOMIC_RELEASE);
 }
 
 int publish_config(struct publisher *p, const struct config *config)
 {
-	int err = publish_offer(p, config);
+	int err = publish_make(p, config);
 
-	if (!err)
-		publish_in_force(p);
-	return err;
+	while (err == -EAGAIN)
+		err = publish_make(p, config);
+	if (err)
+		return err;
+	publish_offer(p);
+	publish_in_force(p);
+	return 0;
 }
 
 uint32_t publisher_live(const struct publisher *p, uint32_t slot[2])
@@ -188,8 +220,11 @@ uint32_t publisher_live(const struct publisher *p, uint32_t slot[2])
 
 	if (p->number + p->offered && p->fib[newest])
 		slot[n++] = newest;
-	if (n && p->fib[newest ^ 1] && (p->offered || !appliance_epoch_retired(p->appliance, p->number - 1)))
+	if (n && !p->making && p->fib[newest ^ 1] &&
+	        (p->offered || !appliance_epoch_retired(p->appliance, p->number - 1)))
 		slot[n++] = newest ^ 1;
+	if (p->making)
+		slot[n++] = p->making & 1;
 	return n;
 }
 
@@ -212,6 +247,10 @@ static bool reclaim(struct publisher *p, uint32_t slot)
 	struct publish_grace *g = &p->grace[slot];
 	struct fib_usage usage;
 
+	if (p->making && slot == (p->making & 1)) { /* which nobody reads */
+		fib_reclaim(p->fib[slot], fib_retired(p->fib[slot]));
+		return false;
+	}
 	if (g->waits && passed(p->appliance, g)) {
 		fib_reclaim(p->fib[slot], g->retired);
 		g->waits = false;

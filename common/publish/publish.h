@@ -1,7 +1,10 @@
 /* publish: a loaded configuration becomes the appliance's next epoch.
  *
  *     publisher_init(&p, &appliance);         or publisher_resume, where a predecessor may have published
- *     publish_offer(&p, config);              compiles into the free epoch slot and a FIB, for all to look at
+ *     publish_make(&p, config);               compiles into the free epoch slot and a FIB, which nobody reads
+ * yet
+ *     ...                                     other routes may be added to that FIB, for as long as it takes
+ *     publish_offer(&p);                      for all to look at
  *     publish_missing(&p, worker)             each worker has answered, or its process does not live:
  *     publish_in_force(&p);                   from now on packets are stamped with it
  *     publish_withdraw(&p);                   else: no packet has been, and none will
@@ -39,13 +42,11 @@ struct publisher {
 	struct appliance *appliance;
 	struct fib *fib[2]; /* writers of the two FIB slots; NULL: none yet */
 	uint32_t number;    /* of the epoch in force; 0: none */
+	uint32_t making;    /* what nobody was told of yet; 0: none */
 	uint32_t offered;   /* 0: none */
+	uint64_t cleared;   /* bytes of the free FIB slot, so far */
 	struct epoch view[2];
 	struct publish_grace grace[2];
-	/* Adds routes to the FIB of a slot before its epoch is put in force; NULL: there are none beside the
-	 * configuration's. */
-	void (*fill)(void *context, uint32_t slot, const struct epoch *epoch, struct fib *fib);
-	void *fill_context;
 	struct publish_shortage shortage; /* after -ENOSPC */
 };
 
@@ -63,22 +64,28 @@ void publisher_init(struct publisher *p, struct appliance *a);
  * slept meanwhile is not to take one for the other. */
 uint32_t publisher_next(const struct publisher *p);
 
-/* 0; -EBUSY; -ENOSPC: it does not fit the slots (p->shortage); -ENOMEM.  After a failure nothing is offered.
- */
-[[nodiscard]] int publish_offer(struct publisher *p, const struct config *config);
+/* 0; -EAGAIN: some memory was cleared, more is to be, so that no call takes long: call it again; -EBUSY;
+ * -ENOSPC: it does not fit the slots (p->shortage); -ENOMEM.  After a failure nothing is made. */
+[[nodiscard]] int publish_make(struct publisher *p, const struct config *config);
+
+/* Offers what was made. */
+void publish_offer(struct publisher *p);
 
 /* Whether this worker has not taken up yet what is offered, or where nothing is, what is in force. */
 bool publish_missing(const struct publisher *p, uint32_t worker);
 
 void publish_in_force(struct publisher *p);
+/* What is offered, or only made, is nothing any more. */
 void publish_withdraw(struct publisher *p);
 
-/* Offers it and puts it in force at once: for who knows that all workers are there.  As publish_offer. */
+/* Makes it, offers it and puts it in force at once: for who knows that all workers are there.  As
+ * publish_make, but for -EAGAIN. */
 [[nodiscard]] int publish_config(struct publisher *p, const struct config *config);
 
 /* The slots whose FIBs are used by packets now, or are to be, and have their writer here: one, or while an
- * epoch is offered or the one before is not retired two, the newest first.  None where a predecessor made
- * what is in force: what is in a FIB then stays until another epoch is published. */
+ * epoch is made or offered or the one before is not retired two, the newest first, but what is being made
+ * last.  None where a predecessor made what is in force: what is in a FIB then stays until another epoch is
+ * published. */
 uint32_t publisher_live(const struct publisher *p, uint32_t slot[2]);
 
 /* Makes what was retired in FIBs ready for use as far as no reader can hold it: to be called now and then

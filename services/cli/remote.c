@@ -158,7 +158,8 @@ int remote_ask(struct remote *r, enum rpc_role role, const ProtobufCServiceDescr
 	int code = remote_open(r, role);
 
 	if (!code)
-		code = remote_call(r, service, method, request, REMOTE_DEADLINE_MS, reply);
+		code = remote_call(r, service, method, request,
+		        r->deadline_ms ? r->deadline_ms : REMOTE_DEADLINE_MS, reply);
 	rpc_client_close(r->client);
 	r->client = NULL;
 	return code;

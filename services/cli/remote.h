@@ -11,7 +11,8 @@
 struct remote {
 	const struct cli_call *call;
 	struct rpc_client *client;
-	char *trouble; /* RPC_MESSAGE_BYTES, where failures are put in place of being told; or NULL */
+	uint32_t deadline_ms; /* of what remote_ask asks; 0: REMOTE_DEADLINE_MS */
+	char *trouble;        /* RPC_MESSAGE_BYTES, where failures are put in place of being told; or NULL */
 };
 
 /* The appliance on another machine that is meant, tcp://HOST:PORT; NULL: it is this one's. */

@@ -16,7 +16,8 @@
 
 #define APPLY_DEADLINE_MS 2000u
 #define APPLY_TICK_MS     1u
-#define APPLY_LOOK_NS     500000u /* of each tick, to whether stages have answered */
+#define APPLY_LOOK_NS     500000u           /* of each tick, to whether stages have answered */
+#define APPLY_FILL_NS     UINT64_C(4000000) /* of each tick, to a FIB that is being made */
 #define CONFIRM_MAX_S     86400u
 #define HOLD_TICK_MS      1u
 #define ADOPTION_TICK_MS  100u
@@ -34,6 +35,7 @@ struct claim {
 
 enum apply_phase {
 	APPLY_WAITS,    /* for room: an epoch before the one in force is not retired */
+	APPLY_FILLS,    /* its FIB with dynamic routes, some at a time */
 	APPLY_OFFERED,  /* for the stages to answer */
 	APPLY_IN_FORCE, /* for them to take it up, which packets of it wait for as well */
 };
@@ -49,6 +51,7 @@ struct apply {
 	enum apply_phase phase;
 	uint32_t number;   /* of its epoch */
 	uint64_t deadline; /* uv_now's milliseconds */
+	uint64_t looked;   /* likewise: the last tick */
 	uint64_t began;    /* uv_hrtime, of the offer */
 	struct claim claim;
 };
@@ -223,8 +226,15 @@ void start_take_up(struct control *c, struct control_first *first);
 [[nodiscard]] int dynamic_open(struct control *c, const int *netlink);
 /* c->config is in force: the sources are as it says. */
 void dynamic_configure(struct control *c);
+/* Whether what a predecessor had in force is still being read: no epoch is to be made meanwhile. */
+bool dynamic_inherits(const struct control *c);
 /* An epoch was published. */
 void dynamic_published(struct control *c);
+/* The FIB that is being made gets what is in force, a part with each dynamic_fill: 1: more is to be done, 0,
+ * or -ENOMEM.  dynamic_withdraw ends it, and withdraws what is made or offered. */
+[[nodiscard]] int dynamic_fill_begin(struct control *c);
+[[nodiscard]] int dynamic_fill(struct control *c);
+void dynamic_withdraw(struct control *c);
 /* `closed` is called for what it has in the loop, with data = c; then all is freed. */
 void dynamic_close(struct control *c, uv_close_cb closed);
 void dynamic_free(struct control *c);

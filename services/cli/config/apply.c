@@ -35,7 +35,7 @@ static int run(const struct cli_call *call)
 {
 	const char *file = cli_word(call, 0);
 	Sluice__ApplyRequest request = SLUICE__APPLY_REQUEST__INIT;
-	struct remote r = {.call = call};
+	struct remote r = {.call = call, .deadline_ms = CONFIG_CHANGE_MS};
 	char *whole;
 	int code;
 

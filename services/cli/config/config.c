@@ -156,7 +156,7 @@ enum { CONFIRM };
 static int rollback(const struct cli_call *call)
 {
 	Sluice__RollbackRequest request = SLUICE__ROLLBACK_REQUEST__INIT;
-	struct remote r = {.call = call};
+	struct remote r = {.call = call, .deadline_ms = CONFIG_CHANGE_MS};
 	ProtobufCMessage *reply;
 	int code;
 

@@ -5,6 +5,10 @@
 #include "proto/control.pb-c.h"
 #include "services/cli/remote.h"
 
+/* That a change may take: a FIB of a million dynamic routes is filled in seconds where the machine is busy.
+ */
+#define CONFIG_CHANGE_MS 60000u
+
 /* A file's bytes, malloc'd; NULL with errno. */
 uint8_t *config_read_file(const char *path, size_t *len);
 

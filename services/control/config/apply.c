@@ -126,7 +126,7 @@ static void undo(struct control *c, const char *names)
 {
 	struct rpc_call *call = c->apply.call;
 
-	publish_withdraw(&c->publisher);
+	dynamic_withdraw(c);
 	snprintf(c->problem, sizeof c->problem,
 	        "epoch %u was not taken up in time by: %s; the configuration before it stays in force",
 	        c->apply.number, names);
@@ -157,32 +157,89 @@ static bool insists(const struct control *c)
 	return c->apply.restore || c->apply.adopted || !c->publisher.number;
 }
 
-static void try_offer(struct control *c, bool late)
+static void cannot_make(struct control *c, int err)
 {
-	uint64_t began = uv_now(c->loop);
+	dynamic_withdraw(c);
+	if (err == -ENOSPC)
+		no_room(c);
+	else
+		give_up(c, RPC_INTERNAL, "it cannot be compiled: %s", strerror(-err));
+}
+
+/* Whether there is more to be done for it at once. */
+static bool try_make(struct control *c)
+{
+	bool late = uv_now(c->loop) >= c->apply.deadline;
 	int err = adoption_take(c, c->apply.config);
 
 	if (!err)
-		err = publish_offer(&c->publisher, c->apply.config);
-	uv_update_time(c->loop);
-	if (!err) {
-		c->apply.phase = APPLY_OFFERED;
-		c->apply.number = c->publisher.offered;
-		c->apply.began = uv_hrtime();
-		/* The time is the stages': what a large table took to be filled is none of it. */
-		c->apply.deadline = insists(c) ? uv_now(c->loop) + APPLY_DEADLINE_MS
-		                               : c->apply.deadline + uv_now(c->loop) - began;
-		dynamic_published(c);
-	} else if (err == -ENOSPC) {
-		no_room(c);
-	} else if (err != -EBUSY) {
-		give_up(c, RPC_INTERNAL, "it cannot be compiled: %s", strerror(-err));
-	} else if (late && !insists(c)) {
+		err = publish_make(&c->publisher, c->apply.config);
+	if (!err)
+		err = dynamic_fill_begin(c);
+	if (!err)
+		c->apply.phase = APPLY_FILLS;
+	else if (err == -EBUSY && late && !insists(c))
 		give_up(c, RPC_ABORTED,
 		        "packets of epoch %u are still under way, so that no third one can be put in force; "
 		        "try again",
 		        c->publisher.number - 1);
+	else if (err != -EBUSY && err != -EAGAIN)
+		cannot_make(c, err);
+	return !err || err == -EAGAIN;
+}
+
+/* What control itself takes is none of the time that stages have. */
+static void wait_longer(struct control *c)
+{
+	c->apply.deadline += uv_now(c->loop) - c->apply.looked;
+	c->apply.looked = uv_now(c->loop);
+}
+
+static void offer(struct control *c)
+{
+	publish_offer(&c->publisher);
+	uv_update_time(c->loop);
+	wait_longer(c);
+	c->apply.phase = APPLY_OFFERED;
+	c->apply.number = c->publisher.offered;
+	c->apply.began = uv_hrtime();
+	if (insists(c))
+		c->apply.deadline = uv_now(c->loop) + APPLY_DEADLINE_MS;
+	dynamic_published(c);
+}
+
+static bool fill(struct control *c)
+{
+	int more = dynamic_fill(c);
+
+	if (more == 0)
+		offer(c);
+	else if (more < 0)
+		cannot_make(c, more);
+	return more > 0;
+}
+
+/* A part of it.  Whether there is another one to be done at once. */
+static bool make_part(struct control *c)
+{
+	switch (c->apply.phase) {
+	case APPLY_WAITS: return !dynamic_inherits(c) && try_make(c);
+	case APPLY_FILLS: return fill(c);
+	case APPLY_OFFERED:
+	case APPLY_IN_FORCE: return false;
 	}
+	__builtin_unreachable();
+}
+
+static void make_some(struct control *c)
+{
+	uint64_t until = uv_hrtime() + APPLY_FILL_NS;
+
+	if (c->apply.phase == APPLY_FILLS || dynamic_inherits(c) || c->publisher.cleared)
+		wait_longer(c);
+	c->apply.looked = uv_now(c->loop);
+	while (c->apply.config && make_part(c) && uv_hrtime() < until)
+		;
 }
 
 /* Who is late in taking up what is in force will find it when it runs again: its packets wait for it. */
@@ -206,12 +263,12 @@ static void follow_offer(struct control *c)
 static void tick(uv_timer_t *timer)
 {
 	struct control *c = timer->data;
-	uint64_t until = uv_hrtime() + APPLY_LOOK_NS;
+	uint64_t until;
 
-	if (c->apply.phase == APPLY_WAITS)
-		try_offer(c, uv_now(c->loop) >= c->apply.deadline);
+	make_some(c);
+	until = uv_hrtime() + APPLY_LOOK_NS;
 	/* Stages answer in microseconds, where the machine lets them. */
-	while (c->apply.config && c->apply.phase != APPLY_WAITS) {
+	while (c->apply.config && c->apply.phase >= APPLY_OFFERED) {
 		follow_offer(c);
 		if (uv_hrtime() >= until)
 			break;
@@ -223,6 +280,7 @@ static void run(struct control *c, const struct apply *how, uint64_t deadline)
 {
 	c->apply = *how;
 	c->apply.deadline = deadline;
+	c->apply.looked = uv_now(c->loop);
 	if (how->call)
 		rpc_on_cancel(how->call, apply_gone, c);
 	uv_timer_start(&c->apply_timer, tick, 0, APPLY_TICK_MS);
@@ -250,8 +308,8 @@ void apply_adopted(struct control *c)
 bool apply_busy(struct control *c)
 {
 	if (c->apply.adopted) {
-		if (c->apply.phase == APPLY_OFFERED)
-			publish_withdraw(&c->publisher);
+		if (c->apply.phase == APPLY_FILLS || c->apply.phase == APPLY_OFFERED)
+			dynamic_withdraw(c);
 		finish(c);
 	}
 	return c->apply.config;

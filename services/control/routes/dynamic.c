@@ -14,8 +14,11 @@ static void on_flush(uv_timer_t *timer)
 	uint32_t slot[2];
 	int more = rib_flush(d->rib);
 
+	if (d->configure && !rib_inherits(d->rib))
+		dynamic_configure(c);
 	/* What a predecessor made can be read, not written: the same again, with a writer. */
-	if (more && c->publisher.number && !publisher_live(&c->publisher, slot) && !c->apply.config) {
+	if (more && !rib_inherits(d->rib) && c->publisher.number && !publisher_live(&c->publisher, slot) &&
+	        !c->apply.config) {
 		if (d->tried || !start_again(c))
 			return;
 		d->tried = true;
@@ -66,7 +69,13 @@ int dynamic_open(struct control *c, const int *netlink)
 		return -ENOMEM;
 	if (d->inherits)
 		rib_inherit(d->rib);
+	changed(c);
 	return 0;
+}
+
+bool dynamic_inherits(const struct control *c)
+{
+	return rib_inherits(c->dynamic->rib);
 }
 
 void dynamic_configure(struct control *c)
@@ -76,7 +85,8 @@ void dynamic_configure(struct control *c)
 	bool links;
 
 	/* Not known yet: what there is stays. */
-	if (!want)
+	d->configure = want && rib_inherits(d->rib);
+	if (!want || d->configure)
 		return;
 	links = want->fpm.item.node && want->fpm.interfaces;
 	rib_configure(d->rib, c->config);
@@ -95,6 +105,23 @@ void dynamic_configure(struct control *c)
 void dynamic_published(struct control *c)
 {
 	c->dynamic->tried = false;
+	changed(c);
+}
+
+int dynamic_fill_begin(struct control *c)
+{
+	return rib_fill_begin(c->dynamic->rib);
+}
+
+int dynamic_fill(struct control *c)
+{
+	return rib_fill(c->dynamic->rib);
+}
+
+void dynamic_withdraw(struct control *c)
+{
+	publish_withdraw(&c->publisher);
+	rib_fill_end(c->dynamic->rib);
 	changed(c);
 }
 

@@ -12,6 +12,7 @@ struct dynamic {
 	struct fpm *fpm;
 	uv_timer_t flush; /* runs while something is to be done */
 	bool inherits;    /* routes of a predecessor, until the sources are known */
+	bool configure;   /* the sources, as soon as these have been read */
 	bool tried;       /* to publish again, for a writer */
 };
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define EVENTS_BYTES   (8 << 20) /* that may wait to be read */
-#define READS_A_TURN   32u       /* before others of the loop have theirs */
+#define READS_A_TURN   8u        /* before others of the loop have theirs */
 #define SETTLE_MS      50u       /* until all is dumped again: more may change together */
 #define AFTER_ERROR_MS 1000u
 

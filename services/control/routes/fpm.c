@@ -20,6 +20,7 @@ struct fpm {
 	void (*changed)(void *context);
 	void *context;
 	uv_timer_t grace;
+	uv_timer_t turn;    /* runs where others have their turn before more is read */
 	uv_tcp_t *listener; /* NULL: none */
 	uv_tcp_t *peer;     /* NULL: nobody is connected */
 	struct config_endpoint at;
@@ -77,6 +78,7 @@ static void lose_peer(struct fpm *f)
 {
 	uv_close((uv_handle_t *)f->peer, free_handle);
 	f->peer = NULL;
+	uv_timer_stop(&f->turn);
 	f->state.connected = false;
 	f->stream.n = 0;
 	begin_grace(f);
@@ -92,6 +94,25 @@ static void give_room(uv_handle_t *handle, size_t wanted, uv_buf_t *buffer)
 	        (char *)f->stream.bytes + f->stream.n, (unsigned)(FPM_STREAM_BYTES - f->stream.n));
 }
 
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer);
+
+/* What it tells may use numbers of next hops that another one has used. */
+static void on_turn(uv_timer_t *timer)
+{
+	struct fpm *f = timer->data;
+
+	if (rib_freezes(f->rib, RIB_FPM))
+		uv_timer_start(timer, on_turn, 1, 0);
+	else
+		uv_read_start((uv_stream_t *)f->peer, give_room, on_read);
+}
+
+static void read_later(struct fpm *f)
+{
+	uv_read_stop((uv_stream_t *)f->peer);
+	uv_timer_start(&f->turn, on_turn, 1, 0);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
 	struct fpm *f = stream->data;
@@ -105,6 +126,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 		lose_peer(f);
 		return;
 	}
+	/* It may have a million routes to tell, and fills the buffer again as soon as it is empty. */
+	read_later(f);
 	f->changed(f->context);
 }
 
@@ -175,7 +198,7 @@ static void take_peer(struct fpm *f, uv_tcp_t *tcp, const struct fpm_peer *peer)
 	tell_peer(f->state.peer, peer);
 	keep_alive(tcp);
 	begin_grace(f);
-	uv_read_start((uv_stream_t *)tcp, give_room, on_read);
+	read_later(f);
 	f->changed(f->context);
 }
 
@@ -257,6 +280,8 @@ int fpm_open(
 	f->context = context;
 	uv_timer_init(loop, &f->grace);
 	f->grace.data = f;
+	uv_timer_init(loop, &f->turn);
+	f->turn.data = f;
 	return 0;
 }
 
@@ -298,9 +323,16 @@ void fpm_state(const struct fpm *f, struct fpm_state *state)
 	                                                                    : 0;
 }
 
-static void closed(uv_handle_t *handle)
+static void free_with_it(uv_handle_t *handle)
 {
 	free(handle->data);
+}
+
+static void closed(uv_handle_t *handle)
+{
+	struct fpm *f = handle->data;
+
+	uv_close((uv_handle_t *)&f->grace, free_with_it);
 }
 
 /* Nothing that was closed looks at *f any more. */
@@ -311,5 +343,5 @@ void fpm_close(struct fpm *f)
 	if (f->listener)
 		uv_close((uv_handle_t *)f->listener, free_handle);
 	f->peer = f->listener = NULL;
-	uv_close((uv_handle_t *)&f->grace, closed);
+	uv_close((uv_handle_t *)&f->turn, closed);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #define BUCKETS_LEAST 1024u
+#define FIRST_ROUND   2u /* inherited is what was told in the one before, and that is not swept at once */
 
 static uint64_t hash_of(const struct rib *rib, uint32_t source, const struct fib_prefix *to, uint32_t metric)
 {
@@ -11,10 +12,18 @@ static uint64_t hash_of(const struct rib *rib, uint32_t source, const struct fib
 	return hash_mix(hash_ip6(&to->addr, rib->key), name ^ rib->key);
 }
 
+/* The buckets below the next to be split are told apart by one bit more. */
+static struct rib_route **bucket_of(const struct rib *rib, uint64_t hash)
+{
+	uint64_t b = hash & (2u * rib->base - 1);
+
+	return &rib->bucket[b < rib->n_buckets ? b : b & (rib->base - 1)];
+}
+
 static struct rib_route **place_of(
         const struct rib *rib, uint32_t source, const struct fib_prefix *to, uint32_t metric)
 {
-	struct rib_route **at = &rib->bucket[hash_of(rib, source, to, metric) & rib->mask];
+	struct rib_route **at = bucket_of(rib, hash_of(rib, source, to, metric));
 
 	for (; *at; at = &(*at)->next)
 		if ((*at)->metric == metric && (*at)->source == source && (*at)->to.len == to->len &&
@@ -39,19 +48,20 @@ int rib_open(struct rib **out, struct publisher *publisher, uint64_t key)
 		free(rib);
 		return -ENOMEM;
 	}
-	rib->mask = BUCKETS_LEAST - 1;
+	rib->n_buckets = rib->room = rib->base = BUCKETS_LEAST;
+	for (uint32_t s = 0; s < RIB_SOURCES; s++)
+		rib->round[s] = FIRST_ROUND;
+	rib->fib[0] = rib->fib[1] = ++rib->fibs;
 	rib->key = key;
 	rib->publisher = publisher;
-	publisher->fill = rib_fill;
-	publisher->fill_context = rib;
 	*out = rib;
 	return 0;
 }
 
 void rib_close(struct rib *rib)
 {
-	rib->publisher->fill = NULL;
-	for (uint32_t b = 0; b <= rib->mask; b++)
+	rib_fill_end(rib);
+	for (uint32_t b = 0; b < rib->n_buckets; b++)
 		for (struct rib_route *r = rib->bucket[b], *next; r; r = next) {
 			next = r->next;
 			free(r->hop);
@@ -67,27 +77,32 @@ void rib_close(struct rib *rib)
 	free(rib);
 }
 
-/* Without memory for more buckets the chains grow longer. */
+/* One bucket more, which takes over what of another one is its own now.  Without memory chains grow longer.
+ */
 static void grow(struct rib *rib)
 {
-	uint32_t room = (rib->mask + 1) * 2, old = rib->mask;
-	struct rib_route **was = rib->bucket, **more = calloc(room, sizeof *more);
+	uint32_t from = rib->n_buckets - rib->base;
+	struct rib_route *r, *next, **more;
 
-	if (!more)
-		return;
-	rib->bucket = more;
-	rib->mask = room - 1;
-	for (uint32_t b = 0; b <= old; b++)
-		for (struct rib_route *r = was[b], *next; r; r = next) {
-			struct rib_route **at = &more[hash_of(rib, r->source, &r->to, r->metric) & rib->mask];
+	if (rib->n_buckets == rib->room) {
+		more = realloc(rib->bucket, 2 * (size_t)rib->room * sizeof(struct rib_route *));
+		if (!more)
+			return;
+		rib->bucket = more;
+		rib->room *= 2;
+	}
+	r = rib->bucket[from];
+	rib->bucket[from] = rib->bucket[rib->n_buckets++] = NULL;
+	for (; r; r = next) {
+		struct rib_route **at = bucket_of(rib, hash_of(rib, r->source, &r->to, r->metric));
 
-			next = r->next;
-			r->next = *at;
-			*at = r;
-		}
-	free(was);
-	if (rib->refresh_left)
-		rib_refresh(rib);
+		next = r->next;
+		r->next = *at;
+		*at = r;
+	}
+	if (rib->n_buckets == 2 * rib->base)
+		rib->base *= 2;
+	rib_walk_split(rib);
 }
 
 void rib_touch(struct rib *rib, struct rib_route *r)
@@ -114,31 +129,32 @@ void rib_set_state(struct rib *rib, struct rib_route *r, enum rib_state state)
 	r->state = (uint8_t)state;
 }
 
-static void set_stale(struct rib *rib, struct rib_route *r, bool stale)
+static void tell_again(struct rib *rib, struct rib_route *r)
 {
-	rib->counts[r->source].stale += (uint32_t)stale - (uint32_t)r->stale;
-	r->stale = stale;
+	rib->counts[r->source].stale -= !r->gone && rib_is_stale(rib, r);
+	r->told = rib->round[r->source];
 }
 
-/* It is there (again). */
-static void come(struct rib *rib, struct rib_route *r)
+void rib_come(struct rib *rib, struct rib_route *r, uint32_t round)
 {
 	r->gone = false;
 	r->state = RIB_NEW;
+	r->told = round;
 	rib->counts[r->source].state[RIB_NEW]++;
+	rib->counts[r->source].stale += rib_is_stale(rib, r);
 }
 
-static void go(struct rib *rib, struct rib_route *r)
+void rib_go(struct rib *rib, struct rib_route *r)
 {
 	if (r->gone)
 		return;
-	set_stale(rib, r, false);
+	tell_again(rib, r);
 	rib->counts[r->source].state[r->state]--;
 	r->gone = true;
 	rib_touch(rib, r);
 }
 
-static struct rib_route *make(struct rib *rib, uint32_t source, const struct fib_prefix *to, uint32_t metric)
+struct rib_route *rib_make(struct rib *rib, uint32_t source, const struct fib_prefix *to, uint32_t metric)
 {
 	struct rib_route **at, *r;
 
@@ -147,12 +163,12 @@ static struct rib_route *make(struct rib *rib, uint32_t source, const struct fib
 		rib->lacks[rib_feed_of(source)] = true;
 		return NULL;
 	}
-	if (rib->n > rib->mask)
+	if (rib->n >= rib->n_buckets)
 		grow(rib);
-	at = place_of(rib, source, to, metric);
 	r = calloc(1, sizeof *r);
 	if (!r)
 		return NULL;
+	at = place_of(rib, source, to, metric);
 	r->to = *to;
 	r->metric = metric;
 	r->source = (uint8_t)source;
@@ -167,9 +183,10 @@ void rib_forget(struct rib *rib, struct rib_route *r)
 {
 	struct rib_route **at = place_of(rib, r->source, &r->to, r->metric);
 
-	assert(*at == r && r->gone && !r->dirty && !r->in_fib);
+	assert(*at == r && r->gone && !r->dirty && !rib->fill.on);
 	*at = r->next;
 	rib->n--;
+	rib->numbered[rib_feed_of(r->source)] -= r->nexthop != 0;
 	rib->n_of[r->source]--;
 	free(r->hop);
 	free(r);
@@ -241,25 +258,26 @@ int rib_put(struct rib *rib, uint32_t source, const struct rtnl_route *route)
 	}
 	hop = copy_hops(route);
 	if (hop && !r)
-		r = make(rib, source, &route->to, route->metric);
+		r = rib_make(rib, source, &route->to, route->metric);
 	if (!r || !hop) {
 		free(hop);
 		return rib->n >= rib->limit ? -ENOSPC : -ENOMEM;
 	}
 	rib->counts[source].changes++;
-	set_stale(rib, r, false);
+	tell_again(rib, r);
 	if (same(r, route, hop)) {
 		free(hop);
 		return 0;
 	}
 	if (r->gone)
-		come(rib, r);
+		rib_come(rib, r, rib->round[source]);
 	free(r->hop);
 	r->hop = hop;
 	r->n_hops = route->n_hops;
 	r->type = (uint8_t)type_of(route);
 	r->protocol = route->protocol;
 	r->mtu = route->mtu;
+	rib->numbered[rib_feed_of(source)] += (uint32_t)(route->nexthop != 0) - (uint32_t)(r->nexthop != 0);
 	r->nexthop = route->nexthop;
 	r->prefer = route->source;
 	rib_touch(rib, r);
@@ -273,7 +291,7 @@ void rib_del(struct rib *rib, uint32_t source, const struct fib_prefix *to, uint
 	if (!r || r->gone)
 		return;
 	rib->counts[source].changes++;
-	go(rib, r);
+	rib_go(rib, r);
 }
 
 enum rib_known rib_known(const struct rib *rib, uint32_t source, const struct rtnl_route *route)
@@ -282,7 +300,7 @@ enum rib_known rib_known(const struct rib *rib, uint32_t source, const struct rt
 
 	if (!r || r->gone)
 		return RIB_UNKNOWN;
-	if (r->stale)
+	if (rib_is_stale(rib, r))
 		return RIB_STALE;
 	if (r->n_hops != route->n_hops || r->nexthop != route->nexthop)
 		return RIB_OTHER;
@@ -295,86 +313,55 @@ enum rib_known rib_known(const struct rib *rib, uint32_t source, const struct rt
 	return RIB_SAME;
 }
 
-/* Calls `what` for each route that is there of sources from `first` on. */
-static void each_of(
-        struct rib *rib, uint32_t first, uint32_t n, void (*what)(struct rib *rib, struct rib_route *r))
+static void mark(struct rib *rib, uint32_t source)
 {
-	uint32_t any = 0;
+	struct rib_counts *c = &rib->counts[source];
 
-	for (uint32_t i = 0; i < n; i++)
-		any |= rib->n_of[first + i];
-	for (uint32_t b = 0; any && b <= rib->mask; b++)
-		for (struct rib_route *r = rib->bucket[b]; r; r = r->next)
-			if (r->source >= first && r->source - first < n && !r->gone)
-				what(rib, r);
+	rib->round[source]++;
+	c->stale = 0;
+	for (uint32_t state = 0; state < RIB_STATES; state++)
+		c->stale += c->state[state];
 }
 
-static void each_of_feed(
-        struct rib *rib, enum rib_feed feed, void (*what)(struct rib *rib, struct rib_route *r))
+static void sweep(struct rib *rib, uint32_t source)
 {
-	each_of(rib, RIB_SOURCE(feed, 0), CONFIG_TABLES_MAX, what);
-}
-
-static void mark_one(struct rib *rib, struct rib_route *r)
-{
-	set_stale(rib, r, true);
-}
-
-static void sweep_one(struct rib *rib, struct rib_route *r)
-{
-	if (r->stale)
-		go(rib, r);
+	rib->swept[source] = rib->round[source] - 1;
+	if (rib->counts[source].stale)
+		rib_pass_begin(rib, RIB_SWEEP);
 }
 
 void rib_mark(struct rib *rib, enum rib_feed feed)
 {
-	each_of_feed(rib, feed, mark_one);
+	for (uint32_t i = 0; i < CONFIG_TABLES_MAX; i++)
+		mark(rib, RIB_SOURCE(feed, i));
 	rib_nexthop_mark(rib, feed);
 }
 
 void rib_sweep(struct rib *rib, enum rib_feed feed)
 {
-	each_of_feed(rib, feed, sweep_one);
+	for (uint32_t i = 0; i < CONFIG_TABLES_MAX; i++)
+		sweep(rib, RIB_SOURCE(feed, i));
 	rib_nexthop_sweep(rib, feed);
-}
-
-static void freeze_one(struct rib *rib, struct rib_route *r)
-{
-	const struct rib_nexthop *h = rib_nexthop_find(rib, rib_feed_of(r->source), r->nexthop), *member;
-	uint32_t n = h ? MAX(h->n_members, 1u) : 0;
-	struct rib_hop *hop = r->nexthop ? calloc(MAX(n, 1u), sizeof *hop) : NULL;
-
-	if (!hop)
-		return;
-	free(r->hop);
-	r->hop = hop;
-	r->nexthop = r->n_hops = 0;
-	if (h && h->blackhole)
-		r->type = FIB_BLACKHOLE;
-	if (h && !h->n_members)
-		r->hop[r->n_hops++] = h->hop;
-	for (uint32_t i = 0; h && i < h->n_members; i++) {
-		member = rib_nexthop_find(rib, h->feed, h->member[i].id);
-		if (!member || member->n_members || member->blackhole)
-			continue;
-		r->hop[r->n_hops] = member->hop;
-		r->hop[r->n_hops++].weight = h->member[i].weight;
-	}
 }
 
 void rib_freeze(struct rib *rib, enum rib_feed feed)
 {
-	each_of_feed(rib, feed, freeze_one);
-	rib_nexthop_forget_all(rib, feed);
+	if (rib->numbered[feed])
+		rib_pass_begin(rib, RIB_FREEZE + feed);
+	else
+		rib_nexthop_forget_all(rib, feed);
 }
 
-/* From where it is, once around: what comes last has its turn however often it begins anew. */
+bool rib_freezes(const struct rib *rib, enum rib_feed feed)
+{
+	return rib->walk_left[RIB_FREEZE + feed];
+}
+
 void rib_refresh(struct rib *rib)
 {
 	if (rib->n == 0)
 		return;
-	rib->refresh_at &= rib->mask;
-	rib->refresh_left = rib->mask + 1;
+	rib_pass_begin(rib, RIB_REFRESH);
 	rib_via_mark(rib);
 }
 
@@ -413,8 +400,10 @@ static void take_tables(struct rib *rib, enum rib_feed feed, bool wanted, const 
 	uint32_t n = wanted ? want->n : 0;
 
 	for (uint32_t i = 0; i < CONFIG_TABLES_MAX; i++)
-		if (i >= n || (i < t->n && want->number[i] != t->number[i]))
-			each_of(rib, RIB_SOURCE(feed, i), 1, go);
+		if (i >= n || (i < t->n && want->number[i] != t->number[i])) {
+			mark(rib, RIB_SOURCE(feed, i));
+			sweep(rib, RIB_SOURCE(feed, i));
+		}
 	t->n = n;
 	if (n)
 		memcpy(t->number, want->number, n * sizeof *t->number);
@@ -439,54 +428,4 @@ void rib_fpm_interfaces(struct rib *rib, bool ours)
 void rib_counts(const struct rib *rib, uint32_t source, struct rib_counts *counts)
 {
 	*counts = rib->counts[source];
-}
-
-/* ---- what a predecessor left ---- */
-
-static void inherit(struct rib *rib, const struct fib_reader *fib, const struct epoch *epoch,
-        const struct fib_route *from)
-{
-	const struct fib_group *group = fib_group(fib, from->group);
-	uint32_t source = from->origin & ~RIB_RECURSIVE;
-	const struct fib_hop *hops;
-	struct rib_route *r;
-	uint32_t n;
-
-	if (source == 0 || source >= RIB_SOURCES)
-		return;
-	r = make(rib, source, &from->prefix, from->metric);
-	if (!r)
-		return;
-	hops = fib_group_hops(fib, group, &n);
-	r->hop = calloc(n, sizeof *r->hop);
-	r->type = group->type == FIB_CONNECTED ? FIB_UNICAST : group->type;
-	r->protocol = from->protocol;
-	r->mtu = group->mtu;
-	r->prefer = group->source;
-	for (uint32_t i = 0; r->hop && i < n; i++) {
-		const struct epoch_port *port = epoch_port(epoch, hops[i].port);
-
-		r->hop[r->n_hops++] = (struct rib_hop){.gateway = hops[i].gateway,
-		        .weight = hops[i].weight,
-		        .onlink = hops[i].flags & FIB_HOP_ONLINK};
-		if (port)
-			memcpy(r->hop[i].port, port->name, sizeof port->name);
-	}
-	come(rib, r);
-	set_stale(rib, r, true);
-	rib_touch(rib, r);
-}
-
-void rib_inherit(struct rib *rib)
-{
-	const struct epoch *epoch = publisher_epoch(rib->publisher);
-	struct fib_reader fib;
-	struct fib_route at;
-
-	if (!epoch || fib_attach(epoch->fib, epoch->fib_bytes, &fib))
-		return;
-	rib->limit = UINT32_MAX; /* until a configuration says less */
-	for (uint32_t family = FIB_IPV4; family <= FIB_IPV6; family++)
-		for (bool more = fib_route_first(&fib, family, &at); more; more = fib_route_next(&fib, &at))
-			inherit(rib, &fib, epoch, &at);
 }

@@ -1,6 +1,6 @@
 /* rib: routes that come and go while the appliance runs, by source, and which of them are in the FIBs.
  *
- *     rib_open(&rib, &publisher, key);          publisher.fill is rib_fill from now on
+ *     rib_open(&rib, &publisher, key);
  *     rib_inherit(rib)                          where a predecessor's routes are in force: they stay, stale
  *     rib_configure(rib, config)                which sources there are
  *
@@ -8,6 +8,8 @@
  *     rib_flush(rib)                            brings the FIBs in line, a bounded part of it at a time
  *
  *     rib_mark(rib, feed); ... all are told again ...; rib_sweep(rib, feed)
+ *
+ *     publish_make(...); rib_fill_begin(rib); while (rib_fill(rib) > 0) ...; publish_offer(...)
  *
  * A route is named by prefix and metric, as in a FIB; the lowest metric of a prefix is in force.  Of one name
  * the configuration's route goes before every source's, and a source with a lower number before the others.
@@ -19,7 +21,13 @@
  * the route leads to as well.
  *
  * A change is noted at once and reaches the FIBs with the next flush, where a name that was deleted and told
- * again in between is changed in one step.  One thread.
+ * again in between is changed in one step.
+ *
+ * There may be millions, and who calls has others to serve: no function takes longer than RIB_SLICE routes do
+ * (milliseconds).  What is to be done to all of them, a part is done with each flush: rib_inherit, rib_sweep,
+ * rib_freeze, rib_refresh; and with each rib_fill, between which routes may change as ever: a change reaches
+ * the FIB that is being made as it does the others.  A fill ends however much changes meanwhile: it goes
+ * through the table twice at the most.  One thread.
  */
 #ifndef SLUICE_SERVICES_CONTROL_ROUTES_RIB_H
 #define SLUICE_SERVICES_CONTROL_ROUTES_RIB_H
@@ -36,7 +44,7 @@ enum rib_feed { RIB_NETLINK, RIB_FPM, RIB_FEEDS };
 #define RIB_NEXTHOPS_MAX    65536u /* of their own, over all feeds */
 #define RIB_VIAS_MAX        4096u  /* gateways that are looked for among the routes */
 #define RIB_LINKS_MAX       4096u
-#define RIB_FLUSH_ROUTES    4096u /* that one flush looks at */
+#define RIB_SLICE           2048u /* routes at a time */
 
 /* What has become of a route. */
 enum rib_state {
@@ -83,8 +91,10 @@ void rib_configure(struct rib *rib, const struct config *config);
 /* The source of a feed's table; 0: it is not followed. */
 uint32_t rib_source_of_table(const struct rib *rib, enum rib_feed feed, uint32_t table);
 
-/* The dynamic routes of the FIB in force, which a predecessor filled, as stale ones of their sources. */
+/* The dynamic routes of the FIB in force, which a predecessor filled, as stale ones of their sources.  Until
+ * all are read (rib_inherits) there is to be no rib_configure, and no other epoch made. */
 void rib_inherit(struct rib *rib);
+bool rib_inherits(const struct rib *rib);
 
 /* Adds a route or takes the place of the one of its name.  0; -EOPNOTSUPP: no route of this kind is taken
  * (counted); -ENOSPC: the limit (counted); -ENOMEM. */
@@ -101,8 +111,9 @@ enum rib_known {
 enum rib_known rib_known(const struct rib *rib, uint32_t source, const struct rtnl_route *route);
 
 /* Routes of a feed keep the ways that they have now when its next hops are told anew, by numbers that may
- * mean others; these are forgotten. */
+ * mean others; these are forgotten.  As long as rib_freezes nothing of the feed is to be told. */
 void rib_freeze(struct rib *rib, enum rib_feed feed);
+bool rib_freezes(const struct rib *rib, enum rib_feed feed);
 
 /* A next hop of its own, which routes refer to.  0, -ENOSPC, -ENOMEM. */
 int rib_nexthop_put(struct rib *rib, enum rib_feed feed, const struct rtnl_nexthop *nexthop);
@@ -114,7 +125,8 @@ void rib_link(struct rib *rib, const struct rtnl_link *link, bool gone);
 /* Whether the numbers of interfaces that FPM tells are this machine's. */
 void rib_fpm_interfaces(struct rib *rib, bool ours);
 
-/* From now on all that a feed has told is stale, until it is told again; sweep takes what still is away. */
+/* From now on all that a feed has told is stale, until it is told again; sweep takes what still is away, what
+ * is told again before its turn comes excepted. */
 void rib_mark(struct rib *rib, enum rib_feed feed);
 void rib_sweep(struct rib *rib, enum rib_feed feed);
 
@@ -129,8 +141,11 @@ void rib_refresh(struct rib *rib);
  * retired has to be reclaimed first), or nothing (0). */
 int rib_flush(struct rib *rib);
 
-/* All that resolves goes into the FIB of a slot, as publisher.fill wants it. */
-void rib_fill(void *rib, uint32_t slot, const struct epoch *epoch, struct fib *fib);
+/* All that resolves goes into the FIB that is being made, a part with each rib_fill: 1: more is to be done;
+ * 0: all are in, and what changes from now on is; -ENOMEM.  rib_fill_end where it is withdrawn before. */
+[[nodiscard]] int rib_fill_begin(struct rib *rib);
+[[nodiscard]] int rib_fill(struct rib *rib);
+void rib_fill_end(struct rib *rib);
 
 void rib_counts(const struct rib *rib, uint32_t source, struct rib_counts *counts);
 

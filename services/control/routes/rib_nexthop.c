@@ -91,6 +91,8 @@ void rib_nexthop_forget_all(struct rib *rib, enum rib_feed feed)
 
 void rib_nexthop_sweep(struct rib *rib, enum rib_feed feed)
 {
+	uint32_t before = rib->n_nexthops;
+
 	for (uint32_t b = 0; b < RIB_NEXTHOP_BUCKETS; b++)
 		for (struct rib_nexthop **at = &rib->nexthop[b], *h = *at; h; h = *at) {
 			if (h->feed != feed || !h->stale) {
@@ -100,8 +102,9 @@ void rib_nexthop_sweep(struct rib *rib, enum rib_feed feed)
 			*at = h->next;
 			free(h);
 			rib->n_nexthops--;
-			rib_refresh(rib);
 		}
+	if (rib->n_nexthops < before)
+		rib_refresh(rib);
 }
 
 static struct rib_interface *interface_of(struct rib *rib, uint32_t ifindex)

@@ -94,16 +94,27 @@ const struct fib_group *rib_via(struct rib *rib, const struct ip6_addr *gateway,
 	return group;
 }
 
-void rib_via_look(struct rib *rib, const uint32_t *slot, uint32_t n)
+/* Whether one leads elsewhere than it did. */
+static bool look_at_all(struct rib *rib, uint32_t slot)
 {
 	bool moved = false;
 
 	for (uint32_t b = 0; rib->n_vias && b < RIB_VIA_BUCKETS; b++)
 		for (struct rib_via *via = rib->via[b]; via; via = via->next)
-			for (uint32_t i = 0; i < n; i++)
-				(void)look(rib, via, slot[i], &moved);
-	if (moved)
-		rib_refresh(rib);
+			(void)look(rib, via, slot, &moved);
+	return moved;
+}
+
+void rib_via_look(struct rib *rib, const uint32_t *slot, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (look_at_all(rib, slot[i]))
+			rib_refresh(rib);
+}
+
+void rib_via_settle(struct rib *rib, uint32_t slot)
+{
+	(void)look_at_all(rib, slot);
 }
 
 void rib_via_mark(struct rib *rib)

@@ -22,15 +22,32 @@ static const char *text_of(bool third, uint32_t limit)
 	return text;
 }
 
+static void bed_make(const struct config *config)
+{
+	int err;
+
+	do
+		err = publish_make(&whole.publisher, config);
+	while (err == -EAGAIN);
+	cr_assert_eq(err, 0);
+}
+
 void bed_configure(bool third, uint32_t limit)
 {
 	struct config_errors errors = {0};
 	const char *text = text_of(third, limit);
 	struct config *config;
+	int err;
 
 	cr_assert_eq(config_parse("c", text, strlen(text), &config, &errors), 0);
 	cr_assert(whole_settle(&whole));
-	cr_assert_eq(publish_config(&whole.publisher, config), 0);
+	bed_make(config);
+	cr_assert_eq(rib_fill_begin(rib), 0);
+	while ((err = rib_fill(rib)) > 0)
+		;
+	cr_assert_eq(err, 0);
+	publish_offer(&whole.publisher);
+	publish_in_force(&whole.publisher);
 	rib_configure(rib, config);
 	config_free(config);
 }

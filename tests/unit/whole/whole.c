@@ -203,8 +203,12 @@ int whole_offer(struct whole *whole, const char *text)
 
 	if (err)
 		return err;
-	err = publish_offer(&whole->publisher, config);
+	do
+		err = publish_make(&whole->publisher, config);
+	while (err == -EAGAIN);
 	config_free(config);
+	if (!err)
+		publish_offer(&whole->publisher);
 	return err;
 }
 

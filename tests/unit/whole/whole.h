@@ -44,7 +44,7 @@ void whole_teardown(struct whole *whole);
 
 /* Puts a configuration in force; what config_parse or publish_config give. */
 [[nodiscard]] int whole_publish(struct whole *whole, const char *text);
-/* Offers it; what config_parse or publish_offer give. */
+/* Offers it; what config_parse or publish_make give. */
 [[nodiscard]] int whole_offer(struct whole *whole, const char *text);
 
 /* A frame at a physical port of a lane.  false: the wire is full until it settles. */
