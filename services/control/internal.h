@@ -21,6 +21,7 @@
 #define CONFIRM_MAX_S     86400u
 #define HOLD_TICK_MS      1u
 #define ADOPTION_TICK_MS  100u
+#define ADOPTION_WAIT_MS  5000u
 #define LISTEN_TEXT       80u /* bytes of tcp://ADDRESS:PORT */
 #define PROC_TICK_MS      1000u
 #define HOLD_MAX_MS       250u /* that ingest may be kept from its ports for an account of buffers */
@@ -82,6 +83,7 @@ struct control {
 	uv_timer_t apply_timer, hold_timer, confirm_timer; /* run while there is such a thing */
 	uv_timer_t proc_timer, adoption_timer;
 	uint32_t adoptions;      /* of the board, when `config` was told of them last; 0: not yet */
+	uint64_t adoption_due;   /* uv_now's milliseconds: news of them is taken by then; 0: there is none */
 	uv_timer_t health_timer; /* runs while somebody watches */
 	struct health_watch health[RPC_STREAMS_MAX];
 	char proc_dir[1024];          /* of the files as in /proc; empty: none could be made */
@@ -212,7 +214,10 @@ void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_cal
 /* Milliseconds that are left. */
 uint64_t confirm_left_ms(const struct control *c);
 
-/* adoption.c: gives a configuration what its ports have taken over.  0 or -ENOMEM. */
+/* adoption.c: whether a port that adopts is still being opened: what all of them take over comes into force
+ * at once. */
+[[nodiscard]] bool adoption_opening(const struct board *board, const struct config *config);
+/* Gives a configuration what its ports have taken over.  0 or -ENOMEM. */
 [[nodiscard]] int adoption_take(const struct control *c, struct config *config);
 /* Looks from now on whether they have. */
 void adoption_begin(struct control *c);

@@ -4,6 +4,7 @@
 #include "common/wire/addr.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What the board tells, as config_adopt wants it. */
 struct told {
@@ -81,13 +82,44 @@ int adoption_take(const struct control *c, struct config *config)
 	return err;
 }
 
+static bool is_opening(const struct board *board, const char *port)
+{
+	struct board_port copy;
+
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+		if (board_port_read(&board->port[i], &copy) && !strcmp(copy.name, port))
+			return copy.state == BOARD_PORT_CLOSED || copy.state == BOARD_PORT_OPENING;
+	return true;
+}
+
+bool adoption_opening(const struct board *board, const struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		if (config->ports[i].adopt && is_opening(board, config->ports[i].name.text))
+			return true;
+	return false;
+}
+
+/* Ports are opened one after another.  With the default route of one, and the network of another not there
+ * yet, packets to that would leave by the default, and their senders be redirected for minutes. */
+static bool is_due(struct control *c)
+{
+	if (!c->adoption_due)
+		c->adoption_due = uv_now(c->loop) + ADOPTION_WAIT_MS;
+	if (uv_now(c->loop) < c->adoption_due && adoption_opening(control_board(c), c->config))
+		return false;
+	c->adoption_due = 0;
+	return true;
+}
+
 /* Whatever is being put in force has what is adopted too, so that this waits for it. */
 static void tick(uv_timer_t *timer)
 {
 	struct control *c = timer->data;
 	uint32_t told = has_board(c) ? board_adoptions(control_board(c)) : 0;
 
-	if (told == c->adoptions || !c->config || c->apply.config || adoption_take(c, c->config))
+	if (told == c->adoptions || !c->config || c->apply.config || !is_due(c) ||
+	        adoption_take(c, c->config))
 		return;
 	c->adoptions = told;
 	if (c->config->adopted_identity != publisher_epoch(&c->publisher)->header->adopted)
