@@ -16,43 +16,11 @@ struct phrase phrase(const char *format, ...)
 	return p;
 }
 
-uint32_t utf8_bytes(const char *p, size_t n)
+/* A copy, made what a terminal and a JSON reader can take; or NULL. */
+static char *clean(char *copy)
 {
-	const uint8_t *b = (const uint8_t *)p;
-	uint32_t len = n == 0        ? 0
-	               : b[0] < 0x80 ? 1
-	               : b[0] < 0xc2 ? 0
-	               : b[0] < 0xe0 ? 2
-	               : b[0] < 0xf0 ? 3
-	               : b[0] < 0xf5 ? 4
-	                             : 0;
-
-	if (len > n)
-		return 0;
-	for (uint32_t i = 1; i < len; i++)
-		if ((b[i] & 0xc0) != 0x80)
-			return 0;
-	if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] >= 0xa0) ||
-	        (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] >= 0x90))
-		return 0;
-	return len;
-}
-
-/* A copy that a terminal and a JSON reader can take: what is no character or a control character becomes '?'.
- */
-static char *clean_copy(const char *text, size_t len)
-{
-	char *copy = strndup(text, len);
-
-	for (size_t i = 0, n = copy ? strlen(copy) : 0; i < n;) {
-		uint32_t step = utf8_bytes(copy + i, n - i);
-
-		if (!step || ((uint8_t)copy[i] < 0x20 && copy[i] != '\t') || copy[i] == 0x7f) {
-			copy[i] = '?';
-			step = 1;
-		}
-		i += step;
-	}
+	if (copy)
+		utf8_tame(copy);
 	return copy;
 }
 
@@ -70,7 +38,7 @@ static char *line_copy(const struct source *s, uint32_t line)
 		return NULL;
 	for (const char *c = at; c < end && *c != '\n' && *c != '\r'; c++)
 		n++;
-	return clean_copy(at, MIN(n, (size_t)LINE_SHOWN_MAX));
+	return clean(strndup(at, MIN(n, (size_t)LINE_SHOWN_MAX)));
 }
 
 static struct config_error *error_add(struct config_errors *e)
@@ -98,12 +66,12 @@ void source_error(struct source *s, uint32_t line, uint32_t column, const char *
 
 	if (!e)
 		return;
-	e->file = clean_copy(s->name, SIZE_MAX);
+	e->file = clean(strdup(s->name));
 	e->line = line;
 	e->column = column;
-	e->found = clean_copy(found, SIZE_MAX);
-	e->expected = expected ? clean_copy(expected, SIZE_MAX) : NULL;
-	e->hint = hint ? clean_copy(hint, SIZE_MAX) : NULL;
+	e->found = clean(strdup(found));
+	e->expected = expected ? clean(strdup(expected)) : NULL;
+	e->hint = hint ? clean(strdup(hint)) : NULL;
 	e->source = line_copy(s, line);
 }
 
@@ -203,7 +171,7 @@ void config_errors_print(FILE *to, const struct config_errors *e)
 		fprintf(to, "and %u more\n", e->more);
 }
 
-/* A JSON string; clean_copy has left nothing but UTF-8 and tabs. */
+/* A JSON string; clean() has left nothing but UTF-8 and tabs. */
 static void json_string(FILE *to, const char *text)
 {
 	fputc('"', to);

@@ -2,6 +2,7 @@
 #ifndef SLUICE_COMMON_CONFIG_ERRORS_H
 #define SLUICE_COMMON_CONFIG_ERRORS_H
 
+#include "common/base/utf8.h"
 #include "common/config/config.h"
 
 /* A text under the reader's eyes. */
@@ -26,9 +27,6 @@ void source_error(struct source *s, uint32_t line, uint32_t column, const char *
 
 /* The names nearest to a word, by edit distance, for "did you mean"; NULL where none is near. */
 const char *nearest_name(const char *word, const char *const *names, uint32_t n);
-
-/* Bytes of the UTF-8 character at p, of which n bytes are there; 0 where it is none (RFC 3629 4). */
-uint32_t utf8_bytes(const char *p, size_t n);
 
 /* In the order of the file. */
 void errors_sort(struct config_errors *e);

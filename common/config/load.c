@@ -61,7 +61,8 @@ static void forget_texts(struct config *c)
 int config_parse(
         const char *name, const char *text, size_t len, struct config **out, struct config_errors *errors)
 {
-	struct source source = {.name = name, .text = text, .len = len, .errors = errors};
+	/* Of no bytes the address may be none, which neither libyaml nor arithmetic takes. */
+	struct source source = {.name = name, .text = len ? text : "", .len = len, .errors = errors};
 	struct loader l = {.source = &source, .config = config_new(name)};
 	uint32_t errors_before = errors->n;
 	const struct node *root;

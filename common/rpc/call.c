@@ -162,7 +162,7 @@ static void run(struct rpc_listener *from, const struct rpc_peer *peer, const st
 		        t->input->name);
 		return;
 	}
-	t->method->call(t->service->context, new_call(from, peer, r, t), message);
+	t->method->call(from->server->context, new_call(from, peer, r, t), message);
 	rpc_free(message);
 }
 

@@ -8,7 +8,6 @@
 #include <uv.h>
 
 #define LISTENERS_MAX 4u
-#define SERVICES_MAX  8u
 #define PEER_MAX      255u /* bytes of ZeroMQ's routing id */
 #define TICK_MS       50u  /* how late a deadline may be noticed */
 #define HEARTBEAT_MS  1000u
@@ -74,8 +73,9 @@ struct rpc_server {
 	uint64_t queued[LISTENERS_MAX];
 	struct rpc_allowed *allowed;
 	uint32_t n_allowed;
-	struct rpc_service service[SERVICES_MAX];
+	const struct rpc_service *service; /* n_services */
 	uint32_t n_services;
+	void *context; /* of handlers */
 	struct rpc_call call[RPC_CALLS_MAX];
 	struct rpc_counts counts;
 	uv_prepare_t prepare; /* before the loop sleeps: what has come */

@@ -2,8 +2,7 @@
  *
  * A server, on a libuv loop (services/control):
  *
- *     rpc_server_open(&server, loop);
- *     rpc_server_add(server, &service);                  proto/X.proto's service, a handler for each method
+ *     rpc_server_open(&server, loop, services, n, context);   proto/X.proto's services, a handler a method
  *     rpc_server_listen(server, &(struct rpc_listen){"ipc:///run/sluice/read.sock", 0666, RPC_READER});
  *     uv_run(loop, ...)                                  handlers are called from it
  *     rpc_server_close(server);
@@ -115,7 +114,6 @@ struct rpc_service {
 	enum rpc_role role; /* the least that may call it */
 	const struct rpc_method *methods;
 	uint32_t n_methods;
-	void *context;
 };
 
 struct rpc_listen {
@@ -156,10 +154,9 @@ struct rpc_counts {
 	uint32_t clients; /* connected now */
 };
 
-/* 0 or a negative errno. */
-[[nodiscard]] int rpc_server_open(struct rpc_server **out, struct uv_loop_s *loop);
-/* 8 services at the most. */
-void rpc_server_add(struct rpc_server *server, const struct rpc_service *service);
+/* Offers n services; `context` is their handlers'.  0 or a negative errno. */
+[[nodiscard]] int rpc_server_open(struct rpc_server **out, struct uv_loop_s *loop,
+        const struct rpc_service *services, uint32_t n, void *context);
 /* Binds; a socket file that a dead predecessor left is replaced.  4 endpoints at the most.  0 or a negative
  * errno. */
 [[nodiscard]] int rpc_server_listen(struct rpc_server *server, const struct rpc_listen *listen);

@@ -273,7 +273,8 @@ static void free_server(struct rpc_server *s)
 	free(s);
 }
 
-int rpc_server_open(struct rpc_server **out, struct uv_loop_s *loop)
+int rpc_server_open(struct rpc_server **out, struct uv_loop_s *loop, const struct rpc_service *services,
+        uint32_t n, void *context)
 {
 	struct rpc_server *s = calloc(1, sizeof *s);
 	int err = s ? 0 : -ENOMEM;
@@ -282,6 +283,9 @@ int rpc_server_open(struct rpc_server **out, struct uv_loop_s *loop)
 	if (!s)
 		return err;
 	s->loop = loop;
+	s->service = services;
+	s->n_services = n;
+	s->context = context;
 	s->zmq = zmq_ctx_new();
 	err = s->zmq ? rpc_admit_open(s) : -errno;
 	if (!err)
@@ -298,12 +302,6 @@ int rpc_server_open(struct rpc_server **out, struct uv_loop_s *loop)
 	uv_prepare_start(&s->prepare, look);
 	*out = s;
 	return 0;
-}
-
-void rpc_server_add(struct rpc_server *server, const struct rpc_service *service)
-{
-	assert(server->n_services < SERVICES_MAX);
-	server->service[server->n_services++] = *service;
 }
 
 /* ---- endpoints ---- */

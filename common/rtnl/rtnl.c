@@ -46,6 +46,14 @@ bool rtnl_attribute_next(struct rtnl_bytes *left, struct rtnl_attribute *a)
 	return true;
 }
 
+bool rtnl_attribute_find(struct rtnl_bytes in, uint16_t type, struct rtnl_attribute *a)
+{
+	while (rtnl_attribute_next(&in, a))
+		if (a->type == type)
+			return true;
+	return false;
+}
+
 bool rtnl_u32(const struct rtnl_attribute *a, uint32_t *to)
 {
 	if (a->len != sizeof *to)
@@ -58,14 +66,14 @@ bool rtnl_address(uint8_t family, const uint8_t *value, uint32_t len, struct ip6
 {
 	struct be32 four;
 
-	if (len != (family == AF_INET ? sizeof four : sizeof *to))
-		return false;
-	if (family == AF_INET) {
+	if (family == AF_INET && len == sizeof four) {
 		memcpy(&four, value, sizeof four);
 		*to = ip6_addr_mapped(four);
-	} else {
-		memcpy(to, value, sizeof *to);
+		return true;
 	}
+	if (family != AF_INET6 || len != sizeof *to)
+		return false;
+	memcpy(to, value, sizeof *to);
 	return true;
 }
 
@@ -76,7 +84,7 @@ bool rtnl_via(const struct rtnl_attribute *a, struct ip6_addr *to)
 	if (a->len < sizeof family)
 		return false;
 	memcpy(&family, a->value, sizeof family);
-	return (family == AF_INET || family == AF_INET6) &&
+	return family <= UINT8_MAX &&
 	       rtnl_address((uint8_t)family, a->value + sizeof family, a->len - (uint32_t)sizeof family, to);
 }
 

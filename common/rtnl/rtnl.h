@@ -5,6 +5,8 @@
  *             switch (m.type) ... rtnl_route(&m, &route), rtnl_nexthop(&m, &nexthop), rtnl_link(&m, &link)
  *     left.n                                   0: all of it was messages
  *
+ *     rtnl_attribute_next(&left, &a)           of a message of another kind: its attributes
+ *
  *     fpm_frame(bytes, n, &bytes_of_it)        where frames of the Forwarding Plane Manager come by TCP
  *
  * The bytes may be anybody's: nothing is read beyond them, whatever their lengths say, and what is read is
@@ -86,6 +88,26 @@ bool rtnl_next(struct rtnl_bytes *left, struct rtnl_message *m);
 
 /* An interface (RTM_NEWLINK, RTM_DELLINK).  0 or -EINVAL. */
 [[nodiscard]] int rtnl_link(const struct rtnl_message *m, struct rtnl_link *link);
+
+/* What follows the header of a message's kind, or stands within another attribute. */
+struct rtnl_attribute {
+	uint16_t type; /* without its flags */
+	const uint8_t *value;
+	uint32_t len;
+};
+
+/* The next attribute; false: there is none, or what is left is none. */
+bool rtnl_attribute_next(struct rtnl_bytes *left, struct rtnl_attribute *a);
+
+/* The first of that type.  False: there is none before the end, or before what is none. */
+bool rtnl_attribute_find(struct rtnl_bytes in, uint16_t type, struct rtnl_attribute *a);
+
+/* A value of 4 bytes in host order.  False: it has another length. */
+bool rtnl_u32(const struct rtnl_attribute *a, uint32_t *to);
+
+/* An address of a family, mapped.  False: of another family than AF_INET and AF_INET6, or of another length.
+ */
+bool rtnl_address(uint8_t family, const uint8_t *value, uint32_t len, struct ip6_addr *to);
 
 /* What an NLMSG_ERROR or NLMSG_DONE says: 0 or a negative errno. */
 int rtnl_error(const struct rtnl_message *m);

@@ -60,6 +60,22 @@ static const struct rpc_method monitor_methods[] = {
         {"Events", control_events, true},
 };
 
+#define SERVICE(name, role, methods)                                                                         \
+	{                                                                                                    \
+		&sluice__##name##__descriptor, role, methods, ARRAY_LEN(methods)                             \
+	}
+
+static const struct rpc_service services[] = {
+        SERVICE(read, RPC_READER, read_methods),
+        SERVICE(tables, RPC_READER, table_methods),
+        SERVICE(health, RPC_READER, health_methods),
+        SERVICE(keys, RPC_READER, key_methods),
+        SERVICE(admin, RPC_ADMIN, admin_methods),
+        SERVICE(taps, RPC_ADMIN, tap_methods),
+        SERVICE(crashes, RPC_READER, crash_methods),
+        SERVICE(monitor, RPC_READER, monitor_methods),
+};
+
 const struct board *control_board(const struct control *c)
 {
 	return c->appliance->map[REGION_BOARD];
@@ -140,26 +156,10 @@ static int listen_at(
 
 static int serve(struct control *c, const char *dir, char *why)
 {
-	int err = rpc_server_open(&c->rpc, c->loop);
+	int err = rpc_server_open(&c->rpc, c->loop, services, ARRAY_LEN(services), c);
 
 	if (err)
 		return fail(why, err, "cannot serve: %s", strerror(-err));
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__read__descriptor, RPC_READER, read_methods,
-	                               ARRAY_LEN(read_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__tables__descriptor, RPC_READER, table_methods,
-	                               ARRAY_LEN(table_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__health__descriptor, RPC_READER, health_methods,
-	                               ARRAY_LEN(health_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__keys__descriptor, RPC_READER, key_methods,
-	                               ARRAY_LEN(key_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__admin__descriptor, RPC_ADMIN, admin_methods,
-	                               ARRAY_LEN(admin_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__taps__descriptor, RPC_ADMIN, tap_methods,
-	                               ARRAY_LEN(tap_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__crashes__descriptor, RPC_READER, crash_methods,
-	                               ARRAY_LEN(crash_methods), c});
-	rpc_server_add(c->rpc, &(struct rpc_service){&sluice__monitor__descriptor, RPC_READER,
-	                               monitor_methods, ARRAY_LEN(monitor_methods), c});
 	err = listen_at(c, dir, "read.sock", 0666, RPC_READER, why);
 	/* For root, and for who is in control's group. */
 	return err ? err : listen_at(c, dir, "admin.sock", 0660, RPC_ADMIN, why);

@@ -7,6 +7,7 @@
 
 static void expired(uv_timer_t *timer)
 {
+	(void)apply_busy(timer->data);
 	confirm_roll_back(timer->data, ENTRY_UNCONFIRMED, NULL);
 }
 
@@ -32,12 +33,12 @@ void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_cal
 
 	memcpy(r.key, who.key, sizeof r.key);
 	err = state_note(&c->state, &r);
-	uv_timer_stop(&c->confirm_timer);
 	if (err && call) {
 		rpc_fail(call, RPC_RESOURCE_EXHAUSTED, "the rollback cannot be written down: %s",
 		        strerror(-err));
 		return;
 	}
+	uv_timer_stop(&c->confirm_timer);
 	c->before = NULL;
 	if (!before)
 		before = change_load(c, c->state.history.in_force, why);

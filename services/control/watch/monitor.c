@@ -312,6 +312,8 @@ void control_events(void *context, struct rpc_call *call, const ProtobufCMessage
 		return;
 	}
 	begin(m);
+	/* What has happened so far is for those who were there. */
+	flush(m);
 	*free_one = (struct stream){.call = call, .kinds = kinds};
 	rpc_on_cancel(call, gone, m);
 	send_to(m, free_one, NULL, control_wall_offset());

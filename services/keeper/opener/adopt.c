@@ -37,9 +37,11 @@ struct collected {
 
 static uint32_t attribute_u32(const struct nlmsghdr *m, size_t bytes, uint16_t type)
 {
-	const struct rtattr *a = netlink_attribute(m, bytes, type);
+	struct rtnl_attribute a;
+	uint32_t value;
 
-	return a && RTA_PAYLOAD(a) >= sizeof(uint32_t) ? load_u32(netlink_attribute_data(a)) : 0;
+	return rtnl_attribute_find(netlink_attributes(m, bytes), type, &a) && rtnl_u32(&a, &value) ? value
+	                                                                                           : 0;
 }
 
 static int collect(struct collected *c, const struct nlmsghdr *m)
@@ -146,32 +148,17 @@ static int read_whole(const char *path, struct collected *c)
 
 /* The board. */
 
-/* An attribute's address, IPv4 mapped.  false: it has none of this family. */
-static bool address_of(struct ip6_addr *to, uint8_t family, const struct rtattr *a)
-{
-	size_t bytes = family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
-	struct be32 four;
-
-	if (!a || (family != AF_INET && family != AF_INET6) || RTA_PAYLOAD(a) != bytes)
-		return false;
-	if (family == AF_INET6) {
-		memcpy(to->b, netlink_attribute_data(a), bytes);
-		return true;
-	}
-	memcpy(&four, netlink_attribute_data(a), bytes);
-	*to = ip6_addr_mapped(four);
-	return true;
-}
-
 /* false: it is none that Sluice can have. */
 static bool own_address_of(struct board_address *to, const struct nlmsghdr *m)
 {
 	const struct ifaddrmsg *a = netlink_data(m);
-	const struct rtattr *own = netlink_attribute(m, sizeof *a, IFA_LOCAL);
+	const struct rtnl_bytes all = netlink_attributes(m, sizeof *a);
+	struct rtnl_attribute own;
 
 	*to = (struct board_address){
 	        .family = a->ifa_family == AF_INET ? 4 : 6, .prefix_len = a->ifa_prefixlen};
-	return address_of(&to->addr, a->ifa_family, own ? own : netlink_attribute(m, sizeof *a, IFA_ADDRESS));
+	return (rtnl_attribute_find(all, IFA_LOCAL, &own) || rtnl_attribute_find(all, IFA_ADDRESS, &own)) &&
+	       rtnl_address(a->ifa_family, own.value, own.len, &to->addr);
 }
 
 /* A port has a link-local address of its own making. */
@@ -188,12 +175,20 @@ static void tell_address(struct board_adopted *b, const struct nlmsghdr *m)
 		b->address[b->n_addresses++] = to;
 }
 
+/* An address that a route may lack.  false: it is no address of the family. */
+static bool take_address(struct rtnl_bytes in, uint16_t type, uint8_t family, struct ip6_addr *to)
+{
+	struct rtnl_attribute a;
+
+	return !rtnl_attribute_find(in, type, &a) || rtnl_address(family, a.value, a.len, to);
+}
+
 /* false: it is a route that Sluice does not have. */
 static bool route_of(struct board_route *to, const struct nlmsghdr *m)
 {
 	const struct rtmsg *r = netlink_data(m);
-	const struct rtattr *dst = netlink_attribute(m, sizeof *r, RTA_DST),
-	                    *via = netlink_attribute(m, sizeof *r, RTA_GATEWAY);
+	const struct rtnl_bytes all = netlink_attributes(m, sizeof *r);
+	struct rtnl_attribute other;
 
 	*to = (struct board_route){.metric = attribute_u32(m, sizeof *r, RTA_PRIORITY),
 	        .family = r->rtm_family == AF_INET ? 4 : 6,
@@ -202,9 +197,9 @@ static bool route_of(struct board_route *to, const struct nlmsghdr *m)
 	if (to->family == 4)
 		to->to = ip6_addr_mapped((struct be32){0});
 	return r->rtm_type == RTN_UNICAST && !r->rtm_src_len && !r->rtm_tos &&
-	       !netlink_attribute(m, sizeof *r, RTA_VIA) && !netlink_attribute(m, sizeof *r, RTA_ENCAP) &&
-	       (!dst || address_of(&to->to, r->rtm_family, dst)) &&
-	       (!via || address_of(&to->gateway, r->rtm_family, via));
+	       !rtnl_attribute_find(all, RTA_VIA, &other) && !rtnl_attribute_find(all, RTA_ENCAP, &other) &&
+	       take_address(all, RTA_DST, r->rtm_family, &to->to) &&
+	       take_address(all, RTA_GATEWAY, r->rtm_family, &to->gateway);
 }
 
 static void tell_route(struct board_adopted *b, const struct nlmsghdr *m)

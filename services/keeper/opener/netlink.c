@@ -150,56 +150,45 @@ int netlink_dump(struct netlink *nl, uint16_t type, uint8_t family,
 	return err ? err : answers(nl, each, context);
 }
 
-/* Among the attributes in `left` bytes from `at` on. */
-static const struct rtattr *find(const uint8_t *at, uint32_t left, uint16_t type)
+struct rtnl_bytes netlink_attributes(const struct nlmsghdr *message, size_t bytes)
 {
-	while (left >= sizeof(struct rtattr)) {
-		const struct rtattr *a = (const struct rtattr *)(const void *)at;
+	size_t head = NLMSG_SPACE(bytes);
 
-		if (a->rta_len < sizeof *a || a->rta_len > left)
-			return NULL;
-		if ((a->rta_type & NLA_TYPE_MASK) == type)
-			return a;
-		at += RTA_ALIGN(a->rta_len);
-		left -= MIN(left, (uint32_t)RTA_ALIGN(a->rta_len));
-	}
-	return NULL;
+	if (message->nlmsg_len < head)
+		return (struct rtnl_bytes){0};
+	return (struct rtnl_bytes){(const uint8_t *)message + head, message->nlmsg_len - head};
 }
 
-const struct rtattr *netlink_attribute(const struct nlmsghdr *message, size_t bytes, uint16_t type)
+/* The attributes within another; none where there is none of that type. */
+static struct rtnl_bytes within(struct rtnl_bytes in, uint16_t type)
 {
-	uint32_t head = (uint32_t)NLMSG_SPACE(bytes);
+	struct rtnl_attribute a;
 
-	return message->nlmsg_len < head
-	               ? NULL
-	               : find((const uint8_t *)message + head, message->nlmsg_len - head, type);
+	return rtnl_attribute_find(in, type, &a) ? (struct rtnl_bytes){a.value, a.len}
+	                                         : (struct rtnl_bytes){0};
 }
 
-/* An attribute within another. */
-static const struct rtattr *nested(const struct rtattr *outer, uint16_t type)
+static void copy_attribute(struct rtnl_bytes in, uint16_t type, void *to, size_t bytes)
 {
-	return outer ? find(netlink_attribute_data(outer), (uint32_t)RTA_PAYLOAD(outer), type) : NULL;
-}
+	struct rtnl_attribute a;
 
-static void copy_attribute(const struct rtattr *a, void *to, size_t bytes)
-{
-	if (a)
-		memcpy(to, netlink_attribute_data(a), MIN((size_t)RTA_PAYLOAD(a), bytes));
+	if (rtnl_attribute_find(in, type, &a))
+		memcpy(to, a.value, MIN((size_t)a.len, bytes));
 }
 
 static int take_link(void *context, const struct nlmsghdr *m)
 {
 	const struct ifinfomsg *i = netlink_data(m);
+	const struct rtnl_bytes all = netlink_attributes(m, sizeof *i);
 	struct rtnl_link_stats64 stats = {0};
 	struct netlink_link *l = context;
-	const struct rtattr *inet6;
 
 	if (m->nlmsg_type != RTM_NEWLINK)
 		return 0;
 	l->ifindex = (uint32_t)i->ifi_index;
 	l->flags = i->ifi_flags;
 	l->carrier = i->ifi_flags & IFF_LOWER_UP && i->ifi_flags & IFF_UP;
-#define COPY(type, field) copy_attribute(netlink_attribute(m, sizeof *i, type), &(field), sizeof(field))
+#define COPY(type, field) copy_attribute(all, type, &(field), sizeof(field))
 	COPY(IFLA_MTU, l->mtu);
 	COPY(IFLA_NUM_RX_QUEUES, l->rx_queues);
 	COPY(IFLA_ADDRESS, l->mac);
@@ -207,11 +196,10 @@ static int take_link(void *context, const struct nlmsghdr *m)
 	COPY(IFLA_CARRIER_DOWN_COUNT, l->losses);
 	COPY(IFLA_STATS64, stats);
 #undef COPY
-	copy_attribute(netlink_attribute(m, sizeof *i, IFLA_IFNAME), l->name, sizeof l->name - 1);
-	copy_attribute(nested(netlink_attribute(m, sizeof *i, IFLA_LINKINFO), IFLA_INFO_KIND), l->kind,
-	        sizeof l->kind - 1);
-	inet6 = nested(netlink_attribute(m, sizeof *i, IFLA_AF_SPEC), AF_INET6);
-	copy_attribute(nested(inet6, IFLA_INET6_ADDR_GEN_MODE), &l->addr_gen_mode, 1);
+	copy_attribute(all, IFLA_IFNAME, l->name, sizeof l->name - 1);
+	copy_attribute(within(all, IFLA_LINKINFO), IFLA_INFO_KIND, l->kind, sizeof l->kind - 1);
+	copy_attribute(within(within(all, IFLA_AF_SPEC), AF_INET6), IFLA_INET6_ADDR_GEN_MODE,
+	        &l->addr_gen_mode, sizeof l->addr_gen_mode);
 	l->rx_dropped = stats.rx_dropped + stats.rx_missed_errors;
 	l->rx_errors = stats.rx_errors;
 	l->tx_errors = stats.tx_errors;

@@ -10,8 +10,7 @@
 #define SLUICE_SERVICES_KEEPER_OPENER_NETLINK_H
 
 #include "common/epoch/epoch.h"
-
-#include <linux/rtnetlink.h>
+#include "common/rtnl/rtnl.h"
 
 #define NETLINK_LINKS (1u << (RTNLGRP_LINK - 1))
 
@@ -76,18 +75,13 @@ void netlink_put(struct netlink_request *r, uint16_t attribute, const void *valu
 [[nodiscard]] int netlink_dump(struct netlink *nl, uint16_t type, uint8_t family,
         int (*each)(void *context, const struct nlmsghdr *message), void *context);
 
-/* What follows the header of a message, and that of an attribute. */
+/* What follows the header of a message. */
 static inline const void *netlink_data(const struct nlmsghdr *message)
 {
 	return (const uint8_t *)message + NLMSG_HDRLEN;
 }
 
-static inline const void *netlink_attribute_data(const struct rtattr *attribute)
-{
-	return (const uint8_t *)attribute + RTA_LENGTH(0);
-}
-
-/* The attribute of that type in a message whose fixed header has `bytes`; NULL where there is none. */
-const struct rtattr *netlink_attribute(const struct nlmsghdr *message, size_t bytes, uint16_t type);
+/* And the attributes behind the `bytes` of its kind's own header. */
+struct rtnl_bytes netlink_attributes(const struct nlmsghdr *message, size_t bytes);
 
 #endif

@@ -112,10 +112,10 @@ static const struct rpc_method admin_methods[] = {{"Apply", answer, false}, {"Bu
 static const struct rpc_method tap_methods[] = {{"Capture", keep, true}};
 static const struct rpc_method monitor_methods[] = {{"Events", keep, true}};
 static const struct rpc_service services[] = {
-        {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods), NULL},
-        {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods), NULL},
-        {&sluice__taps__descriptor, RPC_ADMIN, tap_methods, ARRAY_LEN(tap_methods), NULL},
-        {&sluice__monitor__descriptor, RPC_READER, monitor_methods, ARRAY_LEN(monitor_methods), NULL},
+        {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods)},
+        {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods)},
+        {&sluice__taps__descriptor, RPC_ADMIN, tap_methods, ARRAY_LEN(tap_methods)},
+        {&sluice__monitor__descriptor, RPC_READER, monitor_methods, ARRAY_LEN(monitor_methods)},
 };
 
 static const char *const names[] = {"sluice.Read/Status", "sluice.Read/Account", "sluice.Read/Counters",
@@ -352,9 +352,8 @@ static void start(void)
 	const char *temporary = getenv("TMPDIR");
 
 	snprintf(folder, sizeof folder, "%.40s/fuzz.XXXXXX", temporary ? temporary : "/tmp");
-	REQUIRE(mkdtemp(folder) && uv_loop_init(&loop) == 0 && rpc_server_open(&server, &loop) == 0);
-	for (uint32_t i = 0; i < ARRAY_LEN(services); i++)
-		rpc_server_add(server, &services[i]);
+	REQUIRE(mkdtemp(folder) && uv_loop_init(&loop) == 0 &&
+	        rpc_server_open(&server, &loop, services, ARRAY_LEN(services), NULL) == 0);
 	for (uint32_t i = 0; i < LISTENERS; i++)
 		listen_at(i);
 	change_keys(0);

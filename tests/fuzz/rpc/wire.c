@@ -21,8 +21,8 @@ struct part {
 };
 
 struct socket {
-	int type; /* 0: closed */
-	int fd;
+	int type;      /* 0: closed */
+	int fd, given; /* given: by ZMQ_USE_FD; -1: none */
 	struct part *first, **end;
 	void *monitored; /* of a PAIR: the socket that it tells of */
 	uint8_t to[ID_MAX];
@@ -141,7 +141,7 @@ void *zmq_socket(void *context, int type)
 		errno = EMFILE;
 		return NULL;
 	}
-	*s = (struct socket){.type = type + 1, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+	*s = (struct socket){.type = type + 1, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .given = -1};
 	s->end = &s->first;
 	return s;
 }
@@ -153,6 +153,8 @@ int zmq_close(void *socket)
 	for (struct part *p = take(s); p; p = take(s))
 		free_part(p);
 	close(s->fd);
+	if (s->given >= 0)
+		close(s->given);
 	s->type = 0;
 	return 0;
 }
@@ -187,7 +189,9 @@ int zmq_connect(void *socket, const char *endpoint)
 
 int zmq_setsockopt(void *socket, int option, const void *value, size_t len)
 {
-	(void)socket, (void)option, (void)value, (void)len;
+	(void)len;
+	if (option == ZMQ_USE_FD)
+		((struct socket *)socket)->given = *(const int *)value;
 	return 0;
 }
 

@@ -77,6 +77,14 @@ Test(config_errors, a_file_that_is_not_there_has_a_reason)
 	config_errors_free(&errors);
 }
 
+Test(config_errors, a_text_of_no_bytes_may_be_nowhere)
+{
+	char *out = said(NULL, 0, config_errors_print);
+
+	cr_expect_not_null(strstr(out, "an empty file"), "%s", out);
+	free(out);
+}
+
 Test(config_errors, names_that_are_near_are_found)
 {
 	static const char *const names[] = {"mtu", "mac", "addresses", "groups"};
@@ -86,31 +94,4 @@ Test(config_errors, names_that_are_near_are_found)
 	cr_expect_str_eq(nearest_name("adress", names, 4), "addresses");
 	cr_expect_null(nearest_name("zzzz", names, 4));
 	cr_expect_null(nearest_name("", names, 0));
-}
-
-Test(config_errors, utf8_is_what_the_rfc_says)
-{
-	static const struct {
-		const char *bytes;
-		uint32_t want;
-	} cases[] = {
-	        {"a", 1},
-	        {"\xc3\xa4", 2},
-	        {"\xe2\x82\xac", 3},
-	        {"\xf0\x9f\x98\x80", 4},
-	        {"\x80", 0},
-	        {"\xc0\x80", 0},
-	        {"\xc1\xbf", 0},
-	        {"\xe0\x80\x80", 0},
-	        {"\xed\xa0\x80", 0},
-	        {"\xf4\x90\x80\x80", 0},
-	        {"\xf5\x80\x80\x80", 0},
-	        {"\xc3", 0},
-	        {"\xc3z", 0},
-	        {"", 0},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		cr_expect_eq(
-		        utf8_bytes(cases[i].bytes, strlen(cases[i].bytes)), cases[i].want, "case %zu", i);
 }

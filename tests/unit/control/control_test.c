@@ -13,8 +13,10 @@
 #include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct whole whole;
@@ -367,6 +369,37 @@ Test(control, refuses_changes_where_its_state_folder_cannot_be_used)
 	rpc_free(&s->base);
 }
 
+/* From now on no file grows, or as before. */
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = MIN(bytes, limit.rlim_max);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(control, a_rollback_that_cannot_be_written_down_comes_by_itself_all_the_same)
+{
+	Sluice__RollbackRequest request = SLUICE__ROLLBACK_REQUEST__INIT;
+	ProtobufCMessage *reply;
+	uint32_t epoch;
+
+	cr_assert_eq(apply_text(text_of(3), WAIT_MS, false, &epoch), RPC_OK);
+	begin_apply(text_of(4), 3);
+	while (!newest_is(2, "applied", 2) && epoch_in_force() != 4)
+		poll(NULL, 0, 1);
+	limit_files(0);
+	cr_expect_neq(rpc_client_call(client, &sluice__admin__descriptor, "Rollback", &request.base, WAIT_MS,
+	                      &reply, &error),
+	        RPC_OK);
+	limit_files(RLIM_INFINITY);
+	while (epoch_in_force() != 4)
+		poll(NULL, 0, 1);
+	cr_expect(has_address("192.0.3.1/24"));
+}
+
 Test(control, releases_an_ingest_that_a_predecessor_held)
 {
 	end();
@@ -387,6 +420,15 @@ Test(control, refuses_errors_with_their_places_and_changes_nothing)
 	cr_expect_str_eq(reply->errors[0]->file, "new.yaml");
 	cr_expect_eq(reply->errors[0]->line, 2);
 	cr_expect_eq(reply->errors[0]->column, 27);
+	rpc_error_free(&error);
+	cr_expect_eq(epoch_in_force(), 1);
+}
+
+Test(control, refuses_an_empty_text)
+{
+	uint32_t epoch;
+
+	cr_expect_eq(apply_text("", WAIT_MS, false, &epoch), RPC_INVALID_ARGUMENT);
 	rpc_error_free(&error);
 	cr_expect_eq(epoch_in_force(), 1);
 }
@@ -637,26 +679,43 @@ static const char *next_event(struct rpc_client *stream, const char *kind)
 	return text;
 }
 
+static struct rpc_client *reader_client(void)
+{
+	struct rpc_client *made;
+	char endpoint[128];
+
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/read.sock", dir);
+	cr_assert_eq(rpc_client_open(&made, endpoint), 0);
+	return made;
+}
+
+/* Begins to watch, and waits for the piece that says so, which has no events. */
+static void watch_events(struct rpc_client *stream, const Sluice__EventsRequest *request)
+{
+	ProtobufCMessage *piece;
+	enum rpc_status s;
+
+	cr_assert_eq(
+	        rpc_client_start(stream, &sluice__monitor__descriptor, "Events", &request->base, 0, &error),
+	        RPC_OK);
+	while ((s = rpc_client_next(stream, 1000, &piece, &error)) == RPC_QUIET)
+		;
+	cr_assert_eq(s, RPC_MORE, "%s", error.message);
+	cr_expect_eq(((Sluice__EventsPiece *)piece)->n_events, 0, "what was there is no event");
+	rpc_free(piece);
+}
+
 Test(control, events_are_told_to_who_asked_for_their_kind)
 {
 	Sluice__EventsRequest request = SLUICE__EVENTS_REQUEST__INIT;
 	char config[] = "config", ports[] = "ports", *kinds[] = {config, ports};
-	struct rpc_client *stream;
+	struct rpc_client *stream = reader_client();
 	ProtobufCMessage *piece;
-	char endpoint[128];
 	uint32_t epoch;
 
-	snprintf(endpoint, sizeof endpoint, "ipc://%s/read.sock", dir);
-	cr_assert_eq(rpc_client_open(&stream, endpoint), 0);
 	request.kinds = kinds;
 	request.n_kinds = 1;
-	cr_assert_eq(
-	        rpc_client_start(stream, &sluice__monitor__descriptor, "Events", &request.base, 0, &error),
-	        RPC_OK);
-	while (rpc_client_next(stream, 1000, &piece, &error) == RPC_QUIET)
-		;
-	cr_expect_eq(((Sluice__EventsPiece *)piece)->n_events, 0, "what was there is no event");
-	rpc_free(piece);
+	watch_events(stream, &request);
 	cr_assert_eq(apply_text(text_of(3), WAIT_MS, false, &epoch), RPC_OK, "%s", error.message);
 	cr_expect_str_eq(next_event(stream, "config"), "1 begun");
 	rpc_client_cancel(stream);
@@ -667,4 +726,22 @@ Test(control, events_are_told_to_who_asked_for_their_kind)
 	cr_expect_eq(rpc_client_next(stream, WAIT_MS, &piece, &error), RPC_INVALID_ARGUMENT);
 	cr_expect(strstr(error.message, "no events of 'ports'"), "%s", error.message);
 	rpc_client_close(stream);
+}
+
+/* It asks before the next look, mostly. */
+Test(control, what_happened_before_is_no_event_of_who_comes_to_watch_too)
+{
+	Sluice__EventsRequest request = SLUICE__EVENTS_REQUEST__INIT;
+	struct rpc_client *first = reader_client(), *second = reader_client();
+	uint32_t epoch;
+
+	watch_events(first, &request);
+	for (uint32_t i = 0; i < 4; i++) {
+		cr_assert_eq(apply_text(text_of(3 + i), WAIT_MS, false, &epoch), RPC_OK, "%s", error.message);
+		watch_events(second, &request);
+		rpc_client_cancel(second);
+	}
+	cr_expect_str_eq(next_event(first, "config"), "1 begun");
+	rpc_client_close(first);
+	rpc_client_close(second);
 }

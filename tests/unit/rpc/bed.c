@@ -33,9 +33,7 @@ void bed_open(const struct rpc_service *services, uint32_t n)
 	uv_loop_init(&bed.loop);
 	uv_async_init(&bed.loop, &bed.stop, on_stop);
 	uv_async_init(&bed.loop, &bed.change, on_change);
-	cr_assert_eq(rpc_server_open(&bed.server, &bed.loop), 0);
-	for (uint32_t i = 0; i < n; i++)
-		rpc_server_add(bed.server, &services[i]);
+	cr_assert_eq(rpc_server_open(&bed.server, &bed.loop, services, n, NULL), 0);
 }
 
 void bed_run(void)

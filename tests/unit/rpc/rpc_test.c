@@ -84,8 +84,8 @@ static const struct rpc_method read_methods[] = {{"Status", bed_status, false}, 
         {"Counters", counters, true}, {"Ports", flood, true}};
 static const struct rpc_method admin_methods[] = {{"Apply", apply, false}, {"Buffers", bed_keep, true}};
 static const struct rpc_service services[] = {
-        {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods), NULL},
-        {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods), NULL},
+        {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods)},
+        {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods)},
 };
 
 static void name_endpoints(void)

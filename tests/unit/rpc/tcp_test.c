@@ -28,8 +28,8 @@ static void confirm(void *context, struct rpc_call *call, const ProtobufCMessage
 static const struct rpc_method read_methods[] = {{"Status", bed_status, false}};
 static const struct rpc_method admin_methods[] = {{"Confirm", confirm, false}, {"Buffers", bed_keep, true}};
 static const struct rpc_service services[] = {
-        {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods), NULL},
-        {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods), NULL},
+        {&sluice__read__descriptor, RPC_READER, read_methods, ARRAY_LEN(read_methods)},
+        {&sluice__admin__descriptor, RPC_ADMIN, admin_methods, ARRAY_LEN(admin_methods)},
 };
 
 static void allow_others(void)

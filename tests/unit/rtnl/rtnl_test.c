@@ -53,6 +53,29 @@ Test(rtnl, reads_a_route)
 	cr_expect(ip6_addr_is_mapped(&r.hop[0].gateway) && memcmp(r.hop[0].gateway.b + 12, gateway4, 4) == 0);
 }
 
+Test(rtnl, finds_the_first_attribute_of_a_type_before_what_is_none)
+{
+	struct rtnl_attribute a;
+	struct ip6_addr addr;
+	struct rtnl_bytes in;
+	struct made m = {0};
+	uint32_t value;
+
+	made_attribute32(&m, RTA_OIF, 3);
+	made_attribute(&m, RTA_DST | NLA_F_NESTED, net4, 4);
+	made_attribute32(&m, RTA_OIF, 4);
+	in = (struct rtnl_bytes){m.bytes, m.n};
+	cr_expect(rtnl_attribute_find(in, RTA_OIF, &a) && rtnl_u32(&a, &value) && value == 3);
+	cr_expect(rtnl_attribute_find(in, RTA_DST, &a) && rtnl_address(AF_INET, a.value, a.len, &addr));
+	cr_expect(ip6_addr_is_mapped(&addr) && !memcmp(addr.b + 12, net4, 4));
+	cr_expect_not(rtnl_address(AF_INET6, a.value, a.len, &addr));
+	cr_expect_not(rtnl_address(AF_UNSPEC, gateway6, 16, &addr));
+	cr_expect_not(rtnl_attribute_find(in, RTA_GATEWAY, &a));
+	m.bytes[0] = 3; /* less than its header */
+	cr_expect_not(rtnl_attribute_find(in, RTA_DST, &a));
+	cr_expect_not(rtnl_attribute_find((struct rtnl_bytes){0}, RTA_OIF, &a));
+}
+
 static void add_way(struct made *m, uint8_t flags, uint8_t hops, const void *via, uint32_t via_bytes)
 {
 	struct rtnexthop way = {.rtnh_len = (uint16_t)(sizeof way + RTA_SPACE(via_bytes)),
