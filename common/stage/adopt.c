@@ -44,7 +44,7 @@ static void run_steps(struct worker *w, adopt_step *step, uint32_t number, nanos
 	bool done = false;
 
 	while (!done) {
-		worker_begin(w, INPUT_CALL, w->plan->lane, 0, now);
+		begin_burst(w, INPUT_CALL, w->plan->lane, 0, now);
 		w->burst.epoch = (uint16_t)number;
 		commit_open(w, JOURNAL_NO_INPUT, NOTE_CONFIG, 0);
 		done = step(w->stage, &w->epochs[number & 1], now, &w->burst);

@@ -235,26 +235,3 @@ void load_dropped(struct worker *w, struct worker_in *in, uint32_t taken)
 			reject(w, d.index, DROP_STAGE_CRASHED);
 	}
 }
-
-void load_spare(struct worker *w)
-{
-	struct spare *s = &w->spare;
-	struct worker_in *in;
-	uint32_t at, n;
-
-	if (w->spare_in == NO_RING || s->n >= OUTBOX_MAX / 2)
-		return;
-	in = &w->in[w->spare_in];
-	at = w->journal.work->index[in->link];
-	n = MIN(ring_used(&in->end, at), OUTBOX_MAX);
-	for (; s->n < n; s->n++) {
-		struct desc d = desc_unpack(ring_get(&in->end, at + s->n));
-
-		if (!pool_has(&w->appliance->pool, d.index)) {
-			in->end.quarantined = true;
-			w->status->quarantines++;
-			break;
-		}
-		s->index[s->n] = d.index;
-	}
-}

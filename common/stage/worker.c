@@ -4,7 +4,6 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 static const enum input_kind kind_of_role[RING_ROLES] = {
         [RING_RX] = INPUT_RX,
@@ -157,7 +156,7 @@ static void give_up_in_hand(struct worker *w)
 	w->newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
 	epoch = adopt_view(w, (uint16_t)w->newest);
 	if (epoch) {
-		worker_begin(w, INPUT_TIMER, w->plan->lane, 0, now);
+		begin_burst(w, INPUT_TIMER, w->plan->lane, 0, now);
 		commit_open(w, JOURNAL_NO_INPUT, NOTE_RECOVERY, 0);
 		w->ops->give_up(w->stage, epoch, now, what, &w->burst);
 		emit_burst(w);
@@ -177,7 +176,7 @@ static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
 		give_up_in_hand(w);
 	if (w->stack && open->input != JOURNAL_NO_INPUT && port < EPOCH_PHYS_MAX) {
 		w->newest = __atomic_load_n(&w->control->epoch, __ATOMIC_ACQUIRE);
-		home_drop_in_hand(w, (struct port_id){(uint16_t)port}, open->taken, now);
+		intake_drop_in_hand(w, (struct port_id){(uint16_t)port}, open->taken, now);
 		w->newest = 0;
 		return;
 	}
@@ -185,7 +184,7 @@ static void drop_in_hand(struct worker *w, const struct journal_open_word *open)
 		if (w->in[k].link != open->input || w->in[k].kind == INPUT_FREE || !open->taken)
 			continue;
 		dump_words(w, &w->in[k], open->taken);
-		worker_begin(w, (enum input_kind)w->in[k].kind, w->in[k].lane, 0, now);
+		begin_burst(w, (enum input_kind)w->in[k].kind, w->in[k].lane, 0, now);
 		commit_open(w, open->input, NOTE_RECOVERY, open->taken);
 		load_dropped(w, &w->in[k], open->taken);
 		emit_burst(w);
@@ -260,22 +259,6 @@ void worker_stop(struct worker *w)
 	w->is_free = NULL;
 }
 
-void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uint32_t n, nanos_t now)
-{
-	struct burst *b = &w->burst;
-
-	burst_reset(b, kind, n);
-	b->input_lane = peer_lane;
-	b->epoch = (uint16_t)w->newest;
-	w->log.now = now;
-	w->log.n = 0;
-	w->n_rejected = 0;
-	w->n_bad = 0;
-	w->spare.used = 0;
-	(void)tap_look(&w->taps);
-	load_spare(w);
-}
-
 static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 {
 	const struct epoch *epoch;
@@ -285,7 +268,7 @@ static bool input_burst(struct worker *w, struct worker_in *in, nanos_t now)
 	if (!waiting || unlikely(!adopt_before(w, in, now)))
 		return false;
 	began = sample_begin(w);
-	worker_begin(w, (enum input_kind)in->kind, in->lane, 0, now);
+	begin_burst(w, (enum input_kind)in->kind, in->lane, 0, now);
 	taken = load_burst(w, in, w->burst_max, &epoch);
 	commit_open(w, in->link, NOTE_NONE, taken);
 	if (w->burst.n) {
@@ -319,7 +302,7 @@ static bool timer_burst(struct worker *w, nanos_t now)
 
 	if (!epoch || w->ops->next_timer(w->stage) > now)
 		return false;
-	worker_begin(w, INPUT_TIMER, w->plan->lane, 0, now);
+	begin_burst(w, INPUT_TIMER, w->plan->lane, 0, now);
 	commit_open(w, JOURNAL_NO_INPUT, NOTE_TIMER, 0);
 	w->ops->timer(w->stage, epoch, now, &w->burst);
 	emit_burst(w);
@@ -339,7 +322,7 @@ nanos_t worker_next_timer(struct worker *w)
 
 	if (!w->newest)
 		return next;
-	if (w->ops->port_next && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) && home_can_take(w))
+	if (w->ops->port_next && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) && intake_can_take(w))
 		next = w->ops->port_next(w->stage);
 	return MIN(next, w->ops->next_timer(w->stage));
 }
@@ -377,17 +360,17 @@ bool worker_step(struct worker *w, nanos_t now)
 		if (k == w->spare_in)
 			continue;
 		if (w->in[k].kind == INPUT_FREE)
-			did |= home_collect(w, &w->in[k], now);
+			did |= supply_collect(w, &w->in[k], now);
 		else
 			did |= input_bursts(w, &w->in[k], now);
 	}
 	if (w->newest) {
 		if (w->stack) {
-			while (home_done(w, now)) /* as many as inputs have brought, of each port */
+			while (supply_done(w, now)) /* as many as inputs have brought, of each port */
 				did = true;
-			did |= home_fill(w, now);
-			did |= home_top_up(w, now);
-			did |= home_ports(w, now);
+			did |= supply_fill(w, now);
+			did |= supply_top_up(w, now);
+			did |= intake_ports(w, now);
 		}
 		did |= timer_burst(w, now);
 		did |= adopt_confirm(w, now);
@@ -424,7 +407,7 @@ static uint32_t arm_ports(struct worker *w, bool on, int *fd)
 
 	if (!w->stack)
 		return on ? n : 0;
-	return on && n && home_can_take(w) && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) ? n : 0;
+	return on && n && intake_can_take(w) && !__atomic_load_n(&w->control->hold, __ATOMIC_RELAXED) ? n : 0;
 }
 
 int worker_sleep(struct worker *w, nanos_t now)
@@ -455,14 +438,4 @@ int worker_sleep(struct worker *w, nanos_t now)
 	arm_ports(w, false, fd);
 	arm(w, false);
 	return err < 0 ? err : 0;
-}
-
-nanos_t worker_now(const struct worker *w)
-{
-	struct timespec ts;
-
-	if (__atomic_load_n(&w->control->clock_shared, __ATOMIC_RELAXED))
-		return __atomic_load_n(&w->control->clock, __ATOMIC_ACQUIRE);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (nanos_t)ts.tv_sec * NANOS_PER_SEC + (nanos_t)ts.tv_nsec;
 }

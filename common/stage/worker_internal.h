@@ -1,5 +1,6 @@
-/* worker_internal: what the parts of the frame share: load (input to burst), emit (verdicts to rings and
- * account), commit, home (free buffers), adopt (epochs). Not for anyone else. */
+/* worker_internal: what the parts of the frame share.  A burst goes through begin, load (from a ring) or
+ * intake (from a port), the stage's function, emit (verdicts to rings and account) and commit; home has the
+ * free buffers, supply moves them, adopt takes up epochs, worker takes turns.  Not for anyone else. */
 #ifndef SLUICE_COMMON_STAGE_WORKER_INTERNAL_H
 #define SLUICE_COMMON_STAGE_WORKER_INTERNAL_H
 
@@ -8,12 +9,14 @@
 /* What a burst is about that its input does not tell: the note in its open word. */
 enum { NOTE_NONE, NOTE_RECOVERY, NOTE_TIMER, NOTE_CONFIG };
 
+/* begin.c: an empty burst, or one of n packets that the caller fills in. */
+void begin_burst(struct worker *w, enum input_kind kind, uint8_t peer_lane, uint32_t n, nanos_t now);
+
 /* load.c: up to `want` packets of an input into the burst; all of one epoch, chains whole.  Returns the words
  * taken from the ring (bad ones included); *epoch is the view to use, NULL if nothing usable was taken. */
 uint32_t load_burst(struct worker *w, struct worker_in *in, uint32_t want, const struct epoch **epoch);
 /* The words that a burst of `taken` words would hold, to be dropped with one reason. */
 void load_dropped(struct worker *w, struct worker_in *in, uint32_t taken);
-void load_spare(struct worker *w);
 
 /* emit.c: every verdict of the burst and its outbox into rings, stack and account. */
 void emit_burst(struct worker *w);
@@ -32,26 +35,44 @@ void commit_republish(struct worker *w);
 /* Wakes who is due to be woken; with `all` whoever sleeps on something published. */
 void commit_wake(struct worker *w, nanos_t now, bool all);
 
-/* home.c, of ingest */
+/* home.c, of ingest: the free buffers of its share of the pool, a stack. */
+static inline uint32_t home_count(const struct worker *w)
+{
+	return w->appliance->plan.params.buffers / w->appliance->plan.params.lanes;
+}
+
+static inline uint32_t home_first(const struct worker *w)
+{
+	return home_count(w) * w->plan->lane;
+}
+
 void home_init(struct worker *w);
 void home_attach(struct worker *w);
 void home_push(struct worker *w, struct pkt_index index);
 void home_push_all(struct worker *w, const struct pkt_index *index, uint32_t n);
-bool home_collect(struct worker *w, struct worker_in *in, nanos_t now);
-bool home_top_up(struct worker *w, nanos_t now);
-bool home_ports(struct worker *w, nanos_t now);
+/* n free buffers, of w->stack_height. */
+void home_give(struct worker *w, struct pkt_index *index, uint32_t n);
+/* The same into the burst, for frames. */
+void home_take(struct worker *w, uint32_t n);
+
+/* supply.c, of ingest.  Each says whether it has done anything. */
+/* Buffers that were freed elsewhere come home by an input. */
+bool supply_collect(struct worker *w, struct worker_in *in, nanos_t now);
+/* Into the rings of spare buffers that are half empty. */
+bool supply_top_up(struct worker *w, nanos_t now);
 /* Packets that drivers have sent by now: their buffers come home. */
-bool home_done(struct worker *w, nanos_t now);
+bool supply_done(struct worker *w, nanos_t now);
 /* Free buffers into the ports' rings, as long as enough are left for what arrives. */
-bool home_fill(struct worker *w, nanos_t now);
+bool supply_fill(struct worker *w, nanos_t now);
+
+/* intake.c, of ingest. */
+/* A round's frames.  Whether there were any. */
+bool intake_ports(struct worker *w, nanos_t now);
 /* The frames of a port that the predecessor had in hand are dropped. */
-void home_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_t now);
+void intake_drop_in_hand(struct worker *w, struct port_id port, uint32_t n, nanos_t now);
 /* Whether a frame would find room in every ring, and a buffer.  If not, ingest sleeps: what made no room
  * comes back to it, sent or free. */
-bool home_can_take(struct worker *w);
-/* Buffers for n frames from the stack into the burst. */
-void home_take(struct worker *w, uint32_t n);
-bool home_port_burst(struct worker *w, struct port_id port, uint32_t n, nanos_t now, bool drop);
+bool intake_can_take(struct worker *w);
 
 /* dump.c: the black box, of a predecessor that died by its own fault; else nothing is written.  dump_begin:
  * the record, whole where no packet was in hand; from then on the burst is marked as being recovered from. */
@@ -111,8 +132,5 @@ bool adopt_answer(struct worker *w);
 /* Before anything is taken from an input that is not empty: an epoch whose packets come is taken up first.
  * false: it waits for lane 0, and so do they. */
 bool adopt_before(struct worker *w, const struct worker_in *in, nanos_t now);
-
-/* worker.c: runs what is in the burst through the stage's function `what` and commits. */
-void worker_begin(struct worker *w, enum input_kind kind, uint8_t peer_lane, uint32_t n, nanos_t now);
 
 #endif
