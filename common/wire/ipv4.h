@@ -134,9 +134,8 @@ static always_inline struct csum ipv4_header_sum(struct ipv4_words w, const void
 	return sum;
 }
 
-/* All that Linux ip_rcv_core checks, in its order.  `bytes` is the header, `len` what is in the buffer from
- * there on. */
-static always_inline enum ipv4_flaw ipv4_check(const void *bytes, uint32_t len, struct ipv4_view *view)
+static always_inline enum ipv4_flaw ipv4_check_summed(
+        const void *bytes, uint32_t len, bool summed, struct ipv4_view *view)
 {
 	enum ipv4_flaw flaw;
 
@@ -148,26 +147,23 @@ static always_inline enum ipv4_flaw ipv4_check(const void *bytes, uint32_t len, 
 	if (unlikely(flaw))
 		return flaw;
 	ipv4_view_words(w, view);
-	if (unlikely(!csum_is_good(ipv4_header_sum(w, bytes, view->header_len))))
+	if (summed && unlikely(!csum_is_good(ipv4_header_sum(w, bytes, view->header_len))))
 		return IPV4_CHECKSUM;
 	return ipv4_check_total(view, len);
+}
+
+/* All that Linux ip_rcv_core checks, in its order.  `bytes` is the header, `len` what is in the buffer from
+ * there on. */
+static always_inline enum ipv4_flaw ipv4_check(const void *bytes, uint32_t len, struct ipv4_view *view)
+{
+	return ipv4_check_summed(bytes, len, true, view);
 }
 
 /* The same without the header's checksum. */
 static always_inline enum ipv4_flaw ipv4_check_unsummed(
         const void *bytes, uint32_t len, struct ipv4_view *view)
 {
-	enum ipv4_flaw flaw;
-
-	if (unlikely(len < IPV4_HDR_LEN))
-		return IPV4_TRUNCATED;
-	struct ipv4_words w = ipv4_load_words(bytes);
-
-	flaw = ipv4_check_first((uint8_t)w.first, len);
-	if (unlikely(flaw))
-		return flaw;
-	ipv4_view_words(w, view);
-	return ipv4_check_total(view, len);
+	return ipv4_check_summed(bytes, len, false, view);
 }
 
 /* A header quoted in an ICMP error: its checksum may have become stale, and the quote ends before the total

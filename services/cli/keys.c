@@ -25,7 +25,7 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 
 static int list(const struct cli_call *call)
 {
-	static const struct remote_table table = {&sluice__keys__descriptor, "List", NULL, print};
+	static const struct remote_table table = {&sluice__keys__descriptor, "List", NULL, print, RPC_READER};
 	Sluice__KeysRequest request = SLUICE__KEYS_REQUEST__INIT;
 
 	return remote_show(&table, &request.base, call);

@@ -217,13 +217,13 @@ const char *remote_paint(const char *code)
 
 int remote_show(const struct remote_table *table, ProtobufCMessage *request, const struct cli_call *call)
 {
-	struct remote r = {.call = call};
+	struct remote r = {.call = call, .deadline_ms = table->deadline_ms};
 	ProtobufCMessage *reply;
 	int code;
 
 	if (table->prepare)
 		table->prepare(request, cli_word(call, 0));
-	code = remote_ask(&r, RPC_READER, table->service, table->method, request, &reply);
+	code = remote_ask(&r, table->role, table->service, table->method, request, &reply);
 	if (code)
 		return code;
 	if (call->json)

@@ -34,14 +34,16 @@ int remote_fail(const struct remote *r, const struct rpc_error *error);
 [[nodiscard]] int remote_ask(struct remote *r, enum rpc_role role, const ProtobufCServiceDescriptor *service,
         const char *method, const ProtobufCMessage *request, ProtobufCMessage **reply);
 
-/* A command that shows one table: at most one argument, asks a reader's method once, prints the reply, as
- * JSON where that is wanted.  `prepare` (or NULL) puts the argument, "" if there is none, into the request;
- * `print` shows the reply to people.  An exit code. */
+/* A command that asks a method once and prints the reply, as JSON where that is wanted.  `prepare` (or NULL)
+ * puts the first argument, "" if there is none, into the request; `print` shows the reply to people; `role`
+ * is who may call the method.  An exit code. */
 struct remote_table {
 	const ProtobufCServiceDescriptor *service;
 	const char *method;
 	void (*prepare)(ProtobufCMessage *request, const char *arg);
 	void (*print)(const ProtobufCMessage *reply, const char *arg);
+	enum rpc_role role;
+	uint32_t deadline_ms; /* 0: REMOTE_DEADLINE_MS */
 };
 
 [[nodiscard]] int remote_show(

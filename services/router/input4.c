@@ -55,12 +55,26 @@ static void drop_source(const struct router_call *c, struct pkt_ref r, enum drop
 	ref_drop(r, reason);
 }
 
+/* A packet for us among others, unless its source is refused for `reason`. */
+static void deliver_to_all(const struct router_call *c, struct pkt_ref r, struct ip4 *ip, enum fib_type type,
+        enum drop_reason reason)
+{
+	struct route none = {.type = type, .port = r.pkt->port};
+
+	if (reason) {
+		drop_source(c, r, reason);
+		return;
+	}
+	if (ipv4_has_options(&ip->v) && !options4_input(c, r, ip, &none))
+		return;
+	local4(c, r, ip, true);
+}
+
 /* A group that we have joined (Linux ip_route_input_rcu, ip_mc_validate_source). */
 static void input4_multicast(
         const struct router_call *c, struct pkt_ref r, struct ip4 *ip, const struct epoch_port *in)
 {
 	struct ip6_addr group = ip6_addr_mapped(ip->v.dst);
-	struct route none = {.type = FIB_LOCAL, .port = r.pkt->port};
 	enum drop_reason reason;
 	bool onlink;
 
@@ -74,32 +88,19 @@ static void input4_multicast(
 		reason = DROP_NONE;
 	else if (reason == DROP_NONE)
 		reason = route_check_source4(c, r.pkt, in, ip->v.src, false, &onlink);
-	if (reason) {
-		drop_source(c, r, reason);
-		return;
-	}
-	if (ipv4_has_options(&ip->v) && !options4_input(c, r, ip, &none))
-		return;
-	local4(c, r, ip, true);
+	deliver_to_all(c, r, ip, FIB_LOCAL, reason);
 }
 
 /* To all on a link (Linux ip_route_input_slow, brd_input). */
 static void input4_broadcast(
         const struct router_call *c, struct pkt_ref r, struct ip4 *ip, const struct epoch_port *in)
 {
-	struct route none = {.type = FIB_BROADCAST, .port = r.pkt->port};
 	enum drop_reason reason = DROP_NONE;
 	bool onlink;
 
 	if (!ipv4_is_unspecified(ip->v.src))
 		reason = route_check_source4(c, r.pkt, in, ip->v.src, false, &onlink);
-	if (reason) {
-		drop_source(c, r, reason);
-		return;
-	}
-	if (ipv4_has_options(&ip->v) && !options4_input(c, r, ip, &none))
-		return;
-	local4(c, r, ip, true);
+	deliver_to_all(c, r, ip, FIB_BROADCAST, reason);
 }
 
 /* No way: Linux ip_error and what fib_lookup says of such routes. */

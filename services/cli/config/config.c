@@ -153,24 +153,21 @@ static const struct cli_command command_show = {
 
 enum { CONFIRM };
 
+static void print_applied(const ProtobufCMessage *reply, const char *arg)
+{
+	(void)arg;
+	config_tell_applied((const void *)reply);
+}
+
 static int rollback(const struct cli_call *call)
 {
+	static const struct remote_table table = {
+	        &sluice__admin__descriptor, "Rollback", NULL, print_applied, RPC_ADMIN, CONFIG_CHANGE_MS};
 	Sluice__RollbackRequest request = SLUICE__ROLLBACK_REQUEST__INIT;
-	struct remote r = {.call = call, .deadline_ms = CONFIG_CHANGE_MS};
-	ProtobufCMessage *reply;
-	int code;
 
 	request.number = (uint32_t)cli_word_number(call, 0, 0);
 	request.confirm_s = (uint32_t)cli_number(call, CONFIRM, 0);
-	code = remote_ask(&r, RPC_ADMIN, &sluice__admin__descriptor, "Rollback", &request.base, &reply);
-	if (code)
-		return code;
-	if (call->json)
-		json_line(reply);
-	else
-		config_tell_applied((const void *)reply);
-	rpc_free(reply);
-	return CLI_FINE;
+	return remote_show(&table, &request.base, call);
 }
 
 static const struct cli_command command_rollback = {
@@ -193,22 +190,19 @@ static const struct cli_command command_rollback = {
         .run = rollback,
 };
 
+static void print_confirmed(const ProtobufCMessage *reply, const char *arg)
+{
+	(void)arg;
+	printf("configuration %u stays\n", ((const Sluice__ConfirmReply *)(const void *)reply)->number);
+}
+
 static int confirm(const struct cli_call *call)
 {
+	static const struct remote_table table = {
+	        &sluice__admin__descriptor, "Confirm", NULL, print_confirmed, RPC_ADMIN};
 	Sluice__ConfirmRequest request = SLUICE__CONFIRM_REQUEST__INIT;
-	struct remote r = {.call = call};
-	ProtobufCMessage *reply;
-	int code = remote_ask(&r, RPC_ADMIN, &sluice__admin__descriptor, "Confirm", &request.base, &reply);
 
-	if (code)
-		return code;
-	if (call->json)
-		json_line(reply);
-	else
-		printf("configuration %u stays\n",
-		        ((const Sluice__ConfirmReply *)(const void *)reply)->number);
-	rpc_free(reply);
-	return CLI_FINE;
+	return remote_show(&table, &request.base, call);
 }
 
 static const struct cli_command command_confirm = {

@@ -1,8 +1,6 @@
 /* config history: who changed what when, and what became of it. */
 #include "services/cli/config/config.h"
 
-#include "services/cli/json.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,26 +36,24 @@ static void print_change(const Sluice__Change *c, const Sluice__ConfigHistoryRep
 		printf("       %s\n", c->why);
 }
 
+static void print(const ProtobufCMessage *reply, const char *arg)
+{
+	const Sluice__ConfigHistoryReply *h = (const void *)reply;
+
+	(void)arg;
+	for (size_t i = 0; i < h->n_changes; i++)
+		print_change(h->changes[i], h);
+}
+
 static int run(const struct cli_call *call)
 {
+	static const struct remote_table table = {
+	        &sluice__read__descriptor, "ConfigHistory", NULL, print, RPC_READER};
 	Sluice__ConfigHistoryRequest request = SLUICE__CONFIG_HISTORY_REQUEST__INIT;
-	struct remote r = {.call = call};
-	const Sluice__ConfigHistoryReply *h;
-	ProtobufCMessage *reply;
-	int code;
 
 	request.most = (uint32_t)cli_number(call, COUNT, NEWEST);
 	request.before = (uint32_t)cli_number(call, BEFORE, 0);
-	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "ConfigHistory", &request.base, &reply);
-	if (code)
-		return code;
-	h = (const void *)reply;
-	if (call->json)
-		json_line(reply);
-	for (size_t i = 0; !call->json && i < h->n_changes; i++)
-		print_change(h->changes[i], h);
-	rpc_free(reply);
-	return CLI_FINE;
+	return remote_show(&table, &request.base, call);
 }
 
 const struct cli_command command_config_history = {

@@ -37,7 +37,8 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 
 static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {&sluice__tables__descriptor, "Neighbors", prepare, print};
+	static const struct remote_table table = {
+	        &sluice__tables__descriptor, "Neighbors", prepare, print, RPC_READER};
 	Sluice__NeighborsRequest request = SLUICE__NEIGHBORS_REQUEST__INIT;
 
 	return remote_show(&table, &request.base, call);

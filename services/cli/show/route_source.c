@@ -2,7 +2,6 @@
 #include "services/cli/show/route.h"
 
 #include "proto/tables.pb-c.h"
-#include "services/cli/json.h"
 #include "services/cli/remote.h"
 
 #include <stdio.h>
@@ -48,10 +47,12 @@ static void print_source(const Sluice__RouteSource *s)
 		        (unsigned long long)s->syncs, (unsigned long long)s->overruns);
 }
 
-static void print(const Sluice__RouteSourcesReply *reply)
+static void print(const ProtobufCMessage *message, const char *arg)
 {
+	const Sluice__RouteSourcesReply *reply = (const void *)message;
 	uint64_t refused = 0;
 
+	(void)arg;
 	for (size_t i = 0; i < reply->n_sources; i++) {
 		print_source(reply->sources[i]);
 		refused += reply->sources[i]->refused;
@@ -64,18 +65,9 @@ static void print(const Sluice__RouteSourcesReply *reply)
 
 int route_source(const struct cli_call *call)
 {
+	static const struct remote_table table = {
+	        &sluice__tables__descriptor, "RouteSources", NULL, print, RPC_READER};
 	Sluice__RouteSourcesRequest request = SLUICE__ROUTE_SOURCES_REQUEST__INIT;
-	struct remote r = {.call = call};
-	ProtobufCMessage *reply;
-	int code = remote_ask(
-	        &r, RPC_READER, &sluice__tables__descriptor, "RouteSources", &request.base, &reply);
 
-	if (code)
-		return code;
-	if (call->json)
-		json_line(reply);
-	else
-		print((const void *)reply);
-	rpc_free(reply);
-	return CLI_FINE;
+	return remote_show(&table, &request.base, call);
 }

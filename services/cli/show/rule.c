@@ -56,7 +56,8 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 
 static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {&sluice__tables__descriptor, "Rules", NULL, print};
+	static const struct remote_table table = {
+	        &sluice__tables__descriptor, "Rules", NULL, print, RPC_READER};
 	Sluice__RulesRequest request = SLUICE__RULES_REQUEST__INIT;
 
 	return remote_show(&table, &request.base, call);

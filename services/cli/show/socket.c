@@ -30,7 +30,8 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 
 static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {&sluice__tables__descriptor, "Sockets", NULL, print};
+	static const struct remote_table table = {
+	        &sluice__tables__descriptor, "Sockets", NULL, print, RPC_READER};
 	Sluice__SocketsRequest request = SLUICE__SOCKETS_REQUEST__INIT;
 
 	return remote_show(&table, &request.base, call);

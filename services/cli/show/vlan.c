@@ -33,7 +33,8 @@ static void print(const ProtobufCMessage *reply, const char *arg)
 
 static int run(const struct cli_call *call)
 {
-	static const struct remote_table table = {&sluice__read__descriptor, "Ports", prepare, print};
+	static const struct remote_table table = {
+	        &sluice__read__descriptor, "Ports", prepare, print, RPC_READER};
 	Sluice__PortsRequest request = SLUICE__PORTS_REQUEST__INIT;
 
 	return remote_show(&table, &request.base, call);

@@ -170,13 +170,10 @@ static int capture(const struct cli_call *call)
 static const struct cli_command verb_show = {
         .name = "show",
         .what = "all that is kept of one crash, but its packets",
-        .about =
-                "One crash: the process, how it ended, and of each lane that was in a burst what was in "
-                "hand. "
-                "Where that was a timer's entry (a neighbor, the fragments of a datagram) it is named and "
-                "its "
-                "bytes are told: it killed the process, perhaps, and has been given up, with all that waited "
-                "for it.",
+        .about = "One crash: the process, how it ended, and of each lane that was in a burst what was in "
+                 "hand. Where that was a timer's entry (a neighbor, the fragments of a datagram) it is named "
+                 "and its bytes are told: it killed the process, perhaps, and has been given up, with all "
+                 "that waited for it.",
         .arguments = NUMBER,
         .examples = {{"sluice crash show 3", "what was in hand"},
                 {"sluice crash show 3 --json | jq -r '.lanes[].culprit.address'", "whom a timer was about"}},
@@ -189,13 +186,10 @@ static const struct cli_command verb_show = {
 static const struct cli_command verb_capture = {
         .name = "capture",
         .what = "the packets that were in hand, for tcpdump and Wireshark",
-        .about =
-                "The packets that a stage had in hand when it died, as it left them: a line each, or as "
-                "pcapng, "
-                "where each packet's comment says of which crash it is. One of them killed it, perhaps; they "
-                "were dropped as stage_crashed. Of 64 packets in hand each is kept whole up to 1,968 bytes, "
-                "of "
-                "256 up to 432.",
+        .about = "The packets that a stage had in hand when it died, as it left them: a line each, or as "
+                 "pcapng, where each packet's comment says of which crash it is. One of them killed it, "
+                 "perhaps; they were dropped as stage_crashed. Of 64 packets in hand each is kept whole up "
+                 "to 1,968 bytes, of 256 up to 432.",
         .options = {[WRITE] = {.letter = 'w',
                             .takes = {"FILE", CLI_FILE},
                             .meaning = "pcapng into FILE; -: to standard output"}},
@@ -215,8 +209,7 @@ const struct cli_command command_crash = {
         .what = "the black box: what stages had in hand when they died by their own fault",
         .about = "The deaths of stages by their own fault (a signal that they raised, an exit, a stall; not "
                  "`kill -9`): number, when, which, how, and what was in hand. The black box keeps the last "
-                 "four "
-                 "of each lane; it outlives stages and control.",
+                 "four of each lane; it outlives stages and control.",
         .terms = {{"rx, tx, punt", "packets towards the applications, towards the wire, from another lane"},
                 {"port", "frames of a port"}, {"buffers", "free buffers"},
                 {"timer", "what was due, and of whom: neighbor, address, group, query, fragments"},

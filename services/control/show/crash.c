@@ -201,8 +201,8 @@ static void reply_list(const struct control *c, struct rpc_call *call, struct li
 static void fail_unknown(struct rpc_call *call, uint32_t number)
 {
 	rpc_fail(call, RPC_NOT_FOUND,
-	        "the black box has no crash %u: `sluice crash` shows which it has, the last ones of each "
-	        "lane",
+	        "the black box has no crash %u: `sluice crash` shows which it has, the last ones of "
+	        "each lane",
 	        number);
 }
 

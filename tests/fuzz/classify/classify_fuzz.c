@@ -1,5 +1,6 @@
 /* Rules and keys out of the input's bytes: the classifier finds what a linear search finds.  Then the rest of
  * the input damages the blob: it is refused, or looked up in without harm. */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/classify/oracle.h"
 
 #include <stdalign.h>
@@ -90,8 +91,6 @@ static void damage(const struct given *s, struct oracle_random *random)
 		(void)classify_run(&c, &s->keys[i], first[i], &walk);
 	}
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

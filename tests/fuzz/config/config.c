@@ -3,14 +3,7 @@
 #include <stdlib.h>
 
 #include "common/config/config.h"
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition))                                                                            \
-			abort();                                                                             \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static int visit(void *context, const struct fib_route *route, const struct fib_group_spec *spec)
 {

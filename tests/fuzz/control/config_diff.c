@@ -1,16 +1,8 @@
 /* Two texts, apart at the first byte 0: what differs between them is told, from either side, and nothing
  * between one and itself. */
-#include <stdlib.h>
 
 #include "common/config/config.h"
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition))                                                                            \
-			abort();                                                                             \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* How many of each kind; false: one of the texts is no YAML. */
 static bool differences(const struct config_text *a, const struct config_text *b, uint32_t count[4])

@@ -12,6 +12,7 @@
 #include "common/tap/tap.h"
 #include "services/control/internal.h"
 #include "tests/fuzz/control/machine.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/rpc/made.h"
 #include "tests/fuzz/rpc/wire.h"
 #include "tests/unit/whole/whole.h"
@@ -21,18 +22,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition))                                                                            \
-			abort();                                                                             \
-	} while (0)
-
 #define PEERS      6u /* of which every other one is an administrator */
 #define ASKED_MAX  256u
 #define ROUNDS_MAX 64u
 #define FOREVER_MS (CONFIRM_MAX_S * UINT64_C(1000) + 1000)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A call as its client has it. */
 struct asked {

@@ -1,4 +1,5 @@
 /* fuzz_fib: the input is a list of changes and questions; a naive list of routes is the oracle. */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/fib/oracle.h"
 
 #include <stdlib.h>
@@ -97,8 +98,6 @@ static void step(struct fib *fib, struct oracle *o, struct input *in, const uint
 	ask(fib, o, &route.prefix.addr, route.prefix.family);
 	ask(fib, o, &last, route.prefix.family);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/wire/ether.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/filter/bed.h"
 
 static struct bed bed;
@@ -21,8 +22,6 @@ static const struct classify_rule rules[] = {
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const struct bed_rules both = {rules, ARRAY_LEN(rules), CLASSIFY_PASS};

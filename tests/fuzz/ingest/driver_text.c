@@ -1,9 +1,8 @@
 /* Any line as a driver's text: settings within their bounds, or a sentence that says what is wrong. */
 #include "common/settings/settings.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct nic_settings *s)
 {

@@ -3,8 +3,7 @@
 #include "services/ingest/nic/gso.h"
 
 #include "common/wire/ipv6.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void cut(const struct gso *g, uint32_t mtu)
 {

@@ -2,10 +2,9 @@
  */
 #include "services/ingest/nic/capture.h"
 #include "services/ingest/nic/rss.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void look(const struct capture *c, const struct capture_frame *f, const uint8_t *data, size_t size)
 {

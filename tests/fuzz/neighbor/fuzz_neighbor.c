@@ -8,6 +8,7 @@
 #include "common/wire/igmp.h"
 #include "common/wire/ipv4.h"
 #include "common/wire/nd.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/router/neighbor/setup.h"
 
 struct story {
@@ -167,8 +168,6 @@ static const void *first_time(struct setup *s)
 	assert(copy);
 	return memcpy(copy, s->f.state, s->f.journal.state_bytes);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

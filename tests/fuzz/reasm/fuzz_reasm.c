@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/router/reassembly/oracle.h"
 
 #define RECORD   6u
@@ -17,8 +18,6 @@ static struct oracle oracle = {.bed = &bed};
 static nanos_t now = T0;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc, (void)argv;

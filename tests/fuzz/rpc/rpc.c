@@ -2,16 +2,9 @@
 #include "common/rpc/rpc.h"
 
 #include "proto/control.pb-c.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition))                                                                            \
-			abort();                                                                             \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void again(const struct rpc_request *r)
 {

@@ -12,6 +12,7 @@
 #include "proto/control.pb-c.h"
 #include "proto/health.pb-c.h"
 #include "proto/monitor.pb-c.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/rpc/wire.h"
 
 #include <stdio.h>
@@ -20,19 +21,11 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition))                                                                            \
-			abort();                                                                             \
-	} while (0)
-
 #define LISTENERS  3u /* readers', administrators', by tcp */
 #define PEERS      12u
 #define PARTS_MAX  4u
 #define QUIET_MS   (2u * HEARTBEAT_MS)
 #define FOREVER_MS (RPC_DEADLINE_MAX + QUIET_MS)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
 	const uint8_t *at, *end;

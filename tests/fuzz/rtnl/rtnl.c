@@ -1,16 +1,7 @@
 /* Any bytes as a stream of FPM frames and, behind their first, as messages of a kernel: what is read is
  * possible. */
 #include "common/rtnl/rtnl.h"
-
-#include <stdlib.h>
-
-#define REQUIRE(condition)                                                                                   \
-	do {                                                                                                 \
-		if (!(condition))                                                                            \
-			abort();                                                                             \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void check_route(const struct rtnl_route *r)
 {

@@ -6,14 +6,13 @@
 #include <stdlib.h>
 
 #include "services/session/words.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/session/guest.h"
 
 static struct bed bed;
 static struct guest hostile, sound;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void turn(void)
 {
 	bed_timer(&bed);

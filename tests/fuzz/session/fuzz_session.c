@@ -5,13 +5,12 @@
  */
 #include <stdlib.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/session/bed.h"
 
 static struct bed bed;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	struct epoch_socket s[] = {bed_socket(0, 0x0707, EPOCH_APP_ECHO),

@@ -10,8 +10,7 @@
 #include <stdlib.h>
 
 #include "common/tap/reader.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static struct tap_ring *ring;
 

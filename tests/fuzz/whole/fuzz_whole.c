@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/whole/world.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* An appliance that has seen this many inputs gives way to a new one: a crash is to be repeated from few. */
 #define INPUTS_MAX 2000u

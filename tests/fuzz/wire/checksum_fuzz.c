@@ -1,18 +1,7 @@
 /* The sum of any bytes, whole and in pieces cut where the first bytes say, against the naive one. */
 #include "common/wire/checksum.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint16_t naive_sum(const uint8_t *b, uint32_t len)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < len; i++)
-		sum += i % 2 ? b[i] : (uint64_t)b[i] << 8;
-	while (sum >> 16)
-		sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)sum;
-}
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/wire/naive.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

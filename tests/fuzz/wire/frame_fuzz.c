@@ -1,7 +1,6 @@
 /* A frame as it came, through every layer. */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/wire/exercise.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "common/wire/ipv4.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/wire/exercise.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void repair_ipv4(uint8_t *b, uint32_t len)
 {

@@ -1,7 +1,6 @@
 /* A UDP datagram over IPv4 or IPv6, or a TCP segment, by the first byte. */
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/wire/exercise.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "common/wire/checksum.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/unit/wire/exercise.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct ip6_addr us = {.b = {0xfe, 0x80, [15] = 1}};
 

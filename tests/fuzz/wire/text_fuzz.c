@@ -2,8 +2,7 @@
  * has its error inside the text.  A text that is refused at a place is refused at that place whatever
  * follows. */
 #include "common/wire/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* Read, and if it was taken write and read again into `again`. */
 #define ROUND_TRIP(type, parse, write, text_size)                                                            \

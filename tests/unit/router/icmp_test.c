@@ -15,15 +15,6 @@ static struct frame4 plain(void)
 	        .tos = 0x0b};
 }
 
-static uint32_t made(const struct world *w)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < w->f.burst.n_out; i++)
-		n += w->f.burst.out[i].born == BORN_GENERATED;
-	return n;
-}
-
 /* The error about packet 0 of the burst, byte for byte as RFC 792 and Linux have it. */
 static void is_error4(const struct world *w, const uint8_t *was, uint32_t was_len, struct be32 src)
 {
@@ -62,7 +53,7 @@ Test(router_icmp, quotes_the_packet_up_to_576_bytes)
 		world_add4(&w, &f);
 		memcpy(was, w.f.burst.frame[0] + ETHER_HDR_LEN, 20 + sizes[i]);
 		world_run(&w);
-		cr_assert_eq(made(&w), 1);
+		cr_assert_eq(world_made(&w), 1);
 		is_error4(&w, was, 20 + sizes[i], HOST(0, 1));
 		world_end(&w);
 		w.now += 10 * NANOS_PER_SEC;
@@ -93,7 +84,7 @@ static uint32_t errors_about(struct world *w, const struct frame4 *f)
 
 	w->now += 60 * NANOS_PER_SEC;
 	world_send4(w, f);
-	n = made(w);
+	n = world_made(w);
 	world_end(w);
 	return n;
 }
@@ -139,14 +130,14 @@ Test(router_icmp, is_bounded_for_each_peer_and_in_all)
 	world_init(&w, 1);
 	for (uint32_t i = 0; i < 20; i++) {
 		world_send4(&w, &f);
-		sent += made(&w);
+		sent += world_made(&w);
 		world_end(&w);
 	}
 	cr_assert_eq(sent, 6, "the peer's burst");
 	cr_assert_eq(world_stat(&w, STAT_ICMP_OUT_RATE_LIMIT_HOST), 14);
 	w.now += NANOS_PER_SEC;
 	world_send4(&w, &f);
-	cr_assert_eq(made(&w), 1, "one a second");
+	cr_assert_eq(world_made(&w), 1, "one a second");
 	world_end(&w);
 	w.now += 100 * NANOS_PER_SEC;
 	sent = 0;
@@ -155,7 +146,7 @@ Test(router_icmp, is_bounded_for_each_peer_and_in_all)
 		f.dst = HOST(0, 2);
 		f.port = P1;
 		world_send4(&w, &f);
-		sent += made(&w);
+		sent += world_made(&w);
 		world_end(&w);
 	}
 	cr_assert_eq(sent, 50, "the burst of all");
@@ -172,7 +163,7 @@ Test(router_icmp, does_without_a_buffer)
 	world_begin(&w, INPUT_RX);
 	w.f.spare.n = 0;
 	cr_assert_eq(world_send4(&w, &f).reason, DROP_TTL_EXPIRED);
-	cr_assert_eq(made(&w), 0);
+	cr_assert_eq(world_made(&w), 0);
 	cr_assert_eq(w.f.burst.no_buffer, 1);
 	world_end(&w);
 	world_free(&w);
@@ -685,7 +676,7 @@ Test(router_icmp6, quotes_up_to_1280_bytes)
 		world_add6(&w, &f);
 		memcpy(was, w.f.burst.frame[0] + 14, 40 + len);
 		world_run(&w);
-		cr_assert_eq(made(&w), 1);
+		cr_assert_eq(world_made(&w), 1);
 		cr_assert_eq(ipv6_check(e->frame + 14, e->pkt.len - 14u, &v), IPV6_OK);
 		cr_assert(ip6_addr_equal(&v.src, &IP6(0, 1)));
 		cr_assert_eq(v.payload_len, 8 + quote);
@@ -710,18 +701,18 @@ Test(router_icmp6, is_silent_where_rfc_4443_says_so)
 	f = icmp6_frame(icmp, IP6(0x10, 1), ICMP6_TYPE_DEST_UNREACH, 0, body, 48);
 	f.hop_limit = 1;
 	world_send6(&w, &f);
-	cr_assert_eq(made(&w), 0, "an error");
+	cr_assert_eq(world_made(&w), 0, "an error");
 	world_end(&w);
 	f = icmp6_frame(icmp, IP6(0x10, 1), ICMP6_TYPE_REDIRECT, 0, body, 48);
 	f.hop_limit = 1;
 	world_send6(&w, &f);
-	cr_assert_eq(made(&w), 0, "a redirect");
+	cr_assert_eq(world_made(&w), 0, "a redirect");
 	world_end(&w);
 	f = icmp6_frame(icmp, IP6(0x10, 1), ICMP6_TYPE_ECHO, 0, body, 48);
 	f.hop_limit = 1;
 	for (uint32_t i = 0; i < 10; i++) {
 		world_send6(&w, &f);
-		cr_assert_eq(made(&w), i < 6, "%u", i);
+		cr_assert_eq(world_made(&w), i < 6, "%u", i);
 		world_end(&w);
 	}
 	cr_assert_eq(world_stat(&w, STAT_ICMP6_OUT_RATE_LIMIT_HOST), 4);

@@ -11,24 +11,6 @@ struct expected {
 	uint32_t errors;      /* ICMP errors made */
 };
 
-static struct frame4 plain(void)
-{
-	return (struct frame4){.port = P0,
-	        .src = HOST(0, 2),
-	        .dst = IP4(192, 0, 2, 9),
-	        .proto = IP_PROTO_UDP,
-	        .payload_len = 30};
-}
-
-static uint32_t made(const struct world *w)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < w->f.burst.n_out; i++)
-		n += w->f.burst.out[i].born == BORN_GENERATED;
-	return n;
-}
-
 static void expect(struct world *w, const struct expected *e)
 {
 	uint64_t before[STAT_COUNT];
@@ -40,7 +22,7 @@ static void expect(struct world *w, const struct expected *e)
 	v = world_send4(w, &e->frame);
 	cr_expect_eq(v.kind, e->reason ? VERDICT_DROP : VERDICT_PASS, "%s: verdict %u", e->name, v.kind);
 	cr_expect_eq(v.reason, e->reason, "%s: %s", e->name, drop_reason_label((enum drop_reason)v.reason));
-	cr_expect_eq(made(w), e->errors, "%s: %u made", e->name, made(w));
+	cr_expect_eq(world_made(w), e->errors, "%s: %u made", e->name, world_made(w));
 	for (uint32_t i = 0; i < 4; i++)
 		if (e->stat[i] || !i)
 			cr_expect_eq(world_stat(w, e->stat[i]) - before[e->stat[i]],
@@ -52,7 +34,7 @@ static void expect(struct world *w, const struct expected *e)
 #define CASE(what, why, n_errors, ...)                                                                       \
 	{                                                                                                    \
 		struct expected e = {.name = #what,                                                          \
-		        .frame = plain(),                                                                    \
+		        .frame = world_plain4(),                                                             \
 		        .reason = (why),                                                                     \
 		        .errors = (n_errors),                                                                \
 		        .stat = {__VA_ARGS__}};                                                              \
@@ -86,7 +68,7 @@ Test(router_input4, judges_headers_as_ip_rcv)
 Test(router_input4, drops_a_frame_shorter_than_a_header)
 {
 	struct world w;
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	uint32_t i;
 
 	world_init(&w, 1);
@@ -208,7 +190,7 @@ Test(router_input4, filters_by_the_way_back)
 Test(router_input4, bounds_what_is_for_us_by_class)
 {
 	struct world w;
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	uint32_t passed = 0, refused = 0;
 
 	world_init(&w, 1);

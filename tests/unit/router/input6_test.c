@@ -19,15 +19,6 @@ static struct frame6 plain(void)
 	        .payload_len = 32};
 }
 
-static uint32_t made(const struct world *w)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < w->f.burst.n_out; i++)
-		n += w->f.burst.out[i].born == BORN_GENERATED;
-	return n;
-}
-
 static void expect(struct world *w, const struct expected *e)
 {
 	uint64_t before[STAT_COUNT];
@@ -39,7 +30,7 @@ static void expect(struct world *w, const struct expected *e)
 	v = world_send6(w, &e->frame);
 	cr_expect_eq(v.kind, e->reason ? VERDICT_DROP : VERDICT_PASS, "%s: verdict %u", e->name, v.kind);
 	cr_expect_eq(v.reason, e->reason, "%s: %s", e->name, drop_reason_label((enum drop_reason)v.reason));
-	cr_expect_eq(made(w), e->errors, "%s: %u made", e->name, made(w));
+	cr_expect_eq(world_made(w), e->errors, "%s: %u made", e->name, world_made(w));
 	for (uint32_t i = 0; i < 4; i++)
 		if (e->stat[i])
 			cr_expect_eq(world_stat(w, e->stat[i]) - before[e->stat[i]],
@@ -237,11 +228,11 @@ Test(router_input6, leaves_what_is_behind_the_fragment_header_to_the_whole)
 	f->dst = IP6(0, 1);
 	BYTES(IP_PROTO_DST_OPTIONS, 0, 0, 1, 0, 0, 0, 0, UDP, 0, 0x80, 4);
 	cr_assert_eq(world_send6(&w, f).kind, VERDICT_HELD);
-	cr_assert_eq(made(&w), 0);
+	cr_assert_eq(world_made(&w), 0);
 	world_end(&w);
 	BYTES(IP_PROTO_DST_OPTIONS, 0, 0, 0, 0, 0, 0, 0, UDP, 0, 0x80, 4);
 	cr_assert_eq(world_send6(&w, f).reason, DROP_IPV6_BAD_EXTHDR);
-	cr_assert_eq(made(&w), 1);
+	cr_assert_eq(world_made(&w), 1);
 	world_end(&w);
 	world_free(&w);
 }

@@ -5,15 +5,6 @@
 
 #include <criterion/criterion.h>
 
-static struct frame4 plain(void)
-{
-	return (struct frame4){.port = P0,
-	        .src = HOST(0, 2),
-	        .dst = IP4(192, 0, 2, 9),
-	        .proto = IP_PROTO_UDP,
-	        .payload_len = 30};
-}
-
 /* What lane 1 handed over comes to lane 0: the same buffers, the same metadata. */
 static void hand_over(struct world *w)
 {
@@ -56,7 +47,7 @@ static bool punted(struct verdict v)
 
 Test(router_lanes, forward_with_the_neighbors_of_lane_0)
 {
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	struct verdict v;
 	struct world w;
 
@@ -74,7 +65,7 @@ Test(router_lanes, forward_with_the_neighbors_of_lane_0)
 
 Test(router_lanes, hand_over_what_waits_for_a_neighbor)
 {
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	struct world w;
 
 	world_init(&w, 2);
@@ -91,7 +82,7 @@ Test(router_lanes, hand_over_what_waits_for_a_neighbor)
 
 Test(router_lanes, hand_over_what_deserves_an_error)
 {
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	struct world w;
 
 	world_init(&w, 2);
@@ -111,7 +102,7 @@ Test(router_lanes, write_into_options_once)
 {
 	const uint8_t options[16] = {7, 15, 4}, full[4] = {68, 4, 5, 0};
 	uint8_t icmp[64], body[8] = {};
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	struct world w;
 
 	world_init(&w, 2);
@@ -174,7 +165,7 @@ Test(router_lanes, hand_over_icmp_and_arp_and_neighbor_discovery)
 {
 	uint8_t icmp[64], body[8] = {};
 	struct ip6_addr src = IP6(0, 2), dst = IP6(0, 1);
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	struct frame6 f6 = {
 	        .port = P0, .src = src, .dst = dst, .next_header = IP_PROTO_ICMP6, .payload = icmp};
 	struct world w;
@@ -217,7 +208,7 @@ Test(router_lanes, hand_over_what_deserves_a_redirect)
 	        .dst = IP6(0x10, 9),
 	        .next_header = IP_PROTO_UDP,
 	        .payload_len = 20};
-	struct frame4 f = plain();
+	struct frame4 f = world_plain4();
 	struct world w;
 
 	world_init(&w, 2);
@@ -271,7 +262,7 @@ Test(router_lanes, survive_notes_that_others_have_spoilt)
 
 	world_init(&w, 1);
 	for (uint32_t round = 0; round < 2000; round++) {
-		struct frame4 f = plain();
+		struct frame4 f = world_plain4();
 		uint8_t *note;
 		uint32_t i;
 

@@ -441,6 +441,24 @@ uint32_t world_icmp6(void *at, const struct ip6_addr *src, const struct ip6_addr
 	return ICMP6_HDR_LEN + len;
 }
 
+uint32_t world_made(const struct world *w)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->f.burst.n_out; i++)
+		n += w->f.burst.out[i].born == BORN_GENERATED;
+	return n;
+}
+
+struct frame4 world_plain4(void)
+{
+	return (struct frame4){.port = P0,
+	        .src = HOST(0, 2),
+	        .dst = IP4(192, 0, 2, 9),
+	        .proto = IP_PROTO_UDP,
+	        .payload_len = 30};
+}
+
 uint64_t world_stat(const struct world *w, enum stat_id stat)
 {
 	return fixture_stat(&w->f, stat);

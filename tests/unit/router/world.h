@@ -99,6 +99,9 @@ struct frame6 {
 	uint8_t version;   /* if not 0 */
 };
 
+/* UDP from P0's host to somewhere that a route leads to: it is forwarded. */
+struct frame4 world_plain4(void);
+
 /* A frame into the burst (begun where none is); returns its place. */
 uint32_t world_add4(struct world *w, const struct frame4 *frame);
 uint32_t world_add6(struct world *w, const struct frame6 *frame);
@@ -122,5 +125,8 @@ uint32_t world_icmp6(void *at, const struct ip6_addr *src, const struct ip6_addr
         uint8_t code, uint32_t rest, const void *body, uint32_t len);
 
 uint64_t world_stat(const struct world *w, enum stat_id stat);
+
+/* How many packets of the router's own the burst has made. */
+uint32_t world_made(const struct world *w);
 
 #endif

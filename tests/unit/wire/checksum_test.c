@@ -3,18 +3,7 @@
 #include "common/wire/checksum.h"
 #include "common/wire/ip.h"
 #include "tests/unit/wire/guard.h"
-
-/* RFC 1071 as written: 16-bit words in network order, the carries folded at the end. */
-static uint16_t naive_sum(const uint8_t *b, uint32_t len)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < len; i++)
-		sum += i % 2 ? b[i] : (uint64_t)b[i] << 8;
-	while (sum >> 16)
-		sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)sum;
-}
+#include "tests/unit/wire/naive.h"
 
 static void fill(uint8_t *b, uint32_t len, uint64_t *seed)
 {
