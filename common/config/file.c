@@ -1,6 +1,9 @@
 #include "common/config/file.h"
 
+#include "common/config/check.h"
+
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,4 +58,18 @@ int file_read(const char *path, char **text, size_t *len)
 	fault = read_whole(fd, text, len);
 	close(fd);
 	return fault;
+}
+
+const char *path_in_folder(struct loader *l, const char *path)
+{
+	const char *folder = l->config->memory->folder;
+	size_t a = strlen(folder), b = strlen(path);
+	char *joined;
+
+	if (path[0] == '/' || !a)
+		return path;
+	joined = arena_take(l->arena, a + b + 1);
+	if (joined)
+		snprintf(joined, a + b + 1, "%s%s", folder, path);
+	return joined;
 }

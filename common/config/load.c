@@ -4,20 +4,6 @@
 
 #include "common/config/file.h"
 
-const char *path_in_folder(struct loader *l, const char *path)
-{
-	const char *folder = l->config->memory->folder;
-	size_t a = strlen(folder), b = strlen(path);
-	char *joined;
-
-	if (path[0] == '/' || !a)
-		return path;
-	joined = arena_take(l->arena, a + b + 1);
-	if (joined)
-		snprintf(joined, a + b + 1, "%s%s", folder, path);
-	return joined;
-}
-
 static struct config *config_new(const char *name)
 {
 	struct config_memory *m = calloc(1, sizeof *m);

@@ -78,7 +78,9 @@ static const struct rpc_service services[] = {
 
 const struct board *control_board(const struct control *c)
 {
-	return c->appliance->map[REGION_BOARD];
+	const struct board *board = c->appliance->map[REGION_BOARD];
+
+	return board && board->magic == BOARD_MAGIC ? board : NULL;
 }
 
 const char *control_stage_name(enum stage_id stage)
@@ -92,6 +94,11 @@ char *control_port_name(const struct control *c, struct port_id id)
 	const struct epoch_port *p = epoch ? epoch_port(epoch, id) : NULL;
 
 	return p ? (char *)p->name : (char *)"";
+}
+
+char *control_address_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *addr)
+{
+	return ip6_addr_is_mapped(addr) ? text_ipv4(text, addr->w32[3]) : text_ip6(text, addr);
 }
 
 const struct config *control_config(const struct control *c)
@@ -111,8 +118,8 @@ bool control_lives(const struct control *c, enum stage_id stage)
 {
 	struct board_role role;
 
-	/* Without a keeper (a test's appliance) all of them do. */
-	if (!control_board(c) || control_board(c)->magic != BOARD_MAGIC)
+	/* Without a keeper all of them do. */
+	if (!control_board(c))
 		return true;
 	board_role_read(&control_board(c)->role[stage], &role);
 	return role.state == BOARD_ROLE_RUNNING;

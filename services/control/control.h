@@ -36,13 +36,12 @@ struct control_first {
 struct control_setup {
 	struct appliance *appliance; /* mapped with APPLIANCE_CONTROL */
 	const char *config;          /* the file of the start */
-	struct control_first
-	        *first;          /* what it holds, which is taken over; NULL: there is an epoch in force */
-	const char *sockets_dir; /* where read.sock and admin.sock are made */
-	const char *state_dir;   /* what outlives it */
-	const int *netlink;      /* follow_sockets', taken over; NULL: the kernel's routes are not followed */
-	struct web *web;         /* metrics_listen's, taken over; NULL: metrics are told nowhere */
-	uint64_t metrics;        /* and where that listens */
+	struct control_first *first; /* what it holds, taken over; NULL: there is an epoch in force */
+	const char *sockets_dir;     /* where read.sock and admin.sock are made */
+	const char *state_dir;       /* what outlives it */
+	const int *netlink; /* follow_sockets', taken over; NULL: the kernel's routes are not followed */
+	struct web *web;    /* metrics_listen's, taken over; NULL: metrics are told nowhere */
+	uint64_t metrics;   /* and where that listens */
 };
 
 /* Reads the file of the first epoch and what it refers to. */

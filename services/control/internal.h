@@ -112,11 +112,11 @@ void control_status(void *context, struct rpc_call *call, const ProtobufCMessage
 void control_account(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_ports(void *context, struct rpc_call *call, const ProtobufCMessage *request);
 void control_counters(void *context, struct rpc_call *call, const ProtobufCMessage *request);
+
 /* Words of a route, as `ip route` has them. */
 #define ROUTE_PROTOCOL_TEXT 16u
 char *route_prefix_text(char text[TEXT_IP6_PREFIX_SIZE], const struct fib_prefix *p);
 char *route_protocol_text(char text[ROUTE_PROTOCOL_TEXT], uint8_t protocol);
-char *route_gateway_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *gateway);
 
 /* Of proto/tables.proto's. */
 void control_routes(void *context, struct rpc_call *call, const ProtobufCMessage *request);
@@ -285,10 +285,13 @@ void hold_end(struct control *c);
 
 /* Whether the stage's process lives: one that is being started again takes the newest epoch by itself. */
 bool control_lives(const struct control *c, enum stage_id stage);
+/* NULL: no keeper has written one, as in a test's appliance. */
 const struct board *control_board(const struct control *c);
 const char *control_stage_name(enum stage_id stage);
 /* A port's name in the epoch in force; "": it has none of that number. */
 char *control_port_name(const struct control *c, struct port_id id);
+/* Of either family: IPv4's are mapped. */
+char *control_address_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *addr);
 /* What the epoch in force was compiled from; NULL: not known. */
 const struct config *control_config(const struct control *c);
 /* The state of a stage on a lane, for the reading functions of its public header. */

@@ -63,7 +63,7 @@ static void read_processes(struct metrics *m, const struct control *c)
 		struct board_role role = {0};
 
 		to->up = r >= STAGE_COUNT || control_lives(c, (enum stage_id)r);
-		if (!board || board->magic != BOARD_MAGIC)
+		if (!board)
 			continue;
 		board_role_read(&board->role[r], &role);
 		to->starts = role.starts;

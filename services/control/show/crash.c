@@ -76,11 +76,6 @@ struct lane_message {
 	char address[TEXT_IP6_SIZE], to[TEXT_IP6_SIZE];
 };
 
-static char *address_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *addr)
-{
-	return ip6_addr_is_mapped(addr) ? text_ipv4(text, addr->w32[3]) : text_ip6(text, addr);
-}
-
 static void fill_culprit(const struct control *c, struct lane_message *m, struct found *f)
 {
 	struct box_culprit *from = &f->head.culprit;
@@ -92,9 +87,9 @@ static void fill_culprit(const struct control *c, struct lane_message *m, struct
 	to->kind = (char *)box_culprit_name(from->kind);
 	to->port = control_port_name(c, from->port);
 	if (from->kind != BOX_CULPRIT_QUERY)
-		to->address = address_text(m->address, &from->addr);
+		to->address = control_address_text(m->address, &from->addr);
 	if (from->kind == BOX_CULPRIT_FRAGMENTS)
-		to->to = address_text(m->to, &from->to);
+		to->to = control_address_text(m->to, &from->to);
 	to->id = from->id;
 	to->protocol = from->proto;
 	to->dump = (ProtobufCBinaryData){from->bytes, from->dump};

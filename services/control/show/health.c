@@ -30,7 +30,7 @@ static const char *why_not(const struct control *c, enum role role)
 {
 	struct board_role r = {.state = BOARD_ROLE_RUNNING};
 
-	if (control_board(c) && control_board(c)->magic == BOARD_MAGIC)
+	if (control_board(c))
 		board_role_read(&control_board(c)->role[role], &r);
 	if (r.state != BOARD_ROLE_RUNNING)
 		return board_role_state_name(r.state);

@@ -32,8 +32,7 @@ static uint32_t ago(uint32_t now, uint32_t then)
 static void fill(struct neighbor_message *m, const struct ip6_addr *addr, const struct epoch_port *port)
 {
 	sluice__neighbor__init(&m->neighbor);
-	m->neighbor.address = ip6_addr_is_mapped(addr) ? text_ipv4(m->address, addr->w32[3])
-	                                               : text_ip6(m->address, addr);
+	m->neighbor.address = control_address_text(m->address, addr);
 	m->neighbor.port = (char *)port->name;
 }
 

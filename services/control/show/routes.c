@@ -65,20 +65,15 @@ char *route_prefix_text(char text[TEXT_IP6_PREFIX_SIZE], const struct fib_prefix
 	return text_ip6_prefix(text, &(struct ip6_prefix){p->addr, p->len});
 }
 
-/* A route of IPv4 may have a gateway of IPv6 (RFC 5549). */
-char *route_gateway_text(char text[TEXT_IP6_SIZE], const struct ip6_addr *gateway)
-{
-	return address(text, ip6_addr_is_mapped(gateway) ? FIB_IPV4 : FIB_IPV6, gateway);
-}
-
 static void fill_hop(struct page *page, struct route_message *m, const struct fib_hop *from)
 {
 	const struct epoch_port *port = epoch_port(page->epoch, from->port);
 	Sluice__NextHop *to = &m->hop[m->route.n_hops];
 
 	sluice__next_hop__init(to);
+	/* A route of IPv4 may have a gateway of IPv6 (RFC 5549). */
 	if (!ip6_is_unspecified(&from->gateway))
-		to->gateway = route_gateway_text(m->gateway[m->route.n_hops], &from->gateway);
+		to->gateway = control_address_text(m->gateway[m->route.n_hops], &from->gateway);
 	to->port = (char *)(port ? port->name : "");
 	to->weight = from->weight;
 	to->onlink = from->flags & FIB_HOP_ONLINK;

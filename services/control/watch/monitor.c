@@ -51,7 +51,7 @@ static void look_at_roles(struct look *to, const struct look *was, const struct 
 {
 	const struct board *board = control_board(c);
 
-	for (uint32_t r = 0; r < ROLE_COUNT && board && board->magic == BOARD_MAGIC; r++)
+	for (uint32_t r = 0; r < ROLE_COUNT && board; r++)
 		if (!board_role_read(&board->role[r], &to->role[r]))
 			to->role[r] = was->role[r];
 }
@@ -82,10 +82,7 @@ static void look_at_neighbor(
 		port = epoch_port(epoch, n.port);
 	if (!port)
 		return;
-	if (ip6_addr_is_mapped(&n.addr))
-		text_ipv4(to->address, n.addr.w32[3]);
-	else
-		text_ip6(to->address, &n.addr);
+	control_address_text(to->address, &n.addr);
 	memcpy(to->port, port->name, sizeof to->port);
 	to->mac = n.mac;
 	to->resolved = n.resolved;
@@ -244,7 +241,7 @@ void monitor_route(void *context, const struct rib_change *change)
 	route_prefix_text(r.to, &change->to);
 	route_protocol_text(r.protocol, change->protocol);
 	if (group && !ip6_is_unspecified(&group->hops[0].gateway))
-		route_gateway_text(r.gateway, &group->hops[0].gateway);
+		control_address_text(r.gateway, &group->hops[0].gateway);
 	if (port)
 		memcpy(r.port, port->name, sizeof r.port);
 	events_route(&(struct event_sink){take, c->monitor}, &r);
