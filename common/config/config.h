@@ -360,7 +360,8 @@ void config_rule_words(const struct config_rule *r,
         void (*visit)(void *context, const char *key, const char *word), void *context);
 
 /* Gives physical port number `i` (in the order of the file) a driver and what it opens, in its own syntax; a
- * `fault` setting of the port stays in force.  0, -EINVAL where there is no such port, -ENOMEM. */
+ * `fault` setting of the port stays in force.  An interface of the machine whose MAC the configuration does
+ * not tell takes frames to any from then on.  0, -EINVAL where there is no such port, -ENOMEM. */
 [[nodiscard]] int config_port_set_driver(
         struct config *c, uint32_t i, enum epoch_driver driver, const char *text);
 

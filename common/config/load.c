@@ -128,6 +128,7 @@ void config_free(struct config *c)
 
 int config_port_set_driver(struct config *c, uint32_t i, enum epoch_driver driver, const char *text)
 {
+	struct config_port *p;
 	char *copy;
 
 	if (i >= c->n_ports)
@@ -135,8 +136,11 @@ int config_port_set_driver(struct config *c, uint32_t i, enum epoch_driver drive
 	copy = arena_text(&c->memory->arena, text, strlen(text));
 	if (!copy)
 		return -ENOMEM;
-	c->ports[i].driver = (uint8_t)driver;
-	c->ports[i].driver_text = copy;
+	p = &c->ports[i];
+	if (epoch_driver_live(p->driver) && !epoch_driver_live((uint8_t)driver) && mac_is_zero(&p->mac))
+		p->any_mac = true;
+	p->driver = (uint8_t)driver;
+	p->driver_text = copy;
 	return 0;
 }
 

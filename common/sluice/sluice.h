@@ -18,8 +18,8 @@
  *         process alone; a call enters the kernel only to sleep, or to wake session where that sleeps.
  *
  *         An application with many sockets waits with sluice_wait, or adds sluice_descriptor to its own
- *         epoll: it is readable when sluice_wait with a timeout of 0 has something to say.  Call that until
- * it returns 0 before waiting for the descriptor again.
+ *         epoll: it is readable when sluice_wait with a timeout of 0 has something to say.  That is called
+ *         until it returns 0 before the descriptor is waited for again.
  *
  *         Session may die and start again: sockets stay as they are, and calls wait for it meanwhile.  Where
  *         the appliance is gone every call fails with ENETDOWN.

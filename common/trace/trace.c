@@ -43,11 +43,16 @@ __attribute__((format(printf, 2, 3))) static void text_add(struct text *t, const
 		t->len = MIN(t->len + (size_t)n, t->size - 1);
 }
 
+/* One of IPv4 stands in it mapped, where neighbors and groups are of both. */
 static void text_ip6(struct text *t, const uint64_t *arg)
 {
 	char s[INET6_ADDRSTRLEN];
+	struct in6_addr a;
+	bool mapped;
 
-	if (inet_ntop(AF_INET6, arg, s, sizeof s))
+	memcpy(&a, arg, sizeof a);
+	mapped = IN6_IS_ADDR_V4MAPPED(&a);
+	if (inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? &a.s6_addr[12] : a.s6_addr, s, sizeof s))
 		text_add(t, "%s", s);
 }
 

@@ -4,7 +4,11 @@
 #include "services/cli/parse.h"
 #include "services/cli/repeat.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 /* Whether errors are wanted as JSON, known before the words are understood. */
 static bool wants_json(char *const *words)
@@ -29,9 +33,8 @@ static int run(struct cli_call *call)
 	return CLI_USAGE;
 }
 
-int main(int argc, char **argv)
+static int obey(struct cli_call *call, int argc, char **argv)
 {
-	struct cli_call call = {.run_dir = CLI_RUN_DIR};
 	char **words = argv + 1;
 	int code;
 
@@ -47,9 +50,40 @@ int main(int argc, char **argv)
 		printf("sluice %s\n", blueprint_build());
 		return CLI_FINE;
 	}
-	call.json = wants_json(words);
-	code = commands_find(&call, &words);
+	call->json = wants_json(words);
+	code = commands_find(call, &words);
 	if (!code)
-		code = parse_words(&call, words);
-	return code ? code : run(&call);
+		code = parse_words(call, words);
+	return code ? code : run(call);
+}
+
+/* The reader of a pipe may have seen enough. */
+static bool somebody_reads(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+
+	return poll(&out, 1, 0) <= 0 || !(out.revents & (POLLERR | POLLHUP));
+}
+
+/* What was printed and did not arrive is not done: on a full disk, say. */
+static int printed(const struct cli_call *call, int code)
+{
+	const char *why = "a part of it is lost";
+
+	if (fflush(stdout))
+		why = strerror(errno);
+	else if (!ferror(stdout))
+		return code;
+	if (!somebody_reads())
+		return code;
+	fprintf(stderr, "sluice%s%s: standard output cannot be written: %s\n", *call->path ? " " : "",
+	        call->path, why);
+	return CLI_SYSTEM;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli_call call = {.run_dir = CLI_RUN_DIR};
+
+	return printed(&call, obey(&call, argc, argv));
 }

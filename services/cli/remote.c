@@ -212,7 +212,9 @@ const char *remote_user(char text[32], int64_t uid, const char *key)
 
 const char *remote_paint(const char *code)
 {
-	return isatty(1) && !getenv("NO_COLOR") ? code : "";
+	const char *terminal = getenv("TERM");
+
+	return isatty(1) && !getenv("NO_COLOR") && (!terminal || strcmp(terminal, "dumb") != 0) ? code : "";
 }
 
 int remote_show(const struct remote_table *table, ProtobufCMessage *request, const struct cli_call *call)

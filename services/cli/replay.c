@@ -134,9 +134,11 @@ static int run(const struct cli_call *call)
 const struct cli_command command_replay = {
         .name = "replay",
         .what = "play captures through the whole appliance and account for every packet",
-        .about = "Plays captures through the whole appliance by their own clock: no privileges, no network "
-                 "card. The n-th capture comes in on the n-th port that the configuration gives no driver. "
-                 "The same input gives the same output, byte for byte.",
+        .about =
+                "Plays captures through the whole appliance by their own clock: no privileges, no network "
+                "card. The n-th capture comes in on the n-th port that has no driver or is an interface of a "
+                "machine: a running appliance's configuration serves as it is. The same input gives the same "
+                "output, byte for byte.",
         .options = {[CONFIG] = {.name = "config",
                             .letter = 'c',
                             .needed = true,

@@ -201,16 +201,33 @@ static int run_keeper(int blueprint, int lock, bool apart)
 	return refuse(CLI_SYSTEM, path, errno);
 }
 
-/* A process in its cage opens no files. */
-static void warn_of_captures(const struct config *config)
+/* What `sluice replay` makes of such a port a running appliance does not: a process in its cage opens no
+ * files. */
+static const char *why_down(enum epoch_driver driver)
 {
-	for (uint32_t i = 0; i < config->n_ports; i++)
-		if (config->ports[i].driver == EPOCH_DRIVER_PCAP)
+	switch (driver) {
+	case EPOCH_DRIVER_NONE:
+		return "has no driver, which says whose packets it gets (driver: af_xdp, af_packet or tap)";
+	case EPOCH_DRIVER_PCAP:
+		return "plays a capture (driver: pcap), whose file a running appliance cannot open";
+	case EPOCH_DRIVER_LOOP:
+	case EPOCH_DRIVER_AF_XDP:
+	case EPOCH_DRIVER_AF_PACKET:
+	case EPOCH_DRIVER_TAP: break;
+	}
+	return NULL;
+}
+
+static void warn_of_ports(const struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		const char *why = why_down((enum epoch_driver)config->ports[i].driver);
+
+		if (why)
 			fprintf(stderr,
-			        "sluice up: the port '%s' plays a capture (driver: pcap), whose file a "
-			        "running appliance cannot open: it stays down; sluice replay plays "
-			        "captures\n",
-			        config->ports[i].name.text);
+			        "sluice up: the port '%s' %s: it stays down; sluice replay plays captures\n",
+			        config->ports[i].name.text, why);
+	}
 }
 
 static int up_with(const struct up *up, const struct config *config)
@@ -226,7 +243,7 @@ static int up_with(const struct up *up, const struct config *config)
 	lock = make_run_dir(up->run_dir) ? take_keeper_lock(up->run_dir) : -1;
 	if (lock < 0)
 		return CLI_SYSTEM;
-	warn_of_captures(config);
+	warn_of_ports(config);
 	blueprint = make_blueprint(up, config);
 	if (blueprint >= 0)
 		return run_keeper(blueprint, lock, up->apart);

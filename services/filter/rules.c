@@ -106,12 +106,13 @@ void rules_attach(struct filter *f, const struct epoch *epoch, enum filter_direc
 	rules->first = k < FILTER_BANKS ? bank_first(direction, k) : FILTER_NO_BANK;
 }
 
+/* People count rules from 1. */
 static void rule_trace(struct burst *b, uint32_t i, enum filter_direction direction, uint32_t rule)
 {
 	if (direction == FILTER_INGRESS)
-		trace(b->trace, b->pkt[i].trace, TRACE_RULE_INGRESS, rule);
+		trace(b->trace, b->pkt[i].trace, TRACE_RULE_INGRESS, rule + 1);
 	else
-		trace(b->trace, b->pkt[i].trace, TRACE_RULE_EGRESS, rule);
+		trace(b->trace, b->pkt[i].trace, TRACE_RULE_EGRESS, rule + 1);
 }
 
 /* What goes on behind its first match.  Whether it passes. */

@@ -55,7 +55,14 @@ static int port_text(const struct replay *r, const char *capture, const char *na
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-/* Captures go to the ports that have no driver, in the order of both. */
+/* An interface of the machine is played, so that what was captured on a running appliance can be looked at by
+ * its own configuration. */
+static bool takes_capture(const struct config_port *p)
+{
+	return p->driver == EPOCH_DRIVER_NONE || epoch_driver_live(p->driver);
+}
+
+/* Captures go to the ports without a driver and to interfaces, in the order of both. */
 static int assign_captures(struct replay *r, char *error, size_t size)
 {
 	uint32_t given = 0, free_ports = 0;
@@ -64,7 +71,7 @@ static int assign_captures(struct replay *r, char *error, size_t size)
 		char text[4096];
 		const char *capture;
 
-		if (r->config->ports[i].driver != EPOCH_DRIVER_NONE)
+		if (!takes_capture(&r->config->ports[i]))
 			continue;
 		free_ports++;
 		capture = given < r->options.n_captures ? r->options.captures[given++] : NULL;
@@ -76,8 +83,8 @@ static int assign_captures(struct replay *r, char *error, size_t size)
 	}
 	if (given < r->options.n_captures)
 		return fail(error, size, -EINVAL,
-		        "%u captures, but %s has %u ports without a driver to play them into: add ports or "
-		        "give fewer captures",
+		        "%u captures, but %s has %u ports to play them into, without a driver or interfaces: "
+		        "add ports or give fewer captures",
 		        r->options.n_captures, r->options.config, free_ports);
 	return 0;
 }

@@ -153,13 +153,15 @@ static void take_config(struct look *l, const struct config *c)
 	l->machine.pool_bytes = (uint64_t)params.buffers * params.stride;
 	l->machine.metrics_port = c->metrics.item.node ? c->metrics.listen.l4_port : 0;
 	for (uint32_t i = 0; i < c->n_ports && l->n_ports < DOCTOR_PORTS_MAX; i++) {
+		const struct config_port *from = &c->ports[i];
 		struct doctor_port *p = &l->port[l->n_ports];
 
-		/* Without a word it is an interface of the machine, by af_xdp where that can be had. */
-		if (c->ports[i].driver != EPOCH_DRIVER_NONE && !epoch_driver_live(c->ports[i].driver))
+		if (from->driver != EPOCH_DRIVER_NONE && !epoch_driver_live(from->driver))
 			continue;
-		memcpy(p->name, c->ports[i].name.text, sizeof p->name);
-		p->driver = c->ports[i].driver ? (enum epoch_driver)c->ports[i].driver : EPOCH_DRIVER_AF_XDP;
+		memcpy(p->name, from->name.text, sizeof p->name);
+		memcpy(p->interface, *from->interface.text ? from->interface.text : from->name.text,
+		        sizeof p->interface);
+		p->driver = (enum epoch_driver)from->driver;
 		l->n_ports++;
 	}
 }

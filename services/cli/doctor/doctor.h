@@ -46,10 +46,10 @@ struct doctor_machine {
 	int state_dir_error;
 };
 
-/* An interface that the configuration names. */
+/* A port of the configuration that is an interface, or has no driver. */
 struct doctor_port {
-	char name[EPOCH_NAME_LEN];
-	enum epoch_driver driver; /* that is wanted */
+	char name[EPOCH_NAME_LEN], interface[EPOCH_NAME_LEN]; /* the port's, and the machine's */
+	enum epoch_driver driver;                             /* that is wanted */
 	bool exists, up, carrier;
 	bool owned; /* by the running appliance: what it did to the interface is no finding */
 	char kernel_driver[32];

@@ -28,17 +28,17 @@ static void ask_driver(struct doctor_port *p, int fd)
 	struct ethtool_channels queues = {.cmd = ETHTOOL_GCHANNELS};
 	struct ethtool_value flags = {.cmd = ETHTOOL_GFLAGS};
 
-	if (ethtool(fd, p->name, &driver))
+	if (ethtool(fd, p->interface, &driver))
 		snprintf(p->kernel_driver, sizeof p->kernel_driver, "%s", driver.driver);
-	if (ethtool(fd, p->name, &rings)) {
+	if (ethtool(fd, p->interface, &rings)) {
 		p->rx_ring = rings.rx_pending;
 		p->rx_ring_max = rings.rx_max_pending;
 	}
-	if (ethtool(fd, p->name, &queues)) {
+	if (ethtool(fd, p->interface, &queues)) {
 		p->queues = queues.combined_count + queues.rx_count;
 		p->queues_max = MAX(queues.max_combined, queues.max_rx);
 	}
-	if (ethtool(fd, p->name, &flags))
+	if (ethtool(fd, p->interface, &flags))
 		p->lro = flags.data & ETH_FLAG_LRO;
 }
 
@@ -46,7 +46,7 @@ static void ask_flags(struct doctor_port *p, int fd)
 {
 	struct ifreq request = {0};
 
-	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", p->name);
+	snprintf(request.ifr_name, sizeof request.ifr_name, "%s", p->interface);
 	if (ioctl(fd, SIOCGIFFLAGS, &request))
 		return;
 	p->exists = true;
@@ -124,7 +124,7 @@ static void ask_addresses(struct doctor_port *p)
 	if (getifaddrs(&all))
 		return;
 	for (const struct ifaddrs *a = all; a; a = a->ifa_next) {
-		if (strcmp(a->ifa_name, p->name) != 0 || !a->ifa_addr ||
+		if (strcmp(a->ifa_name, p->interface) != 0 || !a->ifa_addr ||
 		        (a->ifa_addr->sa_family != AF_INET && a->ifa_addr->sa_family != AF_INET6))
 			continue;
 		p->addresses++;
@@ -178,11 +178,11 @@ static void ask_place(struct doctor_port *p)
 	const char *slash;
 	ssize_t n;
 
-	snprintf(path, sizeof path, "/sys/class/net/%s/device/numa_node", p->name);
+	snprintf(path, sizeof path, "/sys/class/net/%s/device/numa_node", p->interface);
 	facts_line(path, text, sizeof text);
 	p->node = *text ? (int32_t)strtol(text, NULL, 10) : -1;
 	p->nodes = access("/sys/devices/system/node/node1", F_OK) ? 1 : 2;
-	snprintf(path, sizeof path, "/sys/class/net/%s/master", p->name);
+	snprintf(path, sizeof path, "/sys/class/net/%s/master", p->interface);
 	n = readlink(path, text, sizeof text - 1);
 	if (n < 0)
 		return;
@@ -193,7 +193,7 @@ static void ask_place(struct doctor_port *p)
 
 void facts_port(struct doctor_port *p)
 {
-	uint32_t ifindex = if_nametoindex(p->name);
+	uint32_t ifindex = if_nametoindex(p->interface);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0 && ifindex) {
@@ -201,7 +201,7 @@ void facts_port(struct doctor_port *p)
 		ask_driver(p, fd);
 		ask_addresses(p);
 		ask_place(p);
-		p->default_route = leads_default(p->name);
+		p->default_route = leads_default(p->interface);
 		p->manager = manager_of(ifindex);
 		p->xdp_program = attached_program(ifindex);
 	}

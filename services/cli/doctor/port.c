@@ -31,12 +31,12 @@ static void check_others(struct doctor_report *r, const struct doctor_port *p, c
 	if (*p->master) {
 		doctor_add(
 		        r, DOCTOR_MISSING, about, "it is a part of %s, which takes its packets", p->master);
-		doctor_mend(r, "ip link set %s nomaster", p->name);
+		doctor_mend(r, "ip link set %s nomaster", p->interface);
 	}
 	if (p->manager) {
 		doctor_add(r, DOCTOR_SLOW, about, "%s configures it too, and may take it down", p->manager);
 		if (!strcmp(p->manager, "NetworkManager"))
-			doctor_mend(r, "nmcli device set %s managed no", p->name);
+			doctor_mend(r, "nmcli device set %s managed no", p->interface);
 		else
 			doctor_mend(r,
 			        "Unmanaged=yes under [Link] of its .network file, then: networkctl reload");
@@ -45,7 +45,7 @@ static void check_others(struct doctor_report *r, const struct doctor_port *p, c
 		doctor_add(r, DOCTOR_MISSING, about, "another's XDP program, %u, is attached to it",
 		        p->xdp_program);
 		doctor_mend(r, "bpftool prog show id %u tells whose; ip link set %s xdp off", p->xdp_program,
-		        p->name);
+		        p->interface);
 	}
 	if (p->addresses && !p->owned && !p->login && !p->default_route)
 		doctor_add(r, DOCTOR_OK, about,
@@ -72,16 +72,16 @@ static void check_rings(struct doctor_report *r, const struct doctor_port *p, co
 		doctor_add(r, DOCTOR_SLOW, about,
 		        "its receive ring has %u places of %u: bursts may overflow it", p->rx_ring,
 		        p->rx_ring_max);
-		doctor_mend(r, "ethtool -G %s rx %u", p->name, p->rx_ring_max);
+		doctor_mend(r, "ethtool -G %s rx %u", p->interface, p->rx_ring_max);
 	}
 	if (p->queues_max > p->queues && p->queues) {
 		doctor_add(r, DOCTOR_SLOW, about, "%u of its %u queues are in use", p->queues, p->queues_max);
-		doctor_mend(r, "ethtool -L %s combined %u, and as many lanes", p->name, p->queues_max);
+		doctor_mend(r, "ethtool -L %s combined %u, and as many lanes", p->interface, p->queues_max);
 	}
 	if (p->lro) {
 		doctor_add(
 		        r, DOCTOR_SLOW, about, "it merges received packets (LRO), which no router forwards");
-		doctor_mend(r, "ethtool -K %s lro off", p->name);
+		doctor_mend(r, "ethtool -K %s lro off", p->interface);
 	}
 	if (p->nodes > 1 && p->node >= 0) {
 		doctor_add(r, DOCTOR_OK, about,
@@ -94,19 +94,26 @@ void doctor_port(struct doctor_report *r, const struct doctor_port *p)
 	char about[40];
 
 	snprintf(about, sizeof about, "port %s", p->name);
+	if (p->driver == EPOCH_DRIVER_NONE) {
+		doctor_add(r, DOCTOR_MISSING, about, "it has no driver: only sluice replay gives it packets");
+		doctor_mend(
+		        r, "driver: af_xdp (or af_packet, tap) below ports.%s in the configuration", p->name);
+		return;
+	}
 	if (!p->exists && p->driver == EPOCH_DRIVER_TAP) {
 		doctor_add(r, DOCTOR_OK, about, "it will be made");
 		return;
 	}
 	if (!p->exists) {
-		doctor_add(r, DOCTOR_MISSING, about, "there is no interface %s on this machine", p->name);
+		doctor_add(
+		        r, DOCTOR_MISSING, about, "there is no interface %s on this machine", p->interface);
 		doctor_mend(
 		        r, "ip -br link shows which there are; the port comes up by itself when it appears");
 		return;
 	}
 	if (p->up && !p->carrier) {
 		doctor_add(r, DOCTOR_MISSING, about, "it has no carrier");
-		doctor_mend(r, "plug it in, or set the other end up; ethtool %s tells more", p->name);
+		doctor_mend(r, "plug it in, or set the other end up; ethtool %s tells more", p->interface);
 	} else {
 		doctor_add(r, DOCTOR_OK, about, "%s",
 		        p->up ? "it is there, with a carrier" : "it is there; Sluice sets it up");

@@ -26,12 +26,6 @@ static int print_drop(void *context, const Sluice__CapturedPacket *p)
 	return 0;
 }
 
-static int flush(void *context)
-{
-	(void)context;
-	return fflush(stdout) ? CLI_SYSTEM : 0;
-}
-
 static int follow(const struct cli_call *call)
 {
 	struct watch watch = {
@@ -42,7 +36,7 @@ static int follow(const struct cli_call *call)
 	        .snap_bytes = SUMMARY_SNAP,
 	        .most = cli_number(call, COUNT, 0),
 	        .packet = call->json ? watch_json : print_drop,
-	        .flush = flush,
+	        .flush = watch_flush,
 	};
 	int code = watch_run(&watch, call);
 

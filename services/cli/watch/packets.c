@@ -1,5 +1,6 @@
 #include "services/cli/watch/packets.h"
 
+#include "services/cli/watch/stream.h"
 #include "services/cli/watch/summary.h"
 
 #include "common/tap/file.h"
@@ -17,13 +18,6 @@ struct packets {
 	FILE *to;
 	struct tap_file file;
 };
-
-/* Ends where the reader of a pipe has seen enough. */
-static int flush_lines(void *context)
-{
-	(void)context;
-	return fflush(stdout) ? CLI_SYSTEM : 0;
-}
 
 static const char *where(const Sluice__CapturedPacket *p)
 {
@@ -89,8 +83,11 @@ static int write_packet(void *context, const Sluice__CapturedPacket *p)
 	return 0;
 }
 
+/* The reader of a pipe may have seen enough. */
 static int refuse_file(const struct packets *c, int err)
 {
+	if (err == -EPIPE)
+		return STREAM_ENOUGH;
 	return cli_fail(c->call, RPC_UNAVAILABLE, "%s cannot be written: %s", c->path, strerror(-err));
 }
 
@@ -157,9 +154,9 @@ int packets_show(const struct cli_call *call, struct watch *watch, const char *p
 	c->path = path;
 	watch->ports = NULL;
 	watch->packet = call->json ? watch_json : print_line;
-	watch->flush = flush_lines;
+	watch->flush = watch_flush;
 	watch->context = c;
 	code = show(c);
 	free(c);
-	return code;
+	return code == STREAM_ENOUGH ? CLI_FINE : code;
 }

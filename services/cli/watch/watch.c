@@ -63,8 +63,16 @@ int watch_run(struct watch *w, const struct cli_call *call)
 	return run(w, call, "Capture", &request.base);
 }
 
+int watch_flush(void *context)
+{
+	(void)context;
+	return fflush(stdout) ? STREAM_ENOUGH : 0;
+}
+
 void watch_tell(const struct watch *w)
 {
+	if (ferror(stdout))
+		return;
 	fprintf(stderr, "%" PRIu64 " packet%s captured, %" PRIu64 " missed\n", w->captured,
 	        w->captured == 1 ? "" : "s", w->missed);
 }

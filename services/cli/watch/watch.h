@@ -33,7 +33,10 @@ struct watch {
 /* 0, also where it was interrupted; or an exit code with its sentence told. */
 [[nodiscard]] int watch_run(struct watch *watch, const struct cli_call *call);
 
-/* "3 packets captured, 0 missed" on stderr. */
+/* A callback for what is printed line by line: ends the watch where nobody reads on. */
+int watch_flush(void *context);
+
+/* "3 packets captured, 0 missed" on stderr, unless nobody has read it all. */
 void watch_tell(const struct watch *watch);
 
 /* A callback for packets: one JSON object a line. */

@@ -163,6 +163,14 @@ static void view_own_state(struct port_view *v, const struct appliance *a)
 	}
 }
 
+/* The configuration may be meant for a replay. */
+static void view_undriven(struct port_view *v)
+{
+	v->state = "down";
+	v->reason = "it has no `driver` (af_xdp, af_packet, tap): only `sluice replay` gives it packets";
+	v->carrier = false;
+}
+
 /* What the opener says of an interface of the machine. */
 static void view_opened(struct port_view *v, const struct board *board)
 {
@@ -189,7 +197,9 @@ void port_view(struct port_view *v, const struct control *c, const struct epoch_
 	        .carrier = p->flags & EPOCH_PORT_UP,
 	};
 	sum_polls(&v->polls, c->appliance, v->id);
-	if (!epoch_driver_live(p->driver))
+	if (p->driver == EPOCH_DRIVER_NONE)
+		view_undriven(v);
+	else if (!epoch_driver_live(p->driver))
 		view_own_state(v, c->appliance);
 	else if (control_board(c))
 		view_opened(v, control_board(c));

@@ -1,6 +1,7 @@
 /* routes: the FIB in force, in pages, or the route of one address. */
 #include "services/control/internal.h"
 
+#include "common/pkt/drop.h"
 #include "common/rtnl/rtnl.h"
 #include "common/wire/text.h"
 #include "proto/tables.pb-c.h"
@@ -140,8 +141,8 @@ static void reply_get(struct page *page, struct rpc_call *call, const char *to)
 		return;
 	}
 	if (!fib_route_get(&page->fib, family, &addr, &route)) {
-		rpc_fail(call, RPC_NOT_FOUND,
-		        "no route leads to %.60s: packets for it are dropped (no_route)", to);
+		rpc_fail(call, RPC_NOT_FOUND, "no route leads to %.60s: packets for it are dropped (%s)", to,
+		        drop_reason_label(DROP_IP_INNOROUTES));
 		return;
 	}
 	add_route(page, &route);

@@ -88,6 +88,7 @@ Test(doctor, every_finding_that_is_not_fine_says_what_mends_it)
 	        .huge_shared = "never",
 	        .pool_bytes = 1};
 	struct doctor_port p = {.name = "eth1",
+	        .interface = "eth1",
 	        .exists = true,
 	        .up = true,
 	        .driver = EPOCH_DRIVER_AF_XDP,
@@ -159,6 +160,7 @@ Test(doctor, counts_what_may_be_locked_only_for_who_is_limited)
 }
 
 static const struct doctor_port good_port = {.name = "eth1",
+        .interface = "eth1",
         .driver = EPOCH_DRIVER_AF_XDP,
         .exists = true,
         .up = true,
@@ -187,14 +189,18 @@ Test(doctor, warns_before_it_takes_the_interface_that_one_works_over)
 
 Test(doctor, names_interfaces_that_are_not_there_and_those_that_are_to_be_made)
 {
-	struct doctor_port p = {.name = "eth9", .driver = EPOCH_DRIVER_AF_PACKET};
+	struct doctor_port p = {.name = "lan", .interface = "eth9", .driver = EPOCH_DRIVER_AF_PACKET};
 
 	doctor_port(&report, &p);
-	expect("port eth9", "there is no interface eth9", DOCTOR_MISSING, "ip -br link");
+	expect("port lan", "there is no interface eth9", DOCTOR_MISSING, "ip -br link");
 	reset();
 	p.driver = EPOCH_DRIVER_TAP;
 	doctor_port(&report, &p);
-	expect("port eth9", "it will be made", DOCTOR_OK, "");
+	expect("port lan", "it will be made", DOCTOR_OK, "");
+	reset();
+	p.driver = EPOCH_DRIVER_NONE;
+	doctor_port(&report, &p);
+	expect("port lan", "it has no driver", DOCTOR_MISSING, "ports.lan");
 }
 
 Test(doctor, does_not_blame_a_running_appliance_for_its_own_program)

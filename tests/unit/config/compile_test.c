@@ -242,6 +242,20 @@ Test(config, drivers_get_their_settings_as_text)
 	drop(&b);
 }
 
+Test(config, an_interface_that_is_played_takes_frames_for_the_mac_that_it_had)
+{
+	struct built b = build("ports:\n"
+	                       "  a: {driver: af_xdp}\n"
+	                       "  b: {driver: af_packet, mac: 02:00:00:00:00:09}\n"
+	                       "  c: {}\n");
+
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_assert_eq(config_port_set_driver(b.config, i, EPOCH_DRIVER_PCAP, "in=z"), 0);
+		cr_expect_eq(b.config->ports[i].any_mac, i == 0, "port %u", i);
+	}
+	drop(&b);
+}
+
 Test(config, interfaces_of_the_machine_get_their_settings_as_text)
 {
 	struct built b = build(

@@ -274,6 +274,7 @@ Test(filter_rules, at_egress_see_where_it_came_in_and_goes_out)
 	cr_expect_eq(bed.f.burst.verdict[1].kind, VERDICT_PASS);
 	cr_expect_eq(bed.f.burst.verdict[2].kind, VERDICT_PASS);
 	cr_expect_eq(bed.f.trace.event[0].code, TRACE_RULE_EGRESS);
+	cr_expect_eq(bed.f.trace.event[0].arg[0], 1, "the first rule, as people count");
 	fixture_end(&bed.f);
 	cr_expect_eq(matched(FILTER_EGRESS, 0), 1);
 	cr_expect_eq(matched(FILTER_INGRESS, 0), 0);

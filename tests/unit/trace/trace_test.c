@@ -49,6 +49,20 @@ Test(trace, ports_have_names_where_there_are_any)
 	cr_expect(strstr(text, "port 4"), "%s", text);
 }
 
+Test(trace, tells_an_address_of_either_family_as_people_write_it)
+{
+	struct trace_event e = {.code = TRACE_NEIGH_QUEUED, .arg = {0, 0, 3, 1}};
+	const uint8_t mapped[16] = {[10] = 0xff, 0xff, 198, 51, 100, 2}, six[16] = {0xfe, 0x80, [15] = 2};
+	char text[256];
+
+	memcpy(e.arg, mapped, sizeof mapped);
+	trace_format(&e, names, NULL, text, sizeof text);
+	cr_expect(strstr(text, " 198.51.100.2 on wan"), "%s", text);
+	memcpy(e.arg, six, sizeof six);
+	trace_format(&e, names, NULL, text, sizeof text);
+	cr_expect(strstr(text, " fe80::2 on wan"), "%s", text);
+}
+
 /* Whatever the event and the room, the text ends within it and is the start of the whole one. */
 Test(trace, every_event_fits_any_room)
 {
