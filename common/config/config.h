@@ -3,11 +3,11 @@
  *     struct config_errors errors = {0};
  *     if (config_load(path, &config, &errors))
  *             config_errors_print(stderr, &errors);
- *     config_port_set_driver(config, 0, EPOCH_DRIVER_PCAP, "in=a.pcap");     a host may patch ports without a
- * driver config_params(config, &params);                                        what is fixed at start
- *     config_compile(config, number, NULL, region, cap, &used);              the epoch's region
- * (common/epoch) config_fib_limits(config, bytes, &limits, &needed); ... config_fib(config, &epoch, fib); the
- * FIB's region (common/fib)
+ *     config_port_set_driver(config, 0, EPOCH_DRIVER_PCAP, "in=a.pcap");  a host may patch ports
+ *     config_params(config, &params);                                     what is fixed at start
+ *     config_compile(config, number, NULL, region, cap, &used);           the epoch's region (common/epoch)
+ *     config_fib_limits(config, bytes, &limits, &needed);
+ *     config_fib(config, &epoch, fib);                                    the FIB's region (common/fib)
  *
  * A configuration that loads is free of contradictions: what refers to a port, network or parent finds it,
  * and compiling fails for want of room or memory alone.  Every error says where it is, what was found, what

@@ -6,31 +6,38 @@
 
 /* ---- finding ---- */
 
-/* Words that hands know from other commands, and the ones that do here what those did there. */
+/* Words that hands know from other commands, and what does here what those did there. */
 static const struct {
-	const char *word, *name;
+	const char *word, *here;
 	bool means; /* it is that command, as `ip` has it, though others begin so too */
 } elsewhere[] = {
         {"a", "address", true},
         {"r", "route", true},
-        {"link", "port", false},
-        {"interface", "port", false},
-        {"ethtool", "port", false},
-        {"ss", "socket", false},
-        {"netstat", "socket", false},
-        {"nstat", "counter", false},
-        {"tcpdump", "capture", false},
-        {"nft", "rule", false},
-        {"arp", "neighbor", false},
-        {"start", "up", false},
-        {"version", "--version", false},
+        {"link", "sluice port", false},
+        {"interface", "sluice port", false},
+        {"ifconfig", "sluice port", false},
+        {"ethtool", "sluice port", false},
+        {"ss", "sluice socket", false},
+        {"netstat", "sluice socket", false},
+        {"nstat", "sluice counter", false},
+        {"tcpdump", "sluice capture", false},
+        {"nft", "sluice rule", false},
+        {"arp", "sluice neighbor", false},
+        {"log", "sluice monitor", false},
+        {"trace", "sluice replay --explain", false},
+        {"explain", "sluice replay --explain", false},
+        {"start", "sluice up", false},
+        {"reload", "sluice config apply", false},
+        {"stop", "systemctl stop sluice", false},
+        {"restart", "systemctl restart sluice", false},
+        {"version", "sluice --version", false},
 };
 
 static const char *known_elsewhere(const char *word, bool means)
 {
 	for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++)
 		if (!strcmp(elsewhere[i].word, word) && (elsewhere[i].means || !means))
-			return elsewhere[i].name;
+			return elsewhere[i].here;
 	return NULL;
 }
 
@@ -58,6 +65,18 @@ static bool is_show(const struct cli_command *c, const char *word)
 	return c->shows && (!strcmp(word, "show") || !strcmp(word, "list"));
 }
 
+/* As other commands change a kernel's, a piece at a time. */
+static bool is_change(const struct cli_command *c, const char *word)
+{
+	static const char *const verbs[] = {
+	        "add", "append", "change", "del", "delete", "flush", "insert", "remove", "replace", "set"};
+
+	for (size_t i = 0; c->shows && i < ARRAY_LEN(verbs); i++)
+		if (!strcmp(verbs[i], word))
+			return true;
+	return false;
+}
+
 static bool asks_for_help(const char *word)
 {
 	return !strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help");
@@ -76,6 +95,12 @@ static int find_verb(struct cli_call *call, char ***argv, const struct cli_comma
 		names[n] = c->verbs[n]->name;
 	if (word && is_show(c, word)) {
 		++*argv;
+	} else if (word && is_change(c, word)) {
+		return cli_usage(call,
+		        "it shows, and '%s' is the configuration's: `sluice config show >FILE`, edit it, "
+		        "`sluice "
+		        "config diff FILE`, `sluice config apply FILE`",
+		        word);
 	} else if (word && n && asks_for_help(word)) {
 		call->help = true;
 		++*argv;
@@ -107,7 +132,7 @@ int commands_find(struct cli_call *call, char ***argv)
 		names[n] = commands[n].command->name;
 	found = names_find(names, n, known_elsewhere(word, true) ?: word);
 	if (found == NAMES_NONE && known_elsewhere(word, false))
-		return cli_usage(call, "there is no command '%s': here that is 'sluice %s'", word,
+		return cli_usage(call, "there is no command '%s': here that is '%s'", word,
 		        known_elsewhere(word, false));
 	if (found < 0)
 		return unknown(call, "command", names, n, word, found == NAMES_SEVERAL);

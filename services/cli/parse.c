@@ -59,6 +59,21 @@ static bool is_choice(const char *choices, const char *text)
 	return false;
 }
 
+/* The reason whose words these are: "no route" or "no_route". */
+static const char *reason_of(const char *text)
+{
+	for (uint32_t r = 1; r < DROP_REASON_COUNT; r++) {
+		const char *words = drop_reason_text((enum drop_reason)r);
+		size_t n = 0;
+
+		while (text[n] && (text[n] == words[n] || (text[n] == '_' && words[n] == ' ')))
+			n++;
+		if (n && !text[n])
+			return drop_reason_label((enum drop_reason)r);
+	}
+	return NULL;
+}
+
 static int check_reason(const struct cli_call *call, const char *name, const char *text)
 {
 	const char *labels[DROP_REASON_COUNT], *near;
@@ -68,11 +83,10 @@ static int check_reason(const struct cli_call *call, const char *name, const cha
 		if (!strcmp(labels[r - 1], text))
 			return 0;
 	}
-	near = names_nearest(labels, DROP_REASON_COUNT - 1, text);
+	near = names_nearest(labels, DROP_REASON_COUNT - 1, text) ?: reason_of(text);
 	return cli_usage(call,
-	        "%s: nothing is ever dropped as '%s'; did you mean %s? Reasons are named as in the table "
-	        "of `sluice drop`",
-	        name, text, near ? near : "ttl_expired");
+	        "%s: nothing is ever dropped as '%s'%s%s; reasons are named as in the table of `sluice drop`",
+	        name, text, near ? ": did you mean " : "", near ? near : "");
 }
 
 /* Checks a value for what is called `name` ("--count", or an argument's own word). */
@@ -187,8 +201,9 @@ static const char *value_behind(struct parse *p, const struct cli_option *o)
 
 	if (!*p->next || o->takes.kind == CLI_FLAG)
 		return NULL;
-	if (o->maybe && !(o->takes.kind == CLI_TIME ? read_time(*p->next, &number)
-	                                            : read_number(&o->takes, *p->next, &number)))
+	if (o->maybe && (*p->next)[strspn(*p->next, "0123456789.")] &&
+	        !(o->takes.kind == CLI_TIME ? read_time(*p->next, &number)
+	                                    : read_number(&o->takes, *p->next, &number)))
 		return NULL;
 	return *p->next++;
 }
@@ -211,6 +226,16 @@ static int read_long(struct parse *p, const char *word)
 	return unknown_option(p, word, len);
 }
 
+static int unknown_letter(const struct parse *p, char letter)
+{
+	char list[4 * CLI_ALL_OPTIONS + 1] = "";
+
+	for (uint32_t i = 0, n = 0; i < p->n_options; i++)
+		if (p->options[i].letter)
+			n += (uint32_t)snprintf(list + n, sizeof list - n, " -%c", p->options[i].letter);
+	return cli_usage(p->call, "there is no option '-%c': of one letter it has%s", letter, list);
+}
+
 /* -x, -xvalue, -x value, -xyz */
 static int read_letters(struct parse *p, const char *letters)
 {
@@ -221,7 +246,7 @@ static int read_letters(struct parse *p, const char *letters)
 		while (i < p->n_options && p->options[i].letter != *letters)
 			i++;
 		if (i == p->n_options)
-			return cli_usage(p->call, "there is no option '-%c'", *letters);
+			return unknown_letter(p, *letters);
 		if (p->options[i].takes.kind != CLI_FLAG) {
 			return take_option(p, i, letters[1] ? letters + 1 : value_behind(p, &p->options[i]));
 		}
@@ -294,6 +319,14 @@ static bool stands_alone(const struct cli_call *call)
 	return call->help;
 }
 
+/* "dev NAME", as `ip` has it, where a port is meant. */
+static bool says_dev(const struct cli_call *call, const char *word, const char *behind)
+{
+	const struct cli_argument *a = argument(call->command, call->n_words);
+
+	return a && a->takes.kind == CLI_PORT && !strcmp(word, "dev") && behind && *behind != '-';
+}
+
 static bool options_end(const struct cli_call *call)
 {
 	const struct cli_argument *a = argument(call->command, call->n_words);
@@ -314,6 +347,8 @@ int parse_words(struct cli_call *call, char **words)
 	while (!code && *p.next) {
 		char *word = *p.next++;
 
+		if (!all_words && says_dev(call, word, *p.next))
+			continue;
 		if (all_words || word[0] != '-' || !word[1]) {
 			all_words |= options_end(call);
 			call->words[call->n_words++] = word;

@@ -114,6 +114,8 @@ static int open_there(struct remote *r, const char *server)
 	struct key_file key;
 	int err;
 
+	if (strncmp(server, "tcp://", 6) != 0)
+		return fail_there(r, server, "", "", -EINVAL);
 	if (!file)
 		return fail(r, RPC_INVALID_ARGUMENT, "%s asks for a key: --key FILE, of `sluice keys make`",
 		        server);

@@ -175,8 +175,11 @@ static void read_config(struct look *l, const char *path)
 		take_config(l, config);
 		doctor_add(&l->report, DOCTOR_OK, "configuration", "%s is right", path);
 	} else {
-		doctor_add(&l->report, DOCTOR_MISSING, "configuration", "%s: %s", path,
-		        errors.n ? errors.list[0].found : "it cannot be read");
+		const struct config_error *e = errors.n ? &errors.list[0] : NULL;
+
+		doctor_add(&l->report, DOCTOR_MISSING, "configuration", "%s: %s%s%s", path,
+		        e ? e->found : "it cannot be read", e && e->expected ? "; expected: " : "",
+		        e && e->expected ? e->expected : "");
 		doctor_mend(&l->report, "sluice config check %s tells each error and what helps", path);
 	}
 	config_errors_free(&errors);

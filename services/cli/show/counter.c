@@ -6,25 +6,35 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 enum { ZEROS, BUCKETS };
+
+/* A group, or a counter by its whole name. */
+static bool is_meant(const char *word, const Sluice__Counter *counter)
+{
+	const size_t n = strlen(counter->group);
+
+	return strcasecmp(word, counter->group) == 0 ||
+	       (strncmp(word, counter->group, n) == 0 && strcmp(word + n, counter->name) == 0);
+}
 
 static bool is_in(const struct cli_call *call, const Sluice__Counter *counter)
 {
 	for (uint32_t i = 0; i < call->n_words; i++)
-		if (strcmp(call->words[i], counter->group) == 0)
+		if (is_meant(call->words[i], counter))
 			return true;
 	return call->n_words == 0;
 }
 
-/* A group that was asked for and that there is not; NULL: there are all. */
-static const char *unknown_group(const struct cli_call *call, const Sluice__CountersReply *reply)
+/* What was asked for and is not there; NULL: there is all. */
+static const char *unknown_word(const struct cli_call *call, const Sluice__CountersReply *reply)
 {
 	for (uint32_t i = 0; i < call->n_words; i++) {
 		bool found = false;
 
 		for (size_t k = 0; k < reply->n_counters; k++)
-			found |= strcmp(call->words[i], reply->counters[k]->group) == 0;
+			found |= is_meant(call->words[i], reply->counters[k]);
 		if (!found)
 			return call->words[i];
 	}
@@ -70,11 +80,12 @@ static int run(const struct cli_call *call)
 	code = remote_ask(&r, RPC_READER, &sluice__read__descriptor, "Counters", &request.base, &reply);
 	if (code)
 		return code;
-	unknown = unknown_group(call, (const Sluice__CountersReply *)reply);
+	unknown = unknown_word(call, (const Sluice__CountersReply *)reply);
 	choose(call, (Sluice__CountersReply *)reply);
 	if (unknown)
 		code = cli_fail(call, RPC_NOT_FOUND,
-		        "there is no group '%.40s'; `sluice counter --zeros` lists them all", unknown);
+		        "there is no group and no counter '%.40s'; `sluice counter --zeros` lists them all",
+		        unknown);
 	else if (call->json)
 		json_line(reply);
 	else
@@ -93,9 +104,10 @@ const struct cli_command command_counter = {
                 [BUCKETS] = {.name = "buckets",
                         .meaning = "the buckets of histograms too, beside their sum and count"}},
         .arguments = {{{"GROUP", CLI_TEXT}, .many = true,
-                .meaning = "these alone: Ip, Icmp6, Dev, Drop, ..."}},
-        .examples = {{"sluice counter Icmp Icmp6", "two groups"}, {"sluice counter Drop", "drops by reason"}},
-        .exits = {[CLI_NO] = "there is no such group"},
+                .meaning = "these alone: Ip, Icmp6, Dev, Drop, ...; or one counter: IpInReceives"}},
+        .examples = {{"sluice counter Icmp Icmp6", "two groups"}, {"sluice counter Drop", "drops by reason"},
+                {"sluice counter IpInReceives --watch 1", "how one of them grows"}},
+        .exits = {[CLI_NO] = "there is no such group or counter"},
         .json = "{\"counters\": [{\"group\", \"name\", \"value\"}]}",
         .asks = true,
         .shows = true,

@@ -273,9 +273,9 @@ static uint32_t draw_help(struct frame *f)
 {
 	static const char *const lines[] = {
 	        "",
-	        "PROCESS  packets a second that it took and gave, and what waits in the rings before it;",
-	        "         ST how often it was started, CPU of one processor, CSW context switches,",
-	        "         MEM its share of memory, or all that is resident where that is not known",
+	        "PROCESS  packets a second that it took and gave, what waits in its rings;",
+	        "         ST how often it was started, CPU of one processor, CSW context",
+	        "         switches, MEM its share of memory, or all that is resident",
 	        "",
 	        "  s      ports and drops by rate, by name, by total",
 	        "  z      leave out ports and drops without a rate",
