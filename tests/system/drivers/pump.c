@@ -261,7 +261,13 @@ static pid_t start(struct pump *p)
 	return pid;
 }
 
-/* Kills the child whenever so many frames have passed, and starts it again. */
+static void say(const char *word)
+{
+	puts(word);
+	fflush(stdout);
+}
+
+/* Kills the child whenever so many frames have passed, and starts it again; says when that is done. */
 static uint32_t run(struct pump *p, uint32_t kills)
 {
 	uint64_t random = 1, next = 100;
@@ -275,6 +281,8 @@ static uint32_t run(struct pump *p, uint32_t kills)
 			done++;
 			next = passed(&p->m) + random_next(&random) % 200;
 			pid = start(p);
+			if (done == kills)
+				say("killed");
 		} else if (done == kills) {
 			(void)poll(NULL, 0, 10);
 		}
@@ -297,8 +305,7 @@ int main(int argc, char **argv)
 	open_side(1, argv[2], &pump.m);
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
-	puts("ready");
-	fflush(stdout);
+	say("ready");
 	kills = run(&pump, argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0);
 	journal_attach(&pump.journal, &pump.m.shared->journal, pump.m.undo, PUMP_UNDO, pump.m.state,
 	        pump.m.state_bytes);
