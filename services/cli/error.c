@@ -35,6 +35,8 @@ static int exit_code(enum rpc_status status)
 	return CLI_NO;
 }
 
+#define SHOWN_MAX 1024u /* columns of a line that is shown */
+
 static void print_config_errors(const Sluice__ApplyReply *reply)
 {
 	for (size_t i = 0; i < reply->n_errors; i++) {
@@ -46,7 +48,7 @@ static void print_config_errors(const Sluice__ApplyReply *reply)
 		fputc('\n', stderr);
 		if (*e->source)
 			fprintf(stderr, "  %5u | %s\n        | %*s^\n", e->line, e->source,
-			        e->column ? (int)e->column - 1 : 0, "");
+			        e->column ? (int)MIN(e->column - 1, SHOWN_MAX) : 0, "");
 		if (*e->hint)
 			fprintf(stderr, "  hint: %s\n", e->hint);
 	}

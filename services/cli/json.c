@@ -1,30 +1,36 @@
 #include "services/cli/json.h"
 
-#include "common/base/base.h"
+#include "common/base/utf8.h"
 
 #include <inttypes.h>
 
-static void json_bytes(FILE *to, const char *s, size_t len)
+/* One character of `bytes`; 0: a byte that is none, in whose place U+FFFD stands. */
+static void json_character(FILE *to, const char *c, uint32_t bytes)
 {
-	fputc('"', to);
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
-
-		if (c == '"' || c == '\\')
-			fprintf(to, "\\%c", c);
-		else if (c == '\n')
-			fputs("\\n", to);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(to, "\\u%04x", (unsigned)c);
-		else
-			fputc(c, to);
-	}
-	fputc('"', to);
+	if (!bytes)
+		fputs("\\ufffd", to);
+	else if (*c == '"' || *c == '\\')
+		fprintf(to, "\\%c", *c);
+	else if (*c == '\n')
+		fputs("\\n", to);
+	else if (utf8_steers(c))
+		fprintf(to, "\\u%04x", (unsigned)(uint8_t)c[bytes - 1]);
+	else
+		(void)fwrite(c, 1, bytes, to);
 }
 
 void json_text(FILE *to, const char *text)
 {
-	json_bytes(to, text, strlen(text));
+	const char *end = text + strlen(text);
+
+	fputc('"', to);
+	while (text < end) {
+		uint32_t bytes = utf8_bytes(text, (size_t)(end - text));
+
+		json_character(to, text, bytes);
+		text += MAX(bytes, 1u);
+	}
+	fputc('"', to);
 }
 
 /* Bytes of one value of a repeated field. */

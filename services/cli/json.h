@@ -11,7 +11,7 @@ void json_message(FILE *to, const ProtobufCMessage *message);
 void json_line(const ProtobufCMessage *message);
 /* The same without the braces, to have more beside it. */
 void json_fields(FILE *to, const ProtobufCMessage *message);
-/* Quoted and escaped. */
+/* Quoted and escaped, also what would steer a terminal; what is no UTF-8 is U+FFFD. */
 void json_text(FILE *to, const char *text);
 
 #endif

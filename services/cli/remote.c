@@ -3,6 +3,7 @@
 #include "common/blueprint/blueprint.h"
 #include "services/cli/json.h"
 #include "services/cli/key_file.h"
+#include "services/cli/tame.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -147,8 +148,12 @@ int remote_call(struct remote *r, const ProtobufCServiceDescriptor *service, con
 	struct rpc_error error;
 	int code;
 
-	if (rpc_client_call(r->client, service, method, request, deadline_ms, reply, &error) == RPC_OK)
+	if (rpc_client_call(r->client, service, method, request, deadline_ms, reply, &error) == RPC_OK) {
+		if (!r->call->json)
+			tame_message(*reply);
 		return 0;
+	}
+	tame_error(&error);
 	code = remote_fail(r, &error);
 	rpc_error_free(&error);
 	return code;
@@ -190,7 +195,7 @@ const char *remote_time(char text[32], uint64_t ns)
 const char *remote_date(char text[32], uint64_t ms)
 {
 	time_t s = (time_t)(ms / 1000);
-	struct tm t;
+	struct tm t = {0};
 
 	localtime_r(&s, &t);
 	strftime(text, 32, "%Y-%m-%d %H:%M:%S", &t);

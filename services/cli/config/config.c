@@ -2,10 +2,12 @@
 #include "services/cli/config/config.h"
 
 #include "services/cli/json.h"
+#include "services/cli/tame.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* ---- what the verbs share ---- */
 
@@ -40,7 +42,8 @@ static bool add_piece(struct config_kept *kept, const Sluice__ConfigTextReply *p
 {
 	char *text;
 
-	if (piece->total > RPC_ADMIN_MAX || piece->text.len > piece->total - kept->len)
+	if (piece->total > RPC_ADMIN_MAX || piece->total < kept->len ||
+	        piece->text.len > piece->total - kept->len || (!piece->text.len && piece->total > kept->len))
 		return false;
 	text = realloc(kept->text, (size_t)piece->total + 1);
 	if (!text)
@@ -128,6 +131,8 @@ static int show(const struct cli_call *call)
 		json_text(stdout, kept.text);
 		fputs("}\n", stdout);
 	} else {
+		if (isatty(STDOUT_FILENO))
+			tame_lines(kept.text);
 		(void)fwrite(kept.text, 1, kept.len, stdout);
 	}
 	config_kept_free(&kept);

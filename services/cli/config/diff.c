@@ -1,6 +1,7 @@
 /* config diff: what differs, key by key. */
 #include "services/cli/config/config.h"
 
+#include "common/base/utf8.h"
 #include "common/config/config.h"
 #include "services/cli/json.h"
 
@@ -176,6 +177,18 @@ static void print_json(
 	fputs("}\n", stdout);
 }
 
+/* A text in quotes may hold any character by its escape. */
+static void tame_differences(struct config_differences *d)
+{
+	for (uint32_t i = 0; i < d->n; i++) {
+		char *const texts[] = {d->list[i].path, d->list[i].before, d->list[i].after};
+
+		for (size_t k = 0; k < ARRAY_LEN(texts); k++)
+			if (texts[k])
+				utf8_tame(texts[k]);
+	}
+}
+
 static int compare(const struct cli_call *call, const struct side *a, const struct side *b)
 {
 	const struct config_text before = {a->title, a->text, a->len}, after = {b->title, b->text, b->len};
@@ -190,8 +203,10 @@ static int compare(const struct cli_call *call, const struct side *a, const stru
 		code = cli_fail(call, RPC_RESOURCE_EXHAUSTED, "out of memory");
 	else if (call->json)
 		print_json(a, b, &d, &w);
-	else
+	if (!err && !call->json) {
+		tame_differences(&d);
 		print(a, b, &d, &w);
+	}
 	config_differences_free(&d);
 	config_errors_free(&errors);
 	return code;

@@ -1,6 +1,7 @@
 #include "services/cli/watch/stream.h"
 
 #include "services/cli/signals.h"
+#include "services/cli/tame.h"
 
 #define QUIET_MS 500u
 
@@ -16,9 +17,12 @@ static int next(const struct stream *s, struct remote *r)
 	if (status == RPC_OK)
 		return STREAM_ENOUGH;
 	if (status == RPC_MORE) {
+		if (!r->call->json)
+			tame_message(piece);
 		code = s->piece(s->context, piece);
 		rpc_free(piece);
 	} else {
+		tame_error(&error);
 		code = remote_fail(r, &error);
 		rpc_error_free(&error);
 	}
@@ -32,6 +36,7 @@ static int start(const struct stream *s, struct remote *r)
 
 	if (code || rpc_client_start(r->client, s->service, s->method, s->request, 0, &error) == RPC_OK)
 		return code;
+	tame_error(&error);
 	code = remote_fail(r, &error);
 	rpc_error_free(&error);
 	return code;

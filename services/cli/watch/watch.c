@@ -82,8 +82,11 @@ int watch_json(void *context, const Sluice__CapturedPacket *p)
 	char text[SUMMARY_BYTES];
 
 	(void)context;
-	printf("{\"time_ns\":%" PRIu64 ",\"point\":\"%s\",\"stage\":\"%s\",\"lane\":%u,\"port\":", p->time_ns,
-	        p->point, p->stage, p->lane);
+	printf("{\"time_ns\":%" PRIu64 ",\"point\":", p->time_ns);
+	json_text(stdout, p->point);
+	fputs(",\"stage\":", stdout);
+	json_text(stdout, p->stage);
+	printf(",\"lane\":%u,\"port\":", p->lane);
 	json_text(stdout, p->port);
 	fputs(",\"out\":", stdout);
 	json_text(stdout, p->out);
