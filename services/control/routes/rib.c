@@ -111,6 +111,7 @@ void rib_touch(struct rib *rib, struct rib_route *r)
 		return;
 	r->dirty = true;
 	r->next_dirty = NULL;
+	rib->n_dirty++;
 	if (rib->dirty_last)
 		rib->dirty_last->next_dirty = r;
 	else

@@ -153,6 +153,20 @@ static int put_some(struct rib *rib)
 	return 1;
 }
 
+/* A route that was gone in its turn and is told again, though not flushed, is in force still: what is dirty
+ * by now is flushed, and what is so later is in. */
+static int catch_up(struct rib *rib)
+{
+	struct rib_filling *f = &rib->fill;
+
+	if (!f->all_in)
+		f->behind = rib->n_dirty;
+	f->all_in = true;
+	if (f->behind)
+		(void)rib_flush(rib);
+	return f->behind != 0;
+}
+
 static int go_on(struct rib *rib)
 {
 	struct rib_filling *f = &rib->fill;
@@ -165,12 +179,13 @@ static int go_on(struct rib *rib)
 		return 1;
 	if (f->at < RIB_FILL_PARTS)
 		return put_some(rib);
-	if (f->recursive || !rib->n_vias)
-		return 0;
-	rib_via_settle(rib, f->slot);
-	f->recursive = true;
-	f->at = 0;
-	return 1;
+	if (!f->recursive && rib->n_vias) {
+		rib_via_settle(rib, f->slot);
+		f->recursive = true;
+		f->at = 0;
+		return 1;
+	}
+	return catch_up(rib);
 }
 
 int rib_fill(struct rib *rib)

@@ -115,6 +115,8 @@ struct rib_filling {
 	uint32_t n, room;
 	uint32_t at;   /* the part in hand */
 	uint32_t next; /* of its routes, where some are in already; 0: none is */
+	bool all_in;
+	uint32_t behind; /* then: dirty routes that are to be flushed first */
 };
 
 /* A predecessor's FIB, that is being read. */
@@ -142,6 +144,7 @@ struct rib {
 	bool fpm_interfaces;
 
 	struct rib_route *dirty_first, *dirty_last;
+	uint32_t n_dirty;
 	struct rib_counts counts[RIB_SOURCES];
 	uint32_t n_of[RIB_SOURCES];   /* routes, gone ones too */
 	uint32_t round[RIB_SOURCES];  /* that is under way: what was told in an earlier one is stale */

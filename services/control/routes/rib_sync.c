@@ -146,6 +146,8 @@ static struct rib_route *take_dirty(struct rib *rib)
 	if (!rib->dirty_first)
 		rib->dirty_last = NULL;
 	r->dirty = false;
+	rib->n_dirty--;
+	rib->fill.behind -= rib->fill.behind != 0;
 	return r;
 }
 

@@ -22,30 +22,45 @@ static const char *text_of(bool third, uint32_t limit)
 	return text;
 }
 
-static void bed_make(const struct config *config)
+static struct config *parse(bool third, uint32_t limit)
+{
+	struct config_errors errors = {0};
+	const char *text = text_of(third, limit);
+	struct config *config;
+
+	cr_assert_eq(config_parse("c", text, strlen(text), &config, &errors), 0);
+	return config;
+}
+
+static void make(const struct config *config)
 {
 	int err;
 
+	cr_assert(whole_settle(&whole));
 	do
 		err = publish_make(&whole.publisher, config);
 	while (err == -EAGAIN);
 	cr_assert_eq(err, 0);
 }
 
+void bed_make(bool third, uint32_t limit)
+{
+	struct config *config = parse(third, limit);
+
+	make(config);
+	config_free(config);
+}
+
 void bed_configure(bool third, uint32_t limit)
 {
-	struct config_errors errors = {0};
-	const char *text = text_of(third, limit);
-	struct config *config;
-	int err;
+	struct config *config = parse(third, limit);
+	int more;
 
-	cr_assert_eq(config_parse("c", text, strlen(text), &config, &errors), 0);
-	cr_assert(whole_settle(&whole));
-	bed_make(config);
+	make(config);
 	cr_assert_eq(rib_fill_begin(rib), 0);
-	while ((err = rib_fill(rib)) > 0)
+	while ((more = rib_fill(rib)) > 0)
 		;
-	cr_assert_eq(err, 0);
+	cr_assert_eq(more, 0);
 	publish_offer(&whole.publisher);
 	publish_in_force(&whole.publisher);
 	rib_configure(rib, config);

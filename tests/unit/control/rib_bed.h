@@ -27,6 +27,9 @@ void bed_teardown(void);
 /* Applies it anew.  `third`: a port has 172.31.0.0/24 too; limit: of dynamic routes. */
 void bed_configure(bool third, uint32_t limit);
 
+/* The next epoch of it is being made: its FIB is to be filled, and offered. */
+void bed_make(bool third, uint32_t limit);
+
 /* Until the FIBs are in line. */
 void bed_flush(void);
 
