@@ -56,6 +56,23 @@ void board_adopted_end(struct board_adopted *a)
 	end(&a->seq);
 }
 
+void board_opener_begin(struct board_opener *o)
+{
+	begin(&o->seq);
+}
+
+void board_opener_end(struct board_opener *o)
+{
+	end(&o->seq);
+}
+
+void board_opener_gone(struct board_opener *o)
+{
+	board_opener_begin(o);
+	o->lives = o->ready = o->refused = o->adopted = 0;
+	board_opener_end(o);
+}
+
 /* Words, each loaded whole, so that a reader beside the writer is no data race. */
 static void copy_words(void *to, const void *from, size_t bytes)
 {
@@ -105,6 +122,14 @@ bool board_adopted_read(const struct board_adopted *a, struct board_adopted *cop
 	copy->n_addresses = MIN(copy->n_addresses, BOARD_ADDRESSES);
 	copy->n_routes = MIN(copy->n_routes, BOARD_ROUTES);
 	copy->name[EPOCH_NAME_LEN - 1] = 0;
+	return whole;
+}
+
+bool board_opener_read(const struct board_opener *o, struct board_opener *copy)
+{
+	bool whole = read_entry(&o->seq, o, copy, sizeof *copy);
+
+	copy->why[BOARD_WHY - 1] = 0;
 	return whole;
 }
 

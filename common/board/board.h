@@ -4,6 +4,7 @@
  *     board_port_read(&board->port[i], &copy);                     anybody, at any time
  *     board_role_read(&board->role[r], &copy);
  *     board_usage_read(&board->usage[r], &copy);                   what that process costs
+ *     board_opener_read(&board->opener, &copy);                    how far it is with epochs: control
  *     if (board_adoptions(board) != before) board_adopted_read(&board->adopted[i], &copy);      control
  *     if (board_links_changes(&board->links) != before) board_link(&board->links, i) ...         the router
  *
@@ -161,6 +162,23 @@ struct board_links {
 	uint64_t link[EPOCH_PHYS_MAX]; /* board_link_make */
 };
 
+enum board_refusal { BOARD_REFUSED_NOT, BOARD_REFUSED_MTU, BOARD_REFUSED_MAC };
+
+#define BOARD_WHY 156u
+
+/* What the opener has done about epochs, as workers say it in their status. */
+struct board_opener {
+	_Alignas(CACHE_LINE) uint32_t seq; /* odd while it is written */
+	uint32_t lives;                    /* 1: it answers; 0: there is none, or it has only begun */
+	uint32_t ready;   /* the last epoch that was offered and answered: its packets may pass, or */
+	uint32_t refused; /* enum board_refusal: they cannot, */
+	uint32_t phys;    /* by this port */
+	uint32_t adopted; /* the last in force that was acted upon: its ports are open, as far as they can be
+	                   */
+	uint32_t reserved[3];
+	char why[BOARD_WHY];
+};
+
 #define BOARD_MAGIC 0x44524f42u /* "BORD" */
 
 struct board {
@@ -174,11 +192,13 @@ struct board {
 	struct board_port port[EPOCH_PHYS_MAX];
 	struct board_adopted adopted[EPOCH_PHYS_MAX]; /* by the number of the port as well */
 	struct board_links links;
+	struct board_opener opener; /* written by it; `lives` by the keeper too, when it is dead */
 };
 
 static_assert(sizeof(struct board_role) == 2 * CACHE_LINE, "shared layout");
 static_assert(sizeof(struct board_usage) == CACHE_LINE, "shared layout");
 static_assert(sizeof(struct board_port) == 6 * CACHE_LINE, "shared layout");
+static_assert(sizeof(struct board_opener) == 3 * CACHE_LINE, "shared layout");
 static_assert(sizeof(struct board_address) == 24 && sizeof(struct board_route) == 40, "shared layout");
 
 /* Around a change of an entry; one writer at a time. */
@@ -190,6 +210,11 @@ void board_usage_begin(struct board_usage *u);
 void board_usage_end(struct board_usage *u);
 void board_adopted_begin(struct board_adopted *a);
 void board_adopted_end(struct board_adopted *a);
+void board_opener_begin(struct board_opener *o);
+void board_opener_end(struct board_opener *o);
+
+/* It answers no more: it is dead, or a new one begins, which has answered nothing. */
+void board_opener_gone(struct board_opener *o);
 
 /* A copy of an entry as it was at one time.  false: it is written without end (its writer died meanwhile, or
  * lies); the copy is then what could be seen. */
@@ -198,6 +223,7 @@ bool board_role_read(const struct board_role *r, struct board_role *copy);
 bool board_usage_read(const struct board_usage *u, struct board_usage *copy);
 /* Its counts are then within bounds, whatever stood there. */
 bool board_adopted_read(const struct board_adopted *a, struct board_adopted *copy);
+bool board_opener_read(const struct board_opener *o, struct board_opener *copy);
 
 /* Another number after each change of what ports have taken over; 0: none ever has. */
 uint32_t board_adoptions(const struct board *board);

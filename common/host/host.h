@@ -11,8 +11,9 @@
  * or is gone.  A replay with processes shares host_lane, the loop of a thread.
  *
  * Handles: `blueprint` first; then a region's name (appliance_region_name) for those that the stage may see,
- * read-only where it may not write; `bell-N` of its own workers and their neighbours; `root` and `net` for
- * the cage; then `go`.  What else comes behind that is the stage's own (ingest's grants).
+ * read-only where it may not write; `bell-N` of its own workers and their neighbours, for control of all, and
+ * `bell-opener`; `root` and `net` for the cage; then `go`.  What else comes behind that is the stage's own
+ * (ingest's grants).
  */
 #ifndef SLUICE_COMMON_HOST_HOST_H
 #define SLUICE_COMMON_HOST_HOST_H

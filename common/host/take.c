@@ -35,6 +35,8 @@ static int *place_of(struct host_taken *t, const char *name)
 		return &t->root;
 	if (!strcmp(name, "net"))
 		return &t->net;
+	if (!strcmp(name, "bell-opener"))
+		return &t->appliance.opener.fd;
 	if (strncmp(name, "bell-", 5) != 0)
 		return NULL;
 	bell = strtoul(name + 5, &end, 10);
@@ -91,13 +93,15 @@ int host_take_up(int sock, uint32_t mask, int timeout_ms, struct host_taken *t)
 
 void host_keep_bells(struct host_taken *t, int sock)
 {
-	int keep[WORKERS_MAX + 1];
+	int keep[WORKERS_MAX + 2];
 	uint32_t n = 0;
 
 	keep[n++] = sock;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)
 		if (t->appliance.bell[w].fd >= 0)
 			keep[n++] = t->appliance.bell[w].fd;
+	if (t->appliance.opener.fd >= 0)
+		keep[n++] = t->appliance.opener.fd;
 	cage_close_all_but(keep, n);
 	t->root = t->net = t->blueprint = -1;
 	for (uint32_t r = 0; r < REGION_COUNT; r++)

@@ -111,7 +111,7 @@ uint32_t publisher_next(const struct publisher *p)
 	return next + (p->number && (next & 1) == (p->number & 1));
 }
 
-/* Who is awake looks by itself. */
+/* Who is awake looks by itself; the opener sleeps whenever it has nothing to do. */
 static void wake_sleepers(struct appliance *a)
 {
 	__atomic_thread_fence(
@@ -119,6 +119,7 @@ static void wake_sleepers(struct appliance *a)
 	for (uint32_t w = 0; w < a->plan.n_workers; w++)
 		if (__atomic_load_n(&appliance_status(a, w)->idle, __ATOMIC_ACQUIRE) & 1)
 			bell_ring(&a->bell[w]);
+	bell_ring(&a->opener);
 }
 
 /* The epoch's slot from the configuration. */
@@ -199,6 +200,7 @@ void publish_withdraw(struct publisher *p)
 		drop_fib(p, (p->offered | p->making) & 1);
 	p->offered = p->making = 0;
 	__atomic_store_n(&appliance_control(p->appliance)->offered, 0, __ATOMIC_RELEASE);
+	bell_ring(&p->appliance->opener);
 }
 
 int publish_config(struct publisher *p, const struct config *config)

@@ -2,10 +2,10 @@
  *
  *     publisher_init(&p, &appliance);         or publisher_resume, where a predecessor may have published
  *     publish_make(&p, config);               compiles into the free epoch slot and a FIB, which nobody reads
- * yet
  *     ...                                     other routes may be added to that FIB, for as long as it takes
  *     publish_offer(&p);                      for all to look at
- *     publish_missing(&p, worker)             each worker has answered, or its process does not live:
+ *     publish_missing(&p, worker)             each worker has answered, or its process does not live;
+ *                                             so has who opens live ports (common/board):
  *     publish_in_force(&p);                   from now on packets are stamped with it
  *     publish_withdraw(&p);                   else: no packet has been, and none will
  *     publisher_end(&p);

@@ -57,6 +57,7 @@ static void clear(struct appliance *a)
 		a->fd[r] = -1;
 	for (uint32_t w = 0; w < WORKERS_MAX; w++)
 		a->bell[w] = (struct bell){.fd = -1};
+	a->opener = (struct bell){.fd = -1};
 }
 
 int appliance_layout(struct appliance *a, const struct stage_params *params,
@@ -81,6 +82,8 @@ int appliance_make(struct appliance *a, bool bells)
 	}
 	for (uint32_t w = 0; w < a->plan.n_workers && bells && !err; w++)
 		err = bell_open(&a->bell[w]);
+	if (bells && !err)
+		err = bell_open(&a->opener);
 	if (err)
 		appliance_destroy(a);
 	return err;
@@ -195,15 +198,20 @@ void appliance_close_fds(struct appliance *a)
 	}
 }
 
+static void close_bell(struct bell *bell)
+{
+	if (bell->fd >= 0)
+		close(bell->fd);
+	bell->fd = -1;
+}
+
 void appliance_destroy(struct appliance *a)
 {
 	appliance_unmap(a);
 	appliance_close_fds(a);
-	for (uint32_t w = 0; w < WORKERS_MAX; w++) {
-		if (a->bell[w].fd >= 0)
-			close(a->bell[w].fd);
-		a->bell[w].fd = -1;
-	}
+	for (uint32_t w = 0; w < WORKERS_MAX; w++)
+		close_bell(&a->bell[w]);
+	close_bell(&a->opener);
 }
 
 bool appliance_epoch_retired(const struct appliance *a, uint32_t number)

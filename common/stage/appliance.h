@@ -53,6 +53,7 @@ struct appliance {
 	uint64_t bytes[REGION_COUNT];
 	void *map[REGION_COUNT]; /* NULL: not mapped */
 	struct bell bell[WORKERS_MAX];
+	struct bell opener; /* of who opens live ports for ingest: an epoch is offered, in force, withdrawn */
 	struct pool pool;
 	bool own_fault; /* this process follows one that died of itself: a signal that it raised, an exit, a
 	                   stall; */
@@ -60,8 +61,8 @@ struct appliance {
 };
 
 /* Makes the regions: `epoch_bytes` for each of the two epochs and `fib_bytes` for each of the two FIBs
- * (address space; memory is taken as it is written).  With bells each worker gets an eventfd; without (all in
- * one thread) none.  0 or a negative errno. */
+ * (address space; memory is taken as it is written).  With bells each worker gets an eventfd, and the opener;
+ * without (all in one thread) none.  0 or a negative errno. */
 [[nodiscard]] int appliance_create(struct appliance *a, const struct stage_params *params,
         const struct stage_ops *const ops[STAGE_COUNT], uint64_t epoch_bytes, uint64_t fib_bytes, bool bells);
 

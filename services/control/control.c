@@ -138,6 +138,7 @@ void control_wake_all(struct control *c)
 {
 	for (uint32_t w = 0; w < c->appliance->plan.n_workers; w++)
 		bell_ring(&c->appliance->bell[w]);
+	bell_ring(&c->appliance->opener);
 }
 
 __attribute__((format(printf, 3, 4))) static int fail(char *why, int err, const char *format, ...)

@@ -196,6 +196,8 @@ void change_want(struct control *c, const struct change_wanted *w);
 #define NEXT_START_KEYS 2u
 uint32_t change_next_start(
         struct control *c, const struct config *config, bool metrics, const char *key[NEXT_START_KEYS]);
+/* Answers a call with errors of a configuration, of which nothing was done. */
+void change_fail(struct rpc_call *call, const struct config_errors *errors);
 /* past.c: what is known of a change, for an answer; valid as long as the history does not change. */
 void change_message(Sluice__Change *to, const struct change *c);
 /* The beginning of a change's entry. */

@@ -312,16 +312,18 @@ static void settle_open(struct ports *ports, const struct epoch *epoch, const st
 		open_port(ports, epoch, port, now);
 }
 
-/* Settings of polling may change while a port stays open. */
-static void follow_pace(struct ports *ports, const struct epoch *epoch, uint32_t port)
+/* Settings of polling, and the MTU, may change while a port stays open. */
+static void follow_epoch(struct ports *ports, const struct epoch *epoch, uint32_t port)
 {
 	const struct epoch_port *p = ports_physical(epoch, port);
 	struct nic_settings settings;
 	char error[NIC_ERROR_BYTES];
 
-	if (p && ports->port[port].open &&
-	        !settings_parse(
-	                &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), error, sizeof error))
+	if (!p || !ports->port[port].open)
+		return;
+	ports->port[port].nic.mtu = p->mtu;
+	if (!settings_parse(
+	            &settings, (enum epoch_driver)p->driver, ports_text(epoch, p), error, sizeof error))
 		ports->port[port].pace = ports_pace(&settings.poll);
 }
 
@@ -341,7 +343,7 @@ static bool settle(
 		ports->retry = MIN(
 		        ports->retry, ports->port[i].identity ? ports->port[i].retry : NANOS_NEVER);
 		if (adopting)
-			follow_pace(ports, epoch, i);
+			follow_epoch(ports, epoch, i);
 	}
 	set_pace(ports);
 	ports->heard = heard;

@@ -78,6 +78,7 @@ static struct nic new_nic(struct ports *ports, const struct epoch_port *p, uint3
 	        .wire = ports_driver(s->driver),
 	        .port = {(uint16_t)port},
 	        .mac = p->mac,
+	        .mtu = p->mtu,
 	        .pool = ports->env->pool,
 	        .journal = ports->env->journal,
 	        .state = ports->state[port].wire,

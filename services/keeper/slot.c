@@ -174,6 +174,8 @@ void slot_died(struct keeper *k, enum role role, nanos_t now)
 	while (s->sock >= 0 && hear(s) > 0)
 		;
 	slot_leave(s);
+	if (role == ROLE_INGEST)
+		board_opener_gone(&stock_board(&k->stock)->opener);
 	if (s->child_fd >= 0)
 		syscall(SYS_pidfd_send_signal, s->child_fd, SIGKILL, NULL, 0);
 	if (k->stopping)

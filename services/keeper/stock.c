@@ -142,6 +142,8 @@ int stock_hand(const struct stock *s, int sock, enum role role)
 	for (uint32_t w = 0; w < plan->n_workers && !err; w++)
 		if (may_ring(plan, role, w))
 			err = send_bell(s, sock, w);
+	if (!err && role == ROLE_CONTROL)
+		err = send_one(sock, "bell-opener", s->taken.appliance.opener.fd);
 	if (!err && role != ROLE_CONTROL)
 		err = send_one(sock, "root", s->taken.root);
 	if (!err && role != ROLE_CONTROL)
@@ -157,6 +159,8 @@ int stock_hand_all(const struct stock *s, int sock)
 		err = send_one(sock, appliance_region_name(r), s->taken.appliance.fd[r]);
 	for (uint32_t w = 0; w < s->taken.appliance.plan.n_workers && !err; w++)
 		err = send_bell(s, sock, w);
+	if (!err)
+		err = send_one(sock, "bell-opener", s->taken.appliance.opener.fd);
 	if (!err)
 		err = send_one(sock, "root", s->taken.root);
 	if (!err)

@@ -233,6 +233,8 @@ static bool is_role(pid_t pid, enum role role)
 
 void takeover_left(struct keeper *k)
 {
+	if (k->slot[ROLE_INGEST].pidfd < 0)
+		board_opener_gone(&stock_board(&k->stock)->opener);
 	for (enum role role = 0; role < ROLE_COUNT; role++) {
 		struct slot *s = &k->slot[role];
 		pid_t pid = stock_board(&k->stock)->role[role].pid;

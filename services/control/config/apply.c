@@ -1,5 +1,6 @@
-/* apply: a configuration is offered to all stages, and in force when every one that lives can take it up;
- * where one cannot, it is withdrawn, and no packet has seen anything of it.
+/* apply: a configuration is offered to all stages and to the opener of live ports, and in force when every
+ * one that lives can take it up; where one cannot, it is withdrawn, and no packet has seen anything of it.
+ * The opener may say why it cannot: the kernel refuses a port's MTU.
  *
  * What decides is one store (publish_in_force).  A control that follows one that died finds in shared memory
  * what is offered and what is in force, and in the history which of both the change was to be (start.c). */
@@ -8,6 +9,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void tick(uv_timer_t *timer);
 
@@ -42,13 +44,37 @@ __attribute__((format(printf, 3, 4))) static void give_up(
 		rpc_fail(call, status, "%s", why);
 }
 
-/* The living stages that have not answered the offer, or taken up what is in force, by name; returns how
- * many. */
+/* Adds a name to those that are told. */
+static void add_name(char *names, size_t size, const char *name)
+{
+	size_t at = strlen(names);
+
+	snprintf(names + at, size - at, "%s%s", at ? ", " : "", name);
+}
+
+/* What the opener says, where one lives. */
+static bool opener_says(const struct control *c, struct board_opener *opener)
+{
+	const struct board *board = control_board(c);
+
+	return board && board_opener_read(&board->opener, opener) && opener->lives;
+}
+
+static bool waits_for_opener(const struct control *c)
+{
+	struct board_opener opener;
+
+	if (!opener_says(c, &opener))
+		return false;
+	return c->publisher.offered ? opener.ready != c->publisher.offered
+	                            : opener.adopted != c->publisher.number;
+}
+
+/* Who lives and has not answered the offer, or taken up what is in force, by name; returns how many. */
 static uint32_t waiting_for(const struct control *c, char *names, size_t size)
 {
 	const struct appliance *a = c->appliance;
 	uint32_t n = 0, last = STAGE_COUNT;
-	size_t at = 0;
 
 	names[0] = 0;
 	for (uint32_t w = 0; w < a->plan.n_workers; w++) {
@@ -57,13 +83,14 @@ static uint32_t waiting_for(const struct control *c, char *names, size_t size)
 		if (!publish_missing(&c->publisher, w) || !control_lives(c, (enum stage_id)stage) ||
 		        stage == last)
 			continue;
-		if (at < size)
-			at += (size_t)snprintf(names + at, size - at, "%s%s", n ? ", " : "",
-			        control_stage_name((enum stage_id)stage));
+		add_name(names, size, control_stage_name((enum stage_id)stage));
 		last = stage;
 		n++;
 	}
-	return n;
+	if (!waits_for_opener(c))
+		return n;
+	add_name(names, size, "the port opener");
+	return n + 1;
 }
 
 static void note_applied(struct control *c, uint64_t took_ns)
@@ -242,13 +269,73 @@ static void make_some(struct control *c)
 		;
 }
 
+/* Whether the opener cannot take up what is offered. */
+static bool is_refused(const struct control *c, struct board_opener *opener)
+{
+	return c->apply.phase == APPLY_OFFERED && !insists(c) && opener_says(c, opener) &&
+	       opener->ready == c->publisher.offered && opener->refused;
+}
+
+/* Where in the configuration's text the refused key stands. */
+static void place_refusal(
+        const struct control *c, const struct board_opener *opener, struct config_errors *errors)
+{
+	const struct change *change = history_find(&c->state.history, c->apply.change);
+	const struct epoch_port *port = epoch_port(&c->publisher.view[c->publisher.offered & 1],
+	        (struct port_id){(uint16_t)MIN(opener->phys, EPOCH_PHYS_MAX)});
+	const struct config *config = c->apply.config;
+	struct config_text text = {.name = change ? change->r.file : "configuration"};
+	const char *key = opener->refused == BOARD_REFUSED_MAC ? "mac" : "mtu";
+	char *kept = NULL, found[BOARD_WHY + 64];
+
+	if (!state_text(&c->state, c->apply.change, &kept, &text.len))
+		text.text = kept;
+	for (uint32_t i = 0; i < config->n_ports && port && kept; i++) {
+		const struct config_port *p = &config->ports[i];
+
+		if (strcmp(p->name.text, port->name) != 0)
+			continue;
+		snprintf(found, sizeof found, "the %s of port %s: %s", key, port->name, opener->why);
+		config_error_at(&text, &p->item, key, found, NULL, errors);
+	}
+	free(kept);
+}
+
+static void refuse(struct control *c, const struct board_opener *opener)
+{
+	struct config_errors errors = {0};
+	struct rpc_call *call = c->apply.call;
+	char why[CONTROL_WHY_BYTES];
+
+	place_refusal(c, opener, &errors);
+	dynamic_withdraw(c);
+	if (!errors.n) {
+		give_up(c, RPC_ABORTED, "the port opener refuses it: %s", opener->why);
+		return;
+	}
+	change_explain(errors.list->file, &errors, why);
+	change_note(c, ENTRY_REFUSED, c->apply.change, 0, why);
+	claim_drop(&c->apply.claim);
+	finish(c);
+	if (call)
+		change_fail(call, &errors);
+	else
+		memcpy(c->problem, why, sizeof why);
+	config_errors_free(&errors);
+}
+
 /* Who is late in taking up what is in force will find it when it runs again: its packets wait for it. */
 static void follow_offer(struct control *c)
 {
 	bool late = uv_now(c->loop) >= c->apply.deadline;
+	struct board_opener opener;
 	char names[128];
 	uint32_t n = waiting_for(c, names, sizeof names);
 
+	if (is_refused(c, &opener)) {
+		refuse(c, &opener);
+		return;
+	}
 	if (c->apply.phase == APPLY_OFFERED && (!n || (late && insists(c)))) {
 		publish_in_force(&c->publisher);
 		c->apply.phase = APPLY_IN_FORCE;
@@ -267,7 +354,7 @@ static void tick(uv_timer_t *timer)
 
 	make_some(c);
 	until = uv_hrtime() + APPLY_LOOK_NS;
-	/* Stages answer in microseconds, where the machine lets them. */
+	/* They answer in microseconds, where the machine lets them. */
 	while (c->apply.config && c->apply.phase >= APPLY_OFFERED) {
 		follow_offer(c);
 		if (uv_hrtime() >= until)

@@ -99,7 +99,7 @@ static char *unconst(const char *s)
 	return s ? (char *)s : (char *)"";
 }
 
-static void fail_errors(struct rpc_call *call, const struct config_errors *errors)
+void change_fail(struct rpc_call *call, const struct config_errors *errors)
 {
 	Sluice__ApplyReply reply = SLUICE__APPLY_REPLY__INIT;
 	Sluice__ConfigError *item = calloc(errors->n + 1, sizeof *item);
@@ -168,7 +168,7 @@ static void refuse_errors(
 	change_explain(w->file, errors, why);
 	note_refused(c, w, why);
 	if (w->call)
-		fail_errors(w->call, errors);
+		change_fail(w->call, errors);
 	else
 		memcpy(c->problem, why, sizeof why);
 }

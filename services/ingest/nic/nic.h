@@ -87,6 +87,7 @@ struct nic {
 	uint32_t queue;
 	uint32_t queues;
 	struct mac_addr mac; /* of the port */
+	uint32_t mtu;        /* of a live port, as the newest epoch has it */
 	const struct pool *pool;
 	struct journal *journal;
 	void *state;                /* NIC_STATE_BYTES, journaled, zero when the port was first opened */
@@ -182,10 +183,12 @@ extern const struct nic_ops nic_xdp;
 extern const struct nic_ops nic_packet;
 extern const struct nic_ops nic_tap;
 
-/* The longest packet, behind Ethernet and its tags, that the port takes as it came. */
+/* The longest packet, behind Ethernet and its tags, that the port takes as it came: what the kernel lets in,
+ * and what an epoch has raised that to, which it knows before its opener has said so. */
 static inline uint32_t nic_packet_max(const struct nic *nic)
 {
-	return MIN(nic->grant.mtu, pool_frame_max(nic->pool) - ETHER_HDR_LEN - VLAN_TAGS_MAX * VLAN_HDR_LEN);
+	return MIN(MAX(nic->grant.mtu, nic->mtu),
+	        pool_frame_max(nic->pool) - ETHER_HDR_LEN - VLAN_TAGS_MAX * VLAN_HDR_LEN);
 }
 
 /* What a traced frame's events bear; 0: it is not traced. */

@@ -190,6 +190,7 @@ static int take_link(void *context, const struct nlmsghdr *m)
 	l->carrier = i->ifi_flags & IFF_LOWER_UP && i->ifi_flags & IFF_UP;
 #define COPY(type, field) copy_attribute(all, type, &(field), sizeof(field))
 	COPY(IFLA_MTU, l->mtu);
+	COPY(IFLA_MAX_MTU, l->mtu_max);
 	COPY(IFLA_NUM_RX_QUEUES, l->rx_queues);
 	COPY(IFLA_ADDRESS, l->mac);
 	COPY(IFLA_CARRIER_CHANGES, l->changes);

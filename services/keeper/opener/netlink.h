@@ -24,6 +24,7 @@ struct netlink_link {
 	uint32_t ifindex;
 	uint32_t flags; /* IFF_* */
 	uint32_t mtu;
+	uint32_t mtu_max; /* 0: the kernel names no limit */
 	uint32_t rx_queues;
 	uint32_t losses; /* of its carrier; 0 before Linux 4.16 */
 	bool carrier;

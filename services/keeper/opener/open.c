@@ -57,21 +57,12 @@ void open_quiet(struct opened *opened, uint32_t ifindex, bool ingress)
 		        "the kernel may speak on the port: tcx (Linux 6.6): %s", strerror(-err));
 }
 
-/* Which frames the interface lets in.  A socket of protocol 0 gets none of them itself. */
-static int join(struct opened *opened, const struct open_wish *wish, char *error)
+static int join(int fd, const struct open_wish *wish, uint32_t ifindex, char *error)
 {
-	struct packet_mreq own = {
-	        .mr_ifindex = (int)wish->ifindex, .mr_type = PACKET_MR_UNICAST, .mr_alen = 6};
-	struct packet_mreq all = {.mr_ifindex = (int)wish->ifindex, .mr_type = PACKET_MR_ALLMULTI};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), err = 0;
+	struct packet_mreq own = {.mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_UNICAST, .mr_alen = 6};
+	struct packet_mreq all = {.mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_ALLMULTI};
+	int err;
 
-	if (fd < 0) {
-		err = -errno;
-		snprintf(error, OPEN_ERROR_BYTES, "a packet socket: %s (CAP_NET_RAW is needed)",
-		        strerror(-err));
-		return err;
-	}
-	opened->part[OPEN_MEMBERSHIPS] = fd;
 	memcpy(own.mr_address, wish->mac.b, sizeof wish->mac.b);
 	err = open_option(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all, "all multicast", error);
 	if (err)
@@ -82,6 +73,23 @@ static int join(struct opened *opened, const struct open_wish *wish, char *error
 	all.mr_type = PACKET_MR_PROMISC;
 	return open_option(
 	        fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all, "promiscuous mode", error);
+}
+
+/* A socket of protocol 0 gets no frames itself. */
+int open_join(const struct open_wish *wish, uint32_t ifindex, char *error)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), err;
+
+	if (fd < 0) {
+		err = -errno;
+		snprintf(error, OPEN_ERROR_BYTES, "a packet socket: %s (CAP_NET_RAW is needed)",
+		        strerror(-err));
+		return err;
+	}
+	err = join(fd, wish, ifindex, error);
+	if (err)
+		close(fd);
+	return err ? err : fd;
 }
 
 /* Busy polling is a wish: an interface without NAPI has nothing to poll. */
@@ -110,9 +118,10 @@ static int open_kind(struct opened *opened, const struct open_wish *wish, char *
 	case EPOCH_DRIVER_PCAP:
 	case EPOCH_DRIVER_LOOP: assert(!"not a live driver");
 	}
-	if (!err)
-		err = join(opened, wish, error);
-	return err;
+	if (err)
+		return err;
+	opened->part[OPEN_MEMBERSHIPS] = open_join(wish, wish->ifindex, error);
+	return MIN(opened->part[OPEN_MEMBERSHIPS], 0);
 }
 
 uint32_t open_fds(const struct opened *opened, uint32_t queue, int fd[GRANT_FDS_MAX])

@@ -54,6 +54,7 @@ enum open_part {
 	OPEN_QUIET_IN,    /* drops what comes in, behind the tap */
 	OPEN_QUIET_OUT,   /* drops what the kernel sends */
 	OPEN_MEMBERSHIPS, /* a socket that takes no frames: MAC, multicast, promiscuous */
+	OPEN_MORE,        /* another, of an epoch that is offered, or of the one before that in force */
 	OPEN_PARTS
 };
 
@@ -73,6 +74,11 @@ struct opened {
  * what is missing and what helps; nothing stays open then. */
 [[nodiscard]] int open_port(struct opened *opened, const struct open_wish *wish, char *error);
 
+/* Which frames the interface lets in, beside what others have asked of it: those to the wish's MAC, or all
+ * where it says so; and all of multicast.  As long as the descriptor lives that this returns; or a negative
+ * errno with a sentence in `error`. */
+[[nodiscard]] int open_join(const struct open_wish *wish, uint32_t ifindex, char *error);
+
 /* Closes all descriptors. */
 void open_close(struct opened *opened);
 
@@ -87,7 +93,8 @@ const char *open_mode_name(uint32_t mode);
 [[nodiscard]] int open_packet(struct opened *opened, const struct open_wish *wish, char *error);
 [[nodiscard]] int open_tap(struct opened *opened, const struct open_wish *wish, char *error);
 
-/* Bytes of an AF_PACKET slot for frames of that MTU. */
+/* Bytes of an AF_PACKET slot for frames of that MTU: with room for those of any that fits the default
+ * buffers. */
 uint32_t open_packet_slot(uint32_t mtu);
 
 /* Whether frames of that MTU fit what AF_XDP may write of a buffer. */

@@ -23,7 +23,8 @@
 #define SEND_ROOM   (8 << 20)
 #define KEEP_ROOM   (8 << 20) /* of frames that no slot has room for; the kernel's default has room for two */
 #define RETIRE_MS   1u
-#define LINK_ROOM   32u /* Ethernet's header, two tags, and room to align */
+#define SLOT_MIN    2048u /* so that an MTU may be raised without opening the port anew */
+#define LINK_ROOM   32u   /* Ethernet's header, two tags, and room to align */
 
 #define VNET_BYTES ((uint32_t)sizeof(struct virtio_net_hdr))
 
@@ -31,7 +32,9 @@
  * blocks. */
 uint32_t open_packet_slot(uint32_t mtu)
 {
-	return pow2_at_least(MAX(TPACKET3_HDRLEN, TPACKET2_HDRLEN) + 16 + VNET_BYTES + LINK_ROOM + mtu);
+	uint32_t frame = MAX(TPACKET3_HDRLEN, TPACKET2_HDRLEN) + 16 + VNET_BYTES + LINK_ROOM + mtu;
+
+	return MAX(pow2_at_least(frame), SLOT_MIN);
 }
 
 static void ring_shape(struct grant_packet_ring *ring, uint32_t frames, uint32_t mtu)

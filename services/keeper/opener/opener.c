@@ -1,25 +1,25 @@
 /* opener: what ingest's attendant does besides: the ports of the newest epoch are opened, watched, given
  * back.
  *
- * It wakes for news of the kernel's links, for what a port has due, and a few times a second to see whether
- * there is a new epoch; then each port makes a step (port.h). */
-#include "services/keeper/opener/adopt.h"
+ * It wakes for news of the kernel's links, for what a port has due, and when control rings its bell for an
+ * epoch. One that is offered it answers as the stages do, once each port has what packets of it need
+ * (port_offer); one in force says what each port is to be, and each makes a step towards that (port.h). */
 #include "services/keeper/attendant.h"
-#include "services/keeper/opener/port.h"
-
-#include "common/settings/settings.h"
+#include "services/keeper/opener/adopt.h"
+#include "services/keeper/opener/wants.h"
 
 #include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#define LOOK_EPOCH (50 * NANOS_PER_MS)
 #define LOOK_SOON  (5 * NANOS_PER_MS) /* while ingest is held, or an older epoch lives */
 #define HOLD_MAX   NANOS_PER_SEC
 #define START_TIME (5 * NANOS_PER_SEC)
-#define LOOK_PORTS NANOS_PER_SEC /* for the counters */
+#define LOOK_PORTS NANOS_PER_SEC /* for the counters; for epochs too, whose bell rang while nobody lived */
 
 #define FOLDER     "ports" /* in the run dir: what interfaces had */
 #define PATH_BYTES (BLUEPRINT_PATH + 64u)
@@ -28,15 +28,20 @@ struct opener {
 	struct attendant *attendant;
 	struct netlink nl;
 	struct netlink watch;
+	int epoll; /* on watch and the bell */
 	struct port_host host;
 	struct port port[EPOCH_PHYS_MAX];
-	uint32_t epoch;       /* that the ports' wishes are of; 0: none */
+	uint32_t epoch;   /* that the ports' wishes are of; 0: none */
+	uint32_t offered; /* the epoch that was answered, and that `wants` are of; 0: none is offered */
+	enum board_refusal refused; /* then: why not */
+	uint32_t refused_by;        /* and the port */
+	char why[OPEN_ERROR_BYTES];
 	nanos_t held_until;   /* ingest, at the start, at the longest; 0: not */
 	bool resumed;         /* what the keeper held has been taken up */
 	nanos_t looked_epoch; /* when */
 	nanos_t looked_ports;
 	char path[PATH_BYTES];
-	struct nic_settings settings;
+	struct wants wants;
 };
 
 /* What the ports ask of us. */
@@ -100,77 +105,89 @@ static void tell_link(void *context, uint32_t phys, uint64_t link)
 
 /* Epochs. */
 
-/* All that makes a port be opened anew when it changes. */
-static uint64_t identity_of(const struct epoch_port *e, const struct port_want *w, const char *text)
+/* Whether nothing of an older epoch is under way any more since the last look. */
+static bool older_ends(struct opener *o)
 {
-	uint64_t id = hash_mix(settings_identity(text),
-	        (uint64_t)e->driver << 32 | w->wish.queues << 1 | w->wish.promiscuous);
+	bool before = o->host.older;
 
-	for (const char *c = w->wish.interface; *c; c++)
-		id = hash_mix(id, (uint8_t)*c);
-	for (uint32_t i = 0; i < sizeof e->mac.b; i++)
-		id = hash_mix(id, e->mac.b[i]);
-	return id | 1;
+	o->host.older = o->epoch && !appliance_epoch_retired(attendant_appliance(o->attendant), o->epoch - 1);
+	return before && !o->host.older;
 }
 
-static struct port_want want_of(struct opener *o, const struct epoch *epoch, const struct epoch_port *e)
+/* What was read of it when it was offered is what it wants. */
+static bool take_up(struct opener *o, uint32_t number)
 {
-	const char *text = e->driver_text ? epoch_text(epoch, e->driver_text) : "";
-	const struct live_settings *live = &o->settings.live;
-	struct port_want w = {0};
-	char error[OPEN_ERROR_BYTES];
-
-	if (e->kind != EPOCH_PORT_PHYSICAL || !epoch_driver_live(e->driver) ||
-	        settings_parse(&o->settings, (enum epoch_driver)e->driver, text, error, sizeof error))
-		return w;
-	memcpy(w.name, e->name, sizeof w.name);
-	w.wish = (struct open_wish){
-	        .driver = (enum epoch_driver)e->driver,
-	        .mode = live->mode,
-	        .queues = MIN(MAX((uint32_t)e->queues, 1u), o->host.pool->lanes),
-	        .rx_ring = live->rx_ring,
-	        .tx_ring = live->tx_ring,
-	        .control_dscp = live->control_dscp,
-	        .busy_poll_us = o->settings.poll.busy_poll_us,
-	        .mtu = e->mtu,
-	        .promiscuous = e->flags & EPOCH_PORT_PROMISC,
-	        .mac = e->mac,
-	};
-	memcpy(w.wish.interface, live->interface[0] ? live->interface : e->name, sizeof w.wish.interface);
-	w.adopt = live->adopt;
-	w.identity = identity_of(e, &w, text);
-	return w;
-}
-
-/* Whether there is a new one, and all ports know what it wants. */
-static bool read_epoch(struct opener *o)
-{
-	struct appliance *a = attendant_appliance(o->attendant);
-	struct control_block *control = appliance_control(a);
-	uint32_t number = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE),
-	         region = REGION_EPOCH0 + (number & 1);
-	struct epoch epoch;
-	void *copy;
-
-	if (!number || number == o->epoch)
+	if (number != o->offered && wants_read(&o->wants, attendant_appliance(o->attendant), number))
 		return false;
-	/* Control may write there at any time, and is not trusted with this process's rights. */
-	if (epoch_copy(a->map[region], a->bytes[region], &copy, &epoch))
-		return false;
-	if (epoch.number != number) {
-		free(copy);
-		return false;
-	}
-	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++) {
-		struct port_want w = {0};
-
-		if (i < epoch.n_ports)
-			w = want_of(o, &epoch, &epoch.ports[i]);
-		port_want(&o->port[i], &w);
-	}
-	free(copy);
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+		port_want(&o->port[i], &o->wants.port[i]);
 	o->epoch = number;
+	o->offered = 0;
+	(void)older_ends(o);
 	return true;
+}
+
+static void withdraw(struct opener *o)
+{
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+		port_withdraw(&o->port[i], &o->host);
+	o->offered = 0;
+}
+
+/* All ports or none can take packets of what is offered. */
+static void answer_offer(struct opener *o, uint32_t number)
+{
+	enum board_refusal refused;
+
+	if (wants_read(&o->wants, attendant_appliance(o->attendant), number))
+		return; /* again with the next look, while control waits */
+	o->refused = BOARD_REFUSED_NOT;
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX && !o->refused; i++)
+		if (port_offer(&o->port[i], &o->host, &o->wants.port[i], &refused, o->why)) {
+			o->refused = refused;
+			o->refused_by = i;
+			withdraw(o);
+		}
+	o->offered = number;
+}
+
+/* Whether there is a new one in force, and all ports know what it wants.  What is offered is read first:
+ * while it is put in force it stands in both places. */
+static bool follow_epochs(struct opener *o)
+{
+	const struct control_block *control = appliance_control(attendant_appliance(o->attendant));
+	uint32_t offered = __atomic_load_n(&control->offered, __ATOMIC_ACQUIRE),
+	         number = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE);
+	bool news;
+
+	if (o->offered && o->offered != offered && o->offered != number)
+		withdraw(o);
+	news = number && number != o->epoch && take_up(o, number);
+	if (offered && offered != number && offered != o->offered)
+		answer_offer(o, offered);
+	return news;
+}
+
+/* Says how far it is, where that is news. */
+static void tell_control(struct opener *o)
+{
+	struct board_opener *b = &attendant_board(o->attendant)->opener;
+	uint32_t ready = o->offered ? o->offered : o->epoch;
+	bool settled = true;
+
+	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
+		settled &= port_settled(&o->port[i]);
+	if (b->lives && b->ready == ready && (!settled || b->adopted == o->epoch))
+		return;
+	board_opener_begin(b);
+	b->lives = 1;
+	b->ready = ready;
+	b->refused = o->offered ? o->refused : BOARD_REFUSED_NOT;
+	b->phys = o->refused_by;
+	snprintf(b->why, sizeof b->why, "%.155s", o->why);
+	if (settled)
+		b->adopted = o->epoch;
+	board_opener_end(b);
 }
 
 /* What a whole appliance left behind that was killed: files without a port that is still held. */
@@ -202,6 +219,29 @@ static void give_back_left(struct opener *o)
 
 /* The attendant's duty. */
 
+static int listen_on(const struct opener *o, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	return epoll_ctl(o->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* What it speaks to the kernel by, and what it is woken by. */
+static int open_ears(struct opener *o)
+{
+	int err = netlink_open(&o->nl, 0);
+
+	if (!err)
+		err = netlink_open(&o->watch, NETLINK_LINKS);
+	if (err)
+		return err;
+	o->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (o->epoll < 0)
+		return -errno;
+	err = listen_on(o, o->watch.fd);
+	return err ? err : listen_on(o, attendant_appliance(o->attendant)->opener.fd);
+}
+
 static int opener_begin(struct attendant *a, void **context)
 {
 	struct opener *o = calloc(1, sizeof *o);
@@ -210,11 +250,10 @@ static int opener_begin(struct attendant *a, void **context)
 	if (!o)
 		return -ENOMEM;
 	o->attendant = a;
-	o->watch.fd = -1;
-	err = netlink_open(&o->nl, 0);
-	if (!err)
-		err = netlink_open(&o->watch, NETLINK_LINKS);
+	o->nl.fd = o->watch.fd = -1;
+	err = open_ears(o);
 	if (err) {
+		netlink_close(&o->watch);
 		netlink_close(&o->nl);
 		free(o);
 		return err;
@@ -233,6 +272,7 @@ static int opener_begin(struct attendant *a, void **context)
 	for (uint16_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		port_init(&o->port[i], i, netlink_namespace(&o->nl));
 	board_links_again(&attendant_board(a)->links);
+	board_opener_gone(&attendant_board(a)->opener);
 	wake_router(o);
 	snprintf(o->path, sizeof o->path, "%s/" FOLDER, attendant_taken(a)->run_dir);
 	if (mkdir(o->path, 0755) && errno != EEXIST)
@@ -267,13 +307,13 @@ static int opener_fd(void *context)
 {
 	const struct opener *o = context;
 
-	return o->watch.fd;
+	return o->epoll;
 }
 
 static nanos_t opener_next(void *context)
 {
 	const struct opener *o = context;
-	nanos_t next = o->looked_epoch + (o->held_until || o->host.older ? LOOK_SOON : LOOK_EPOCH);
+	nanos_t next = o->looked_epoch + (o->held_until || o->host.older ? LOOK_SOON : LOOK_PORTS);
 
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
 		next = MIN(next, port_next(&o->port[i]));
@@ -329,23 +369,15 @@ static void hold_at_start(struct opener *o, bool first, nanos_t now)
 	}
 }
 
-/* Whether nothing of an older epoch is under way any more since the last look. */
-static bool older_ends(struct opener *o)
-{
-	bool before = o->host.older;
-
-	o->host.older = o->epoch && !appliance_epoch_retired(attendant_appliance(o->attendant), o->epoch - 1);
-	return before && !o->host.older;
-}
-
 static void opener_work(void *context, nanos_t now)
 {
 	struct opener *o = context;
 	bool all = netlink_drain(&o->watch), first = !o->epoch;
 
+	bell_clear(&attendant_appliance(o->attendant)->opener);
 	resume(o);
-	all |= read_epoch(o);
 	all |= older_ends(o);
+	all |= follow_epochs(o);
 	first &= o->epoch && now - attendant_board(o->attendant)->started_at < START_TIME;
 	hold_at_start(o, first, now);
 	all |= now >= o->looked_ports + LOOK_PORTS;
@@ -356,6 +388,7 @@ static void opener_work(void *context, nanos_t now)
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX && o->epoch; i++)
 		if (all || port_next(&o->port[i]) <= now)
 			port_step(&o->port[i], &o->host, now);
+	tell_control(o);
 }
 
 static void opener_started(void *context, nanos_t now)
@@ -400,6 +433,7 @@ static void opener_end(void *context)
 		port_end(&o->port[i], &o->host);
 	netlink_close(&o->nl);
 	netlink_close(&o->watch);
+	close(o->epoll);
 	free(o);
 }
 

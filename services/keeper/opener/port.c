@@ -20,7 +20,14 @@ void port_init(struct port *p, uint16_t phys, uint64_t space)
 void port_want(struct port *p, const struct port_want *want)
 {
 	p->want = *want;
+	p->offer = (struct port_want){0};
+	p->tried = false;
 	p->due = 0;
+}
+
+bool port_settled(const struct port *p)
+{
+	return p->identity == p->want.identity || p->tried || !p->want.identity;
 }
 
 void port_retell(struct port *p)
@@ -130,6 +137,7 @@ static void close_port(
 	open_close(&p->opened);
 	give_back(p, host);
 	p->identity = 0;
+	p->tried = false;
 	memset(&p->link, 0, sizeof p->link);
 	say(p, vanished ? GRANT_GONE : GRANT_CLOSE);
 	p->gone_at = vanished ? 0 : now + PORT_SETTLE;
@@ -202,6 +210,7 @@ static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 	bool tap = p->want.wish.driver == EPOCH_DRIVER_TAP;
 	int err;
 
+	p->tried = true;
 	if (!p->link.ifindex && !tap) {
 		snprintf(p->reason, sizeof p->reason, "there is no interface %s", p->want.wish.interface);
 		set_state(p, BOARD_PORT_ABSENT, p->reason);
@@ -215,8 +224,7 @@ static void try_open(struct port *p, const struct port_host *host, nanos_t now)
 		p->due = now + (err == -EBUSY ? PORT_RETRY_NOW : PORT_RETRY);
 		return;
 	}
-	for (uint32_t q = 0; q < p->opened.queues; q++)
-		p->opened.grant[q].mtu = (uint16_t)p->want.wish.mtu;
+	port_follow_begin(p);
 	p->identity = p->want.identity;
 	p->queues = p->opened.queues;
 	p->incarnation = MAX(p->incarnation + 1, now);
@@ -255,20 +263,6 @@ static void look(struct port *p, const struct port_host *host, nanos_t now)
 }
 
 /* One step. */
-
-static void follow_mtu(struct port *p, const struct port_host *host)
-{
-	uint32_t mtu = p->want.wish.mtu;
-
-	/* Only what the epoch changed: who sets another MTU by hand keeps it.  Packets of the epoch before
-	 * may be as large as it said. */
-	if (p->identity && p->want.identity && p->link.ifindex && p->opened.grant[0].mtu != mtu &&
-	        !(host->older && mtu < p->link.mtu)) {
-		(void)netlink_link_mtu(host->nl, p->link.ifindex, mtu); /* as it then is, the board shows */
-		for (uint32_t q = 0; q < LANES_MAX; q++)
-			p->opened.grant[q].mtu = (uint16_t)mtu;
-	}
-}
 
 /* Addresses that come when the port is open: an interface that was plugged in gets them then. */
 static void adopt_late(struct port *p, const struct port_host *host, nanos_t now)
@@ -314,7 +308,7 @@ void port_step(struct port *p, const struct port_host *host, nanos_t now)
 		if (p->identity)
 			look(p, host, now);
 	}
-	follow_mtu(p, host);
+	port_follow(p, host);
 	adopt_late(p, host, now);
 	if (p->due <= now)
 		p->due = p->identity || !p->want.identity ? NANOS_NEVER : now + PORT_RETRY;

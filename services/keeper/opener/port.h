@@ -7,13 +7,15 @@
  *        |              ABSENT <----------------------------------------
  *        +---- wanted no more: closed, given back
  *
- *     port_want(p, ...)         an epoch says what is wanted (once an epoch)
- *     port_step(p, host, now)   one step towards it; port_next says when the next is due
+ *     port_offer(p, host, ...)  what packets of an epoch that is offered need is there, or the epoch is
+ * refused port_want(p, ...)         an epoch in force says what is wanted (once an epoch) port_step(p, host,
+ * now)   one step towards it; port_next says when the next is due
  *
  * What is wanted in another way than what is open (another driver, interface, number of queues) is closed
  * first and opened anew, with a new incarnation; what is not wanted any more stays open until no packet of an
- * older epoch can leave by it.  Everything that is said goes through the host's functions, so that it can be
- * tested without a kernel or an attendant.  One thread.
+ * older epoch can leave by it.  The MTU and the MACs that frames are taken for follow the epochs while the
+ * port stays open (port_follow.c).  Everything that is said goes through the host's functions, so that it can
+ * be tested without a kernel or an attendant.  One thread.
  */
 #ifndef SLUICE_SERVICES_KEEPER_OPENER_PORT_H
 #define SLUICE_SERVICES_KEEPER_OPENER_PORT_H
@@ -50,6 +52,7 @@ struct port_kept {
 	uint32_t mode;
 	uint32_t driver;
 	uint32_t parts; /* a bit each of enum open_part that has a descriptor, in this order */
+	uint32_t mtu;   /* that the kernel was told; 0: another one was about to be told */
 	char interface[EPOCH_NAME_LEN];
 	char why_not[OPEN_WHY_BYTES];
 };
@@ -58,6 +61,9 @@ struct port {
 	uint16_t phys;
 	uint64_t space; /* network namespace of its opener */
 	struct port_want want;
+	struct port_want
+	        offer; /* of the epoch that is offered; identity 0: none is, or not on this interface */
+	bool tried;    /* to open it, since it was wanted so and is not open */
 	enum board_port_state state;
 	uint64_t identity;    /* of what is open; 0: nothing is */
 	uint64_t incarnation; /* of what is open or was last */
@@ -66,6 +72,8 @@ struct port {
 	uint32_t queues;                /* likewise */
 	char interface[EPOCH_NAME_LEN]; /* likewise */
 	struct netlink_link link;       /* as last seen */
+	uint32_t mtu;                   /* that the kernel was told last; 0: not known */
+	uint64_t members, more;         /* whose frames come by OPEN_MEMBERSHIPS, OPEN_MORE; 0: not known */
 	nanos_t due;                    /* when to try again; NANOS_NEVER: only when something changes */
 	nanos_t gone_at;                /* closed: when GONE may be said; 0: said, or nothing was open */
 	enum grant_what word;           /* the last about this incarnation; 0: none */
@@ -98,11 +106,25 @@ struct port_host {
 /* `space`: the network namespace that it is in (netlink_namespace). */
 void port_init(struct port *p, uint16_t phys, uint64_t space);
 
+/* Makes what packets of an epoch that is offered need: the larger MTU, the MAC, beside what packets of the
+ * one in force need.  0; or a negative errno, with a sentence in `why` (OPEN_ERROR_BYTES) and which of both
+ * it is in *refused: nothing is changed then.  A port that is opened only when the epoch is in force is
+ * looked at as far as that tells.  The offer before it, if there was one, has ended, by port_want or
+ * port_withdraw. */
+[[nodiscard]] int port_offer(struct port *p, const struct port_host *host, const struct port_want *offer,
+        enum board_refusal *refused, char *why);
+
+/* It is offered no more, and all is again as what is in force wants it. */
+void port_withdraw(struct port *p, const struct port_host *host);
+
 /* What the epoch wants of it from now on. */
 void port_want(struct port *p, const struct port_want *want);
 
 /* Brings the port nearer to what is wanted; reads the link; writes the board. */
 void port_step(struct port *p, const struct port_host *host, nanos_t now);
+
+/* Whether what is wanted is open, or has been tried to be. */
+bool port_settled(const struct port *p);
 
 /* When port_step is to be called though nothing has happened. */
 nanos_t port_next(const struct port *p);

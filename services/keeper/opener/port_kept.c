@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-void port_keep(struct port *p, const struct port_host *host)
+void port_keep_own(struct port *p, const struct port_host *host)
 {
 	struct port_kept kept = {
 	        .identity = p->identity,
@@ -13,6 +13,7 @@ void port_keep(struct port *p, const struct port_host *host)
 	        .queues = p->opened.queues,
 	        .mode = p->opened.mode,
 	        .driver = p->driver,
+	        .mtu = p->mtu,
 	};
 	int fd[OPEN_PARTS];
 	uint32_t n = 0;
@@ -24,16 +25,21 @@ void port_keep(struct port *p, const struct port_host *host)
 			kept.parts |= 1u << i;
 			fd[n++] = p->opened.part[i];
 		}
+	/* A port without parts (a TAP) is kept as well: any descriptor will do. */
+	if (!n)
+		fd[n++] = p->opened.queue[0];
+	host->keep(host->context, PORT_KEY(p->phys, PORT_SLOT_OWN), &kept, sizeof kept, fd, n);
+}
+
+void port_keep(struct port *p, const struct port_host *host)
+{
 	for (uint32_t q = 0; q < p->opened.queues; q++) {
 		int rings[GRANT_FDS_MAX];
 
 		host->keep(host->context, PORT_KEY(p->phys, q), &p->opened.grant[q],
 		        sizeof p->opened.grant[q], rings, open_fds(&p->opened, q, rings));
 	}
-	/* A port without parts (a TAP) is kept as well: any descriptor will do. */
-	if (!n)
-		fd[n++] = p->opened.queue[0];
-	host->keep(host->context, PORT_KEY(p->phys, PORT_SLOT_OWN), &kept, sizeof kept, fd, n);
+	port_keep_own(p, host);
 }
 
 void port_forget(struct port *p, const struct port_host *host)
@@ -54,6 +60,7 @@ static void resume_own(struct port *p, const struct port_kept *kept, const int *
 	p->opened.ifindex = kept->space == p->space ? kept->ifindex : 0;
 	p->opened.queues = p->queues = MIN(kept->queues, LANES_MAX);
 	p->opened.mode = kept->mode;
+	p->mtu = kept->mtu;
 	memcpy(p->opened.interface, kept->interface, sizeof kept->interface - 1);
 	memcpy(p->interface, p->opened.interface, sizeof p->interface);
 	memcpy(p->opened.why_not, kept->why_not, sizeof kept->why_not - 1);

@@ -82,9 +82,13 @@ class Applier:
         self.process = subprocess.Popen([program, f"ipc://{run_dir}/control/admin.sock"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, bufsize=1)
 
+    @staticmethod
+    def text(i):
+        return config(i)
+
     def begin(self):
         with open(self.path, "w", encoding="utf-8") as f:
-            f.write(config(self.done + 1))
+            f.write(self.text(self.done + 1))
         self.begun = self.done + 1
         self.since = time.monotonic()
         self.process.stdin.write(self.path + "\n")
