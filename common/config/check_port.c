@@ -1,6 +1,7 @@
 #include "common/config/check.h"
 
 #include "common/pkt/pkt.h"
+#include "common/urgent/urgent.h"
 
 #define FRAME_EXTRA 22u /* Ethernet header and two tags */
 
@@ -103,6 +104,39 @@ static void check_mode(struct loader *l, const struct config_port *p)
 	if ((xdp && p->driver != EPOCH_DRIVER_AF_XDP) || (packet && p->driver != EPOCH_DRIVER_AF_PACKET))
 		item_error(l, &p->item, "mode", "a mode of another driver", NULL,
 		        "native, generic and zerocopy are af_xdp's, v2 and v3 af_packet's; auto suits all.");
+}
+
+/* Buffers of a lane that the kernel is lent for frames to come, by this port: none but AF_XDP takes any. */
+static uint32_t lent_by(const struct config_port *p, uint32_t lane, uint32_t lanes)
+{
+	uint32_t queues = MIN(MAX(p->queues, 1u), lanes), at = (lane + lanes - p->lane % lanes) % lanes;
+
+	return p->driver == EPOCH_DRIVER_AF_XDP && at < queues ? p->rx_ring + URGENT_RING : 0;
+}
+
+/* What the kernel holds no stage can work with: an eighth of a lane's buffers stays for what is under way. */
+static void check_lent(struct loader *l)
+{
+	const struct config_appliance *a = &l->config->appliance;
+	uint32_t per_lane = a->buffers / a->lanes;
+
+	for (uint32_t lane = 0; lane < a->lanes; lane++) {
+		uint64_t lent = 0;
+
+		for (uint32_t i = 0; i < l->config->n_ports; i++)
+			lent += lent_by(&l->config->ports[i], lane, a->lanes);
+		if (lent <= per_lane - per_lane / 8)
+			continue;
+		item_error(l, &a->item, "buffers",
+		        phrase("%llu buffers of lane %u for the kernel's receive rings, of %u in all",
+		                (unsigned long long)lent, lane, per_lane)
+		                .text,
+		        "seven eighths at the most, so that there are some for packets under way",
+		        phrase("Write `appliance: { buffers: %u }`, or lower `rx_ring` of the ports.",
+		                pow2_at_least((uint32_t)(lent + lent / 7 + 1)) * a->lanes)
+		                .text);
+		return;
+	}
 }
 
 /* Settings of interfaces of the machine. */
@@ -228,6 +262,7 @@ void check_ports(struct loader *l)
 		check_live(l, &c->ports[i]);
 		check_mtu(l, &c->ports[i]);
 	}
+	check_lent(l);
 }
 
 const struct config_port *config_port(const struct config *c, const char *name)
