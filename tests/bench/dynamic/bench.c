@@ -124,8 +124,15 @@ static ProtobufCMessage *ask(
 {
 	struct rpc_error error;
 	ProtobufCMessage *reply;
+	enum rpc_status status;
 
-	if (rpc_client_call(client, service, method, request, 120000, &reply, &error) == RPC_OK)
+	/* A successor publishes what it found anew, and refuses others until it has. */
+	while ((status = rpc_client_call(client, service, method, request, 120000, &reply, &error)) ==
+	        RPC_ABORTED) {
+		rpc_error_free(&error);
+		usleep(2000);
+	}
+	if (status == RPC_OK)
 		return reply;
 	fprintf(stderr, "bench_dynamic: %s: %s\n", method, error.message);
 	exit(1);
