@@ -13,8 +13,9 @@ static const char *text_of(const char *driver, uint32_t mtu, uint32_t mac)
 	snprintf(text, sizeof text,
 	        "appliance: {buffers: 1024}\n"
 	        "ports:\n"
-	        "  p0: {driver: %s, mtu: %u, mac: \"02:00:00:00:00:%02x\", addresses: [192.0.2.1/24]}\n"
-	        "  p1: {driver: %s, mtu: %u, mac: \"02:00:00:00:01:%02x\"}\n",
+	        "  p0: {driver: %s, mtu: %u, rx_ring: 64, mac: \"02:00:00:00:00:%02x\", addresses: "
+	        "[192.0.2.1/24]}\n"
+	        "  p1: {driver: %s, mtu: %u, rx_ring: 64, mac: \"02:00:00:00:01:%02x\"}\n",
 	        driver, mtu, mac, driver, mtu, mac);
 	return text;
 }
