@@ -82,7 +82,8 @@ static void print_in_force(const Sluice__StatusReply *s)
 
 	if (!c)
 		return;
-	printf("configuration %u, %s, in force since %s", c->number, c->act, remote_date(text, s->since_ms));
+	printf("configuration %u (%s), %s, in force since %s", c->number, c->file, c->act,
+	        remote_date(text, s->since_ms));
 	if (c->uid >= 0 || *c->key)
 		printf(" (by %s)", remote_user(text, c->uid, c->key));
 	if (s->waits)
@@ -93,8 +94,9 @@ static void print_in_force(const Sluice__StatusReply *s)
 
 static void print(const Sluice__StatusReply *s)
 {
-	printf("epoch %u%s, %u lane%s, %u buffers, %s\n", s->epoch, s->retired ? "" : " (an older one lives)",
-	        s->lanes, s->lanes == 1 ? "" : "s", s->buffers, s->config);
+	printf("epoch %u%s, %u lane%s, %u buffers, started with %s\n", s->epoch,
+	        s->retired ? "" : " (an older one lives)", s->lanes, s->lanes == 1 ? "" : "s", s->buffers,
+	        s->config);
 	print_in_force(s);
 	config_tell_next_start(s->next_start, s->n_next_start);
 	for (size_t i = 0; i < s->n_roles; i++)
