@@ -114,20 +114,26 @@ static uint32_t lent_by(const struct config_port *p, uint32_t lane, uint32_t lan
 	return p->driver == EPOCH_DRIVER_AF_XDP && at < queues ? p->rx_ring + URGENT_RING : 0;
 }
 
-/* What the kernel holds no stage can work with: an eighth of a lane's buffers stays for what is under way. */
+/* What the kernel holds no stage can work with: an eighth of a lane's buffers stays for what is under way.
+ * Where the file is silent about the appliance, the last port is told that takes too many. */
 static void check_lent(struct loader *l)
 {
 	const struct config_appliance *a = &l->config->appliance;
 	uint32_t per_lane = a->buffers / a->lanes;
 
-	for (uint32_t lane = 0; lane < a->lanes; lane++) {
+	for (uint32_t lane = 0; lane < a->lanes && !(per_lane & (per_lane - 1)); lane++) {
+		const struct config_item *last = NULL;
 		uint64_t lent = 0;
 
-		for (uint32_t i = 0; i < l->config->n_ports; i++)
-			lent += lent_by(&l->config->ports[i], lane, a->lanes);
+		for (uint32_t i = 0; i < l->config->n_ports; i++) {
+			uint32_t n = lent_by(&l->config->ports[i], lane, a->lanes);
+
+			lent += n;
+			last = n ? &l->config->ports[i].item : last;
+		}
 		if (lent <= per_lane - per_lane / 8)
 			continue;
-		item_error(l, &a->item, "buffers",
+		item_error(l, a->item.node ? &a->item : last, a->item.node ? "buffers" : "rx_ring",
 		        phrase("%llu buffers of lane %u for the kernel's receive rings, of %u in all",
 		                (unsigned long long)lent, lane, per_lane)
 		                .text,
