@@ -216,6 +216,16 @@ void child_kill(struct attendant *a)
 		_exit(1);
 }
 
+/* What a look is late by does not count (supervise_stalled). */
+static void forgive(struct attendant *a, nanos_t now)
+{
+	nanos_t late = now - MIN(a->look_at, now);
+
+	if (a->deaf_since)
+		a->deaf_since = MIN(a->deaf_since + late, now);
+	a->life.started_at = MIN(a->life.started_at + late, now);
+}
+
 /* Whether it makes no progress: it does not start, does not read what it is sent, or leaves work lying. */
 static bool stalls(struct attendant *a, nanos_t now)
 {
@@ -233,6 +243,7 @@ static bool stalls(struct attendant *a, nanos_t now)
 
 void child_look(struct attendant *a, nanos_t now)
 {
+	forgive(a, now);
 	a->look_at = now + SUPERVISE_LOOK;
 	if (a->usage_at <= now) {
 		a->usage_at = now + USAGE_EVERY;

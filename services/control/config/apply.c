@@ -62,9 +62,14 @@ static bool opener_says(const struct control *c, struct board_opener *opener)
 
 static bool waits_for_opener(const struct control *c)
 {
+	const struct board *board = control_board(c);
 	struct board_opener opener;
 
-	if (!opener_says(c, &opener))
+	if (!board)
+		return false;
+	if (!board_opener_read(&board->opener, &opener))
+		return true; /* it is writing, or has died so: the keeper then takes its word away */
+	if (!opener.lives)
 		return false;
 	return c->publisher.offered ? opener.ready != c->publisher.offered
 	                            : opener.adopted != c->publisher.number;

@@ -5,10 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define AGAIN_BUSY_MS 100u
+#define AGAIN_FULL_MS 1000u /* while it cannot be written down */
+
 static void expired(uv_timer_t *timer)
 {
-	(void)apply_busy(timer->data);
-	confirm_roll_back(timer->data, ENTRY_UNCONFIRMED, NULL);
+	/* What a predecessor had in force is published anew, say: one after the other. */
+	if (apply_busy(timer->data))
+		uv_timer_start(timer, expired, AGAIN_BUSY_MS, 0);
+	else
+		confirm_roll_back(timer->data, ENTRY_UNCONFIRMED, NULL);
 }
 
 void confirm_wait(struct control *c, uint64_t ms)
@@ -22,9 +28,19 @@ uint64_t confirm_left_ms(const struct control *c)
 	return c->state.history.waits ? uv_timer_get_due_in(&c->confirm_timer) : 0;
 }
 
+/* What was in force before a change; 0: nothing that is known. */
+static uint32_t base_of(const struct control *c, uint32_t number)
+{
+	const struct change *change = history_find(&c->state.history, number);
+
+	return change ? change->r.base : 0;
+}
+
+/* Where its time is over and it cannot be written down, it is done all the same, and written down when that
+ * can be. */
 void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_call *call)
 {
-	uint32_t number = c->state.history.waits;
+	uint32_t number = c->state.history.waits, back;
 	struct rpc_who who = call ? rpc_caller(call) : (struct rpc_who){.uid = -1};
 	struct entry r = {.number = number, .event = (uint8_t)event, .uid = who.uid, .pid = who.pid};
 	struct config *before = c->before;
@@ -39,13 +55,22 @@ void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_cal
 		return;
 	}
 	uv_timer_stop(&c->confirm_timer);
+	if (err) {
+		snprintf(c->problem, sizeof c->problem,
+		        "that nobody confirmed configuration %u cannot be written down: %s", number,
+		        strerror(-err));
+		uv_timer_start(&c->confirm_timer, expired, AGAIN_FULL_MS, 0);
+		if (!before)
+			return;
+	}
+	back = err ? base_of(c, number) : c->state.history.in_force;
 	c->before = NULL;
 	if (!before)
-		before = change_load(c, c->state.history.in_force, why);
+		before = change_load(c, back, why);
 	if (!before && call)
 		rpc_fail(call, RPC_FAILED_PRECONDITION, "%s", why);
 	if (before)
-		apply_restore(c, c->state.history.in_force, before, call);
+		apply_restore(c, back, before, call);
 	else
 		memcpy(c->problem, why, sizeof why);
 }
@@ -112,8 +137,7 @@ void control_rollback(void *context, struct rpc_call *call, const ProtobufCMessa
 	const Sluice__RollbackRequest *r = (const void *)request;
 	struct control *c = context;
 	const struct history *h = &c->state.history;
-	const struct change *now = history_find(h, h->in_force);
-	uint32_t base = now ? now->r.base : 0, number = r->number ? r->number : base;
+	uint32_t base = base_of(c, h->in_force), number = r->number ? r->number : base;
 
 	if (r->confirm_s > CONFIRM_MAX_S)
 		rpc_fail(call, RPC_INVALID_ARGUMENT, "it is to be confirmed within a day (%u s), not %u s",

@@ -19,9 +19,10 @@ static void on_flush(uv_timer_t *timer)
 	/* What a predecessor made can be read, not written: the same again, with a writer. */
 	if (more && !rib_inherits(d->rib) && c->publisher.number && !publisher_live(&c->publisher, slot) &&
 	        !c->apply.config) {
-		if (d->tried || !start_again(c))
+		if (!d->tried && start_again(c))
+			d->tried = true;
+		else if (more < 0) /* what is left waits for a configuration */
 			return;
-		d->tried = true;
 	}
 	if (more)
 		uv_timer_start(timer, on_flush, more > 0 ? 1 : LATER_MS, 0);

@@ -91,7 +91,9 @@ static void prepare(struct rib *rib, struct slice *s, struct rib_route *r)
 		return;
 	rib_candidates(rib, r, &c);
 	rib_choose(rib, &c, rib->fill.slot);
-	/* One of another source is in where it was told and flushed meanwhile. */
+	/* One of another source is in where it was told and flushed meanwhile, or this one had no way yet. */
+	if (c.winner == r && c.installed)
+		rib_touch(rib, r);
 	if (c.winner != r || c.installed || rib->lead.recursive != rib->fill.recursive)
 		return;
 	if (fib_route_find(fib_reader_of(fib), &r->to, r->metric, &there) ||

@@ -57,10 +57,16 @@ static void visit(struct rib *rib, struct rib_route *r)
 
 static void end_bucket(struct rib *rib)
 {
+	bool frozen[RIB_FEEDS] = {false};
+
 	rib->walk_at = rib->walk_at + 1 == rib->n_buckets ? 0 : rib->walk_at + 1;
 	for (uint32_t p = 0; p < RIB_PASSES; p++)
 		if (rib->walk_left[p] && --rib->walk_left[p] == 0 && p < RIB_FREEZE + RIB_FEEDS)
-			rib_nexthop_forget_all(rib, (enum rib_feed)(p - RIB_FREEZE));
+			frozen[p - RIB_FREEZE] = true;
+	/* After all have been counted: what is forgotten begins a pass of its own. */
+	for (uint32_t f = 0; f < RIB_FEEDS; f++)
+		if (frozen[f])
+			rib_nexthop_forget_all(rib, (enum rib_feed)f);
 }
 
 void rib_walk(struct rib *rib)

@@ -172,6 +172,7 @@ static bool follow_epochs(struct opener *o)
 static void tell_control(struct opener *o)
 {
 	struct board_opener *b = &attendant_board(o->attendant)->opener;
+	char why[BOARD_WHY] = "";
 	uint32_t ready = o->offered ? o->offered : o->epoch;
 	bool settled = true;
 
@@ -179,12 +180,13 @@ static void tell_control(struct opener *o)
 		settled &= port_settled(&o->port[i]);
 	if (b->lives && b->ready == ready && (!settled || b->adopted == o->epoch))
 		return;
+	snprintf(why, sizeof why, "%.155s", o->why);
 	board_opener_begin(b);
 	b->lives = 1;
 	b->ready = ready;
 	b->refused = o->offered ? o->refused : BOARD_REFUSED_NOT;
 	b->phys = o->refused_by;
-	snprintf(b->why, sizeof b->why, "%.155s", o->why);
+	memcpy(b->why, why, sizeof why);
 	if (settled)
 		b->adopted = o->epoch;
 	board_opener_end(b);

@@ -400,6 +400,26 @@ Test(control, a_rollback_that_cannot_be_written_down_comes_by_itself_all_the_sam
 	cr_expect(has_address("192.0.3.1/24"));
 }
 
+Test(control, what_nobody_confirmed_is_rolled_back_though_the_disk_is_full)
+{
+	uint32_t epoch;
+
+	cr_assert_eq(apply_text(text_of(3), WAIT_MS, false, &epoch), RPC_OK);
+	begin_apply(text_of(4), 2);
+	while (!newest_is(2, "applied", 2) && !newest_is(2, "unconfirmed", 1))
+		poll(NULL, 0, 1);
+	limit_files(0);
+	if (newest_is(2, "unconfirmed", 1))
+		cr_skip_test("the machine stood still for as long as it waits");
+	while (!has_address("192.0.3.1/24"))
+		poll(NULL, 0, 1);
+	cr_expect(newest_is(2, "applied", 2), "it was written down");
+	limit_files(RLIM_INFINITY);
+	while (!newest_is(2, "unconfirmed", 1))
+		poll(NULL, 0, 1);
+	cr_expect(has_address("192.0.3.1/24"));
+}
+
 Test(control, releases_an_ingest_that_a_predecessor_held)
 {
 	end();
