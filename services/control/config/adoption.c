@@ -61,22 +61,18 @@ static void take_port(struct told *t, const struct board_adopted *from)
 		take_route(t, &port, &copy.route[i]);
 }
 
-static bool has_board(const struct control *c)
-{
-	return control_board(c) && control_board(c)->magic == BOARD_MAGIC;
-}
-
 int adoption_take(const struct control *c, struct config *config)
 {
-	struct told *t = has_board(c) ? calloc(1, sizeof *t) : NULL;
+	const struct board *board = control_board(c);
+	struct told *t = board ? calloc(1, sizeof *t) : NULL;
 	int err;
 
 	if (!t)
-		return has_board(c) ? -ENOMEM : 0;
+		return board ? -ENOMEM : 0;
 	t->all.addresses = t->address;
 	t->all.routes = t->route;
 	for (uint32_t i = 0; i < EPOCH_PHYS_MAX; i++)
-		take_port(t, &control_board(c)->adopted[i]);
+		take_port(t, &board->adopted[i]);
 	err = config_adopt(config, &t->all);
 	free(t);
 	return err;
@@ -116,7 +112,7 @@ static bool is_due(struct control *c)
 static void tick(uv_timer_t *timer)
 {
 	struct control *c = timer->data;
-	uint32_t told = has_board(c) ? board_adoptions(control_board(c)) : 0;
+	uint32_t told = control_board(c) ? board_adoptions(control_board(c)) : 0;
 
 	if (told == c->adoptions || !c->config || c->apply.config || !is_due(c) ||
 	        adoption_take(c, c->config))

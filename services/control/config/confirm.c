@@ -62,6 +62,8 @@ void confirm_roll_back(struct control *c, enum entry_event event, struct rpc_cal
 		uv_timer_start(&c->confirm_timer, expired, AGAIN_FULL_MS, 0);
 		if (!before)
 			return;
+	} else {
+		c->problem[0] = 0;
 	}
 	back = err ? base_of(c, number) : c->state.history.in_force;
 	c->before = NULL;

@@ -17,12 +17,11 @@ static void on_flush(uv_timer_t *timer)
 	if (d->configure && !rib_inherits(d->rib))
 		dynamic_configure(c);
 	/* What a predecessor made can be read, not written: the same again, with a writer. */
-	if (more && !rib_inherits(d->rib) && c->publisher.number && !publisher_live(&c->publisher, slot) &&
-	        !c->apply.config) {
-		if (!d->tried && start_again(c))
-			d->tried = true;
-		else if (more < 0) /* what is left waits for a configuration */
+	if (more < 0 && !rib_inherits(d->rib) && c->publisher.number &&
+	        !publisher_live(&c->publisher, slot) && !c->apply.config) {
+		if (d->tried || !start_again(c))
 			return;
+		d->tried = true;
 	}
 	if (more)
 		uv_timer_start(timer, on_flush, more > 0 ? 1 : LATER_MS, 0);

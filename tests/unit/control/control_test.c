@@ -400,6 +400,15 @@ Test(control, a_rollback_that_cannot_be_written_down_comes_by_itself_all_the_sam
 	cr_expect(has_address("192.0.3.1/24"));
 }
 
+static bool has_problem(void)
+{
+	Sluice__StatusReply *s = ask_status();
+	bool has = *s->problem;
+
+	rpc_free(&s->base);
+	return has;
+}
+
 Test(control, what_nobody_confirmed_is_rolled_back_though_the_disk_is_full)
 {
 	uint32_t epoch;
@@ -414,9 +423,11 @@ Test(control, what_nobody_confirmed_is_rolled_back_though_the_disk_is_full)
 	while (!has_address("192.0.3.1/24"))
 		poll(NULL, 0, 1);
 	cr_expect(newest_is(2, "applied", 2), "it was written down");
+	cr_expect(has_problem());
 	limit_files(RLIM_INFINITY);
 	while (!newest_is(2, "unconfirmed", 1))
 		poll(NULL, 0, 1);
+	cr_expect_not(has_problem());
 	cr_expect(has_address("192.0.3.1/24"));
 }
 
